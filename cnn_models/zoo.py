@@ -1,0 +1,92 @@
+"""The model zoo: a network is one row over a shared builder.
+
+Plain data, so that a name can be listed, completed and checked in milliseconds, before anything
+imports Keras. The exact parameter count of every row is pinned, with its arithmetic, in
+`tests/test_zoo.py`; a row without a pinned count fails the tests.
+"""
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
+LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """One network of the zoo.
+
+    Attributes:
+        builder: `module.function` inside this package; called with `input_shape`, `classes` and `options`.
+        source: where the network comes from (paper and section, or slide).
+        options: the keyword arguments that make this row differ from its neighbours.
+    """
+
+    builder: str
+    source: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+MODELS: dict[str, Architecture] = {
+    # Fully connected nets: lecture slide "Нейрон поверх всех пикселей?"; LeCun 1998, section III.C.
+    "linear": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.1", {"hidden": ()}),
+    "fc-300": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (300,)}),
+    "fc-1000": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (1000,)}),
+    "fc-300-100": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (300, 100)}),
+    "fc-500-150": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (500, 150)}),
+    "fc-relu": Architecture(
+        "fully_connected.perceptron",
+        "Keras example mnist_mlp",
+        {"hidden": (512, 512), "activation": "relu", "dropout": 0.2},
+    ),
+    "fc-matched": Architecture(
+        "fully_connected.perceptron",
+        "this suite: one hidden layer, as many parameters as lenet5",
+        {"hidden": (78,), "activation": "relu"},
+    ),
+    # The LeNets: lecture slide "Соберем это все в сверточную сеть"; LeCun 1998, sections II.B and III.C.
+    "lenet1": Architecture("lenet.lenet1", LECUN_1990),
+    "lenet4": Architecture("lenet.lenet4", f"{LECUN_1998}, III.C.8"),
+    "lenet5-1998": Architecture("lenet.lenet5_1998", f"{LECUN_1998}, II.B"),
+    "lenet5": Architecture("lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today"),
+    "lenet5-relu": Architecture(
+        "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
+    ),
+}
+
+
+def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10) -> "keras.Model":
+    """Builds an uncompiled network of the zoo, with freshly drawn weights.
+
+    Args:
+        name: a key of `MODELS`.
+        input_shape: height, width, channels of one picture. The values the network expects are
+            brightnesses x/255 - 0.5, as on the lecture's slide "Как компьютер видит картинку".
+        classes: number of classes.
+
+    Returns:
+        A `keras.Model` from a batch of pictures to logits of shape `(batch, classes)`.
+
+    Raises:
+        ValueError: no such name (the message gives the nearest ones), or the network cannot take
+            pictures of this shape.
+    """
+    if name not in MODELS:
+        raise ValueError(unknown("model", name, MODELS))
+    architecture = MODELS[name]
+    module, function = architecture.builder.split(".")
+    builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
+    return builder(name=name, input_shape=input_shape, classes=classes, **architecture.options)
+
+
+def unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    """The message for a name that does not exist: the nearest ones, then all of them."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"Unknown {kind} '{name}'.{hint} Known: {', '.join(sorted(known))}."

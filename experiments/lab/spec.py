@@ -1,0 +1,158 @@
+"""Declarations: an experiment is a question and rows of variants; a run is one row with one seed.
+
+Plain values without a framework. What is impossible is refused here, before anything starts.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cnn_models.zoo import MODELS, unknown
+
+
+class UsageError(ValueError):
+    """What the user asked for cannot be done; the message says why and what to do. Exit code 2."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Distortion:
+    """Random affine distortion of each training picture, drawn anew each time it is shown.
+
+    Attributes:
+        rotation_degrees: largest rotation, either way.
+        scale: largest relative change of size, each axis on its own (0.1: 0.9 to 1.1 times).
+        shear: largest shear (0.1: a tenth of a pixel sideways for a pixel down).
+        shift_pixels: largest shift along each axis.
+    """
+
+    rotation_degrees: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    shift_pixels: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How a network of the zoo is trained and what is measured of it.
+
+    Attributes:
+        model: name in `cnn_models.MODELS`.
+        epochs: passes over the training split.
+        batch_size: pictures a step, over all devices together.
+        learning_rate: the peak of a one-cycle schedule (linear warm-up, cosine down to zero).
+        warmup: share of all steps spent warming up.
+        weight_decay: of AdamW, on kernels only.
+        distortion: random distortion of training pictures, or None.
+        test_shifts: also measure accuracy on the test set with every picture shifted by a fixed
+            random offset of up to this many pixels along each axis.
+    """
+
+    model: str
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    warmup: float = 0.2
+    weight_decay: float = 0.01
+    distortion: Distortion | None = None
+    test_shifts: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise UsageError(unknown("model", self.model, MODELS))
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        if not 0 <= self.warmup < 1:
+            raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One row of an experiment.
+
+    Attributes:
+        name: unique within the experiment.
+        training: what is trained and how.
+        published: numbers from the literature to stand beside ours, by column name.
+        about: what this row is, in a few words.
+    """
+
+    name: str
+    training: Training
+    about: str = ""
+    published: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A question, how it is asked, and what is expected.
+
+    Attributes:
+        name: the one name of its target, module, table, figure and test.
+        question: in one sentence.
+        expectation: what the lecture or the literature says should come out.
+        sources: papers and slides.
+        variants: the rows.
+        dataset: name of the data set, unless the user names another.
+        seeds: how many runs a row has, unless the user says otherwise.
+        columns: columns of the printed table, in order.
+        figure: name of the drawing function in `lab.figures`.
+        figure_options: its keyword arguments.
+    """
+
+    name: str
+    question: str
+    expectation: str
+    sources: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    dataset: str = "mnist"
+    seeds: int = 5
+    columns: tuple[str, ...] = ()
+    figure: str = "error_by_variant"
+    figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
+
+    def select(self, names: list[str] | None) -> tuple[Variant, ...]:
+        """The variants with these names, in the order of the declaration; all where none are named."""
+        known = {variant.name: variant for variant in self.variants}
+        for name in names or ():
+            if name not in known:
+                raise UsageError(unknown(f"variant of {self.name}", name, known))
+        return tuple(variant for variant in self.variants if not names or variant.name in names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One variant with one seed on one data set: the unit of work and of record."""
+
+    experiment: str
+    variant: str
+    dataset: str
+    training: Training
+    seed: int
+
+    def specification(self) -> dict[str, Any]:
+        """Everything that decides the outcome, as JSON knows it."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def key(self) -> str:
+        """The run's name among the records: equal if and only if the specification is equal."""
+        return f"{self.variant}.{self.dataset}.{digest(self.specification())}.seed{self.seed}"
+
+
+def digest(specification: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that name a specification, whatever its seed."""
+    seedless = {key: value for key, value in specification.items() if key != "seed"}
+    return hashlib.sha256(canonical(seedless)).hexdigest()[:12]
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON text of a value: sorted keys, no insignificant space, NaN refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()

@@ -1,0 +1,247 @@
+"""Training: a loop of our own over `tf.function`.
+
+Keras's `fit` cannot run under `MultiWorkerMirroredStrategy` (keras #20585) and spends more time
+between the steps of a small network than in them. Here the data lie on the device as uint8, and one
+call runs many steps: gather, distort, normalise, forward, backward, update.
+"""
+
+import collections
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import cnn_models
+from cnn_models import cost
+from experiments.lab.data import Dataset, Split, shifted
+from experiments.lab.spec import Distortion, Training
+
+EVALUATION_BATCH = 500
+STEPS_PER_CALL = 100
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Trainer:
+    """One variant on one data set: its graph is traced once and serves every seed.
+
+    Args:
+        training: the recipe.
+        dataset: arrays of uint8 pictures `(n, height, width, channels)` and integer labels `(n,)`.
+        callbacks: Keras callbacks, driven as `fit` would drive them.
+    """
+
+    def __init__(
+        self, training: Training, dataset: Dataset, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> None:
+        self.training = training
+        self.dataset = dataset
+        self.steps = len(dataset.train.labels) // training.batch_size
+        self.model = self._build()
+        self.optimizer = self._optimizer()
+        self.optimizer.build(self.model.trainable_variables)
+        self._fresh_optimizer = [np.array(variable) for variable in self.optimizer.variables]
+        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._images = tf.constant(dataset.train.images)
+        self._labels = tf.constant(dataset.train.labels.astype("int32"))
+        self._train = tf.function(self._steps)
+        self._logits = tf.function(
+            lambda images: self.model(normalise(images), training=False),
+            input_signature=[tf.TensorSpec([None, *dataset.shape], tf.uint8)],
+        )
+        self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
+
+    def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:
+        """Trains from scratch with one seed, then reads the test set once.
+
+        Args:
+            seed: decides initial weights, order of pictures, distortions and dropout.
+            report: called as training goes on, with `epoch` (from 1), `epochs` and `images_per_second`.
+
+        Returns:
+            `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
+            this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
+            epoch) and `misread` (indices of the test pictures read wrongly).
+        """
+        self._reset(seed)
+        history: dict[str, list[float]] = collections.defaultdict(list)
+        self.callbacks.on_train_begin()
+        began = time.perf_counter()
+        finite = True
+        for epoch in range(self.training.epochs):
+            values = self._epoch(seed, epoch, report)
+            finite = all(math.isfinite(value) for value in values.values())
+            if not finite:
+                break
+            for name, value in values.items():
+                history[name].append(value)
+        train_seconds = time.perf_counter() - began
+        self.callbacks.on_train_end()
+        metrics: dict[str, float] = {"train_seconds": train_seconds}
+        misread: dict[str, list[int]] = {}
+        if finite:
+            metrics["validation_accuracy"] = history["validation_accuracy"][-1]
+            tested, misread = self._test()
+            metrics |= tested
+        return {
+            "status": "finished" if finite else "diverged",
+            "facts": self.facts(),
+            "metrics": metrics,
+            "history": dict(history),
+            "misread": misread,
+        }
+
+    def facts(self) -> dict[str, int]:
+        """What is known of the network without training it: parameters and multiply-accumulates."""
+        trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
+        return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+
+    def evaluate(self, split: Split) -> tuple[float, np.ndarray]:
+        """Mean cross-entropy over a whole split, and the predicted class of each picture."""
+        logits = np.concatenate(
+            [
+                np.asarray(self._logits(split.images[start : start + EVALUATION_BATCH]))
+                for start in range(0, len(split.labels), EVALUATION_BATCH)
+            ]
+        )
+        return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
+
+    def _build(self) -> keras.Model:
+        return cnn_models.build(self.training.model, self.dataset.shape, self.dataset.classes)
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        total = self.steps * self.training.epochs
+        warmup = int(total * self.training.warmup)
+        peak = self.training.learning_rate
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=peak / 25 if warmup else peak,
+            decay_steps=max(total - warmup, 1),
+            warmup_target=peak if warmup else None,
+            warmup_steps=warmup,
+        )
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=self.training.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
+
+    def _reset(self, seed: int) -> None:
+        """Weights, dropout state and optimizer as a newly built model of this seed would have them."""
+        keras.utils.set_random_seed(seed)
+        for variable, fresh in zip(self.model.variables, self._build().variables, strict=True):
+            variable.assign(fresh)
+        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+
+    def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
+        """One pass over the training split in a new order; a last partial batch waits for another order."""
+        self.callbacks.on_epoch_begin(epoch)
+        began = time.perf_counter()
+        size = self.training.batch_size
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.dataset.train.labels))
+        batches = order[: self.steps * size].reshape(self.steps, size).astype("int32")
+        loss = correct = 0.0
+        for start in range(0, self.steps, STEPS_PER_CALL):
+            chunk = batches[start : start + STEPS_PER_CALL]
+            self.callbacks.on_train_batch_begin(start)
+            chunk_loss, chunk_correct = self._train(chunk, tf.constant([seed, epoch * self.steps + start]))
+            loss, correct = loss + float(chunk_loss), correct + float(chunk_correct)
+            done = start + len(chunk)
+            self.callbacks.on_train_batch_end(done - 1, {"loss": float(chunk_loss) / len(chunk)})
+            speed = done * size / (time.perf_counter() - began)
+            report({"epoch": epoch + 1, "epochs": self.training.epochs, "images_per_second": speed})
+        values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
+        validation_loss, predictions = self.evaluate(self.dataset.validation)
+        values["validation_loss"] = validation_loss
+        values["validation_accuracy"] = float(np.mean(predictions == self.dataset.validation.labels))
+        values["epoch_seconds"] = time.perf_counter() - began
+        self.callbacks.on_epoch_end(epoch, values)
+        return values
+
+    def _steps(self, batches: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Many optimizer steps in one graph.
+
+        Args:
+            batches: indices of training pictures, `(steps, batch size)`.
+            seed: run's seed and number of the first step, for distortions.
+
+        Returns:
+            Sum of the steps' mean losses, and number of pictures read correctly before their step.
+        """
+        loss = correct = tf.constant(0.0)
+        for step in tf.range(tf.shape(batches)[0]):
+            step_loss, step_correct = self._step(batches[step], seed + tf.stack([0, step]))
+            loss, correct = loss + step_loss, correct + step_correct
+        return loss, correct
+
+    def _step(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.gather(self._images, batch)
+        labels = tf.gather(self._labels, batch)
+        if self.training.distortion:
+            images = distort(images, self.training.distortion, seed)
+        with tf.GradientTape() as tape:
+            logits = self.model(normalise(images), training=True)
+            loss = self.loss(labels, logits)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+
+    def _test(self) -> tuple[dict[str, float], dict[str, list[int]]]:
+        """Accuracy and misread pictures on the test split, as it is and shifted."""
+        test = self.dataset.test
+        views = {"test": test.images} | {
+            f"test_shift{pixels}": shifted(test.images, pixels) for pixels in self.training.test_shifts
+        }
+        metrics: dict[str, float] = {}
+        misread: dict[str, list[int]] = {}
+        for name, images in views.items():
+            loss, predictions = self.evaluate(Split(images, test.labels))
+            misread[name] = np.flatnonzero(predictions != test.labels).tolist()
+            accuracy = 1 - len(misread[name]) / len(test.labels)
+            metrics[f"{name}_accuracy"] = accuracy
+            metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
+            metrics[f"{name}_loss"] = loss
+        return metrics, misread
+
+
+def normalise(images: tf.Tensor) -> tf.Tensor:
+    """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
+    return tf.cast(images, tf.float32) / 255.0 - 0.5
+
+
+def distort(images: tf.Tensor, distortion: Distortion, seed: tf.Tensor) -> tf.Tensor:
+    """A random affine map for each picture, bilinear, black outside.
+
+    Args:
+        images: `(batch, height, width, channels)`, brightnesses 0…255.
+        distortion: the largest change of each kind; each is drawn uniformly up to it.
+        seed: two integers; equal seeds give equal distortions.
+
+    Returns:
+        Pictures of the same shape, float32, 0…255.
+    """
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draw = tf.unstack(tf.random.stateless_uniform([6, count], seed, -1.0, 1.0))
+    angle = draw[0] * math.radians(distortion.rotation_degrees)
+    scale_y, scale_x = 1 + draw[1] * distortion.scale, 1 + draw[2] * distortion.scale
+    shear = draw[3] * distortion.shear
+    shift_y, shift_x = draw[4] * distortion.shift_pixels, draw[5] * distortion.shift_pixels
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    # The map from output to input pixels: rotation · shear · scale about the centre, then a shift.
+    xx, xy = cos * scale_x, (cos * shear - sin) * scale_y
+    yx, yy = sin * scale_x, (sin * shear + cos) * scale_y
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    offset_x = centre_x - xx * centre_x - xy * centre_y + shift_x
+    offset_y = centre_y - yx * centre_x - yy * centre_y + shift_y
+    zero = tf.zeros_like(angle)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
