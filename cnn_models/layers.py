@@ -69,9 +69,7 @@ class SparseConv2D(keras.layers.Layer):
         self.placement[range(len(pairs)), [source * filters + target for source, target in pairs]] = 1
         area = self.kernel_size**2
         fan_in = round(area * len(pairs) / filters) + 1
-        self.kernel = self.add_weight(
-            shape=(area, len(pairs)), initializer=FanInUniform(fan_in), name="kernel"
-        )
+        self.kernel = self.add_weight(shape=(area, len(pairs)), initializer=FanInUniform(fan_in), name="kernel")
         self.bias = self.add_weight(shape=(filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:

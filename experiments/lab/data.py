@@ -166,7 +166,9 @@ def _arrays(name: str, recipe: Recipe) -> Arrays:
         with filelock.FileLock(cache.with_suffix(".lock")):
             return _fetch(name, recipe, cache, cached, problems)
     except OSError as error:
-        raise UsageError(f"The cache folder {cache.parent} cannot be used: {error}. Set CNN_CACHE to another.") from error
+        raise UsageError(
+            f"The cache folder {cache.parent} cannot be used: {error}. Set CNN_CACHE to another folder."
+        ) from error
 
 
 def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str]) -> Arrays:
@@ -175,7 +177,7 @@ def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: lis
     for source in recipe.sources():
         if arrays := _attempt(source, recipe, problems):
             if source.file is None:
-                write_whole(cache, lambda file: np.savez_compressed(file, **arrays))
+                write_whole(cache, lambda part: np.savez_compressed(part, allow_pickle=False, **arrays))
             return arrays
     tried = "".join(f"\n  - {problem}" for problem in problems)
     raise UsageError(
@@ -344,7 +346,19 @@ def _with_channels(images: np.ndarray) -> np.ndarray:
 
 
 DATASETS: dict[str, Recipe] = {
-    "mnist": Recipe("e5ea4841dd6fde90b155843179ce5756a4864227194eec7fb09d7cfc4cf702a5", _mnist_sources, validation=5_000, size=55_000),
-    "fashion-mnist": Recipe("8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92", _fashion_sources, validation=5_000, size=55_000),
-    "digits": Recipe("10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257),
+    "mnist": Recipe(
+        "e5ea4841dd6fde90b155843179ce5756a4864227194eec7fb09d7cfc4cf702a5",
+        _mnist_sources,
+        validation=5_000,
+        size=55_000,
+    ),
+    "fashion-mnist": Recipe(
+        "8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92",
+        _fashion_sources,
+        validation=5_000,
+        size=55_000,
+    ),
+    "digits": Recipe(
+        "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257
+    ),
 }

@@ -3,10 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Writes a file so that at every moment its name holds the old content or the new, never a part.
 
     The content goes to a temporary file in the same folder, then to the disk, then under its name,
@@ -15,27 +14,25 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     Args:
         path: the file; its folder exists.
-        write: called with the open temporary file.
+        write: writes the content to the path it is given, which has the same ending as `path`.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; `path` is as it was.
     """
     part = path.with_name(f".part-{path.name}")
     try:
-        with open(part, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+        write(part)
+        sync(part)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in this folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Sends a file's content, or a folder's names, to the disk, so that they survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

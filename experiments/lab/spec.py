@@ -74,13 +74,13 @@ class Variant:
 
     Attributes:
         name: unique within the experiment.
-        training: what is trained and how.
+        settings: what is trained and how.
         published: numbers from the literature to stand beside ours, by column name.
         about: what this row is, in a few words.
     """
 
     name: str
-    training: Training
+    settings: Training
     about: str = ""
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -134,12 +134,17 @@ class Run:
     experiment: str
     variant: str
     dataset: str
-    training: Training
+    settings: Training
     seed: int
 
     def specification(self) -> dict[str, Any]:
-        """Everything that decides the outcome, as JSON knows it."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        """Everything that decides the outcome, as JSON knows it.
+
+        What is absent (None, or empty) is left out, so that a setting invented later, and absent
+        from earlier runs, leaves their specification as it was.
+        """
+        settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
+        return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
 
     @property
     def key(self) -> str:

@@ -44,7 +44,7 @@ class Trainer:
         self.model = self._build()
         self.optimizer = self._optimizer()
         self.optimizer.build(self.model.trainable_variables)
-        self._fresh_optimizer = [np.array(variable) for variable in self.optimizer.variables]
+        self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self._images = tf.constant(dataset.train.images)
         self._labels = tf.constant(dataset.train.labels.astype("int32"))
@@ -53,6 +53,8 @@ class Trainer:
             lambda images: self.model(normalise(images), training=False),
             input_signature=[tf.TensorSpec([None, *dataset.shape], tf.uint8)],
         )
+        if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
+            self.model.compile(self.optimizer, self.loss)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
 
     def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+# Every habit is one command. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+RESULTS ?= results
+
+# An experiment is a file: experiments/compare_fc.py is `make compare-fc`.
+EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/__%,$(wildcard experiments/*.py))))))
+RUN := .venv/bin/python -m experiments
+OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
+          $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
+          $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
+          $(if $(filter-out 0 no false,$(FORCE)),--force)
+
+.PHONY: help setup list tables test check lock clean $(EXPERIMENTS)
+
+help: ## show this list
+	@echo "Usage: make TARGET [VARIABLE=value …]"
+	@echo; echo "Experiments (make list says more):"
+	@for name in $(EXPERIMENTS); do \
+	  printf '  %-22s %s\n' $$name "$$(sed -n '1s/^"""\(.*\)"""$$/\1/p' experiments/$${name//-/_}.py)"; done
+	@echo; echo "Other targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	  printf '  %-22s %s\n' "$$name" "$$text"; done
+	@echo; echo "Variables of an experiment:"
+	@printf '  %-22s %s\n' \
+	  SEEDS=5 "runs a variant, with seeds 0 to SEEDS-1" \
+	  EPOCHS=10 "passes over the training pictures, for all variants" \
+	  VARIANTS=a,b "only these variants" \
+	  DATASET=mnist "mnist, fashion-mnist, or digits (which needs no network)" \
+	  RESULTS=results "folder for records, tables and figures" \
+	  WORKERS=2 "worker processes; default: the number of cores" \
+	  RETRIES=0 "tries more for a run that fails" \
+	  FORCE=1 "run again what has a record" \
+	  PYTHON=python3.11 "the Python that makes .venv"
+
+$(EXPERIMENTS): .venv/.runtime
+	@$(RUN) run $@ $(OPTIONS)
+
+list: .venv/.runtime ## the experiments, with their questions and variants
+	@$(RUN) list
+
+tables: .venv/.runtime ## make all tables and figures anew from the records (RESULTS)
+	@$(RUN) tables --results "$(RESULTS)"
+
+setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
+
+test: .venv/.development ## run the tests (PYTEST="-k zoo" passes options)
+	@.venv/bin/python -m pytest $(PYTEST)
+
+check: .venv/.development ## lint, format and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+lock: .venv/.development ## compile requirements*.txt anew from requirements*.in
+	@for name in requirements requirements-dev; do \
+	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
+
+clean: ## remove .venv and what tools cache; results stay
+	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is written last, so an interrupted installation is not taken for a whole one.
+.venv/.runtime: requirements.txt
+	@command -v $(PYTHON) > /dev/null || { echo "error: $(PYTHON) is not there; install Python 3.11, or name it: make PYTHON=…" >&2; exit 2; }
+	@echo "Setting up .venv (a minute or two, once) …"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.development: .venv/.runtime requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

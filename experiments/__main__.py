@@ -1,0 +1,8 @@
+"""The command line: `python -m experiments list | run NAME … | tables`."""
+
+import sys
+
+if __name__ == "__main__":
+    from experiments.lab.command import main
+
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Fully connected nets beside LeNet-5, on digits in their place and moved (slide "Не, так не работает!")."""
+
+from experiments.lab.spec import Experiment, Training, Variant
+
+LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
+SHIFTS = (2, 4)
+
+
+def _row(model: str, about: str, error_percent_1998: float | None = None) -> Variant:
+    published = {} if error_percent_1998 is None else {"error_percent_1998": error_percent_1998}
+    return Variant(model, Training(model, test_shifts=SHIFTS), about, published)
+
+
+EXPERIMENT = Experiment(
+    name="compare-fc",
+    question="What does a fully connected net pay in parameters and errors beside LeNet-5, and when the digit moves?",
+    expectation="LeNet-5 errs least with the fewest parameters, and loses least when digits are shifted.",
+    sources=("slide: Не, так не работает!", f"{LECUN_1998}, figure 9"),
+    variants=(
+        _row("linear", "one layer", 12.0),
+        _row("fc-300", "tanh, one hidden layer", 4.7),
+        _row("fc-1000", "tanh, one hidden layer", 4.5),
+        _row("fc-300-100", "tanh, two hidden layers", 3.05),
+        _row("fc-500-150", "tanh, two hidden layers", 2.95),
+        _row("fc-relu", "ReLU and dropout, 512-512"),
+        _row("fc-matched", "ReLU, as many parameters as LeNet-5"),
+        _row("lenet5-relu", "LeNet-5 with ReLU and max pooling", 0.95),
+    ),
+    columns=(
+        "variant",
+        "params",
+        "macs",
+        "test_error_percent_mean",
+        "test_shift2_error_percent_mean",
+        "test_shift4_error_percent_mean",
+        "error_percent_1998",
+        "seeds",
+        "train_seconds_mean",
+    ),
+    figure_options={
+        "measures": {
+            "test_error_percent": "test digits in their place",
+            "test_shift2_error_percent": "shifted by up to ±2 pixels",
+            "test_shift4_error_percent": "shifted by up to ±4 pixels",
+        }
+    },
+)

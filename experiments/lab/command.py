@@ -1,0 +1,170 @@
+"""The command line: what is asked is checked whole before anything starts.
+
+Heavy libraries are imported where they are used, so that `--help` and `list` answer at once.
+Exit codes: 0 done, 1 some runs failed, 2 the call cannot be done, 130 and 143 interrupted.
+"""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from experiments.lab import catalogue
+from experiments.lab.spec import Experiment, Run, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the arguments say and returns the exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    asked = parser().parse_args(arguments)
+    try:
+        return int(asked.do(asked) or 0)
+    except KeyboardInterrupt:
+        print("\nInterrupted. Finished runs are kept; the same call goes on from here.", file=sys.stderr)
+        return 130
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}. What was recorded is intact; mend this and call again.", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments, with their help."""
+    top = argparse.ArgumentParser(
+        prog="python -m experiments",
+        description="Turns the claims of a lecture on convolutional networks into experiments anyone can run.",
+        epilog="exit codes: 0 done, 1 some runs failed, 2 bad call, 130/143 interrupted",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="the experiments, with their questions and variants")
+    listing.set_defaults(do=_list)
+
+    run = commands.add_parser("run", help="run experiments and write their tables and figures")
+    run.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
+    run.add_argument("--seeds", type=_positive, metavar="N", help="runs a variant (seeds 0 to N-1)")
+    run.add_argument(
+        "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
+    )
+    run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
+    run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
+    run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
+    run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
+    run.add_argument("--force", action="store_true", help="run again what has a record")
+    run.set_defaults(do=_run)
+
+    tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
+    tables.set_defaults(do=_tables)
+
+    for command in (run, tables):
+        command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+    return top
+
+
+def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
+    """The runs a call asks for, checked against the data's size.
+
+    Raises:
+        UsageError: an unknown variant or data set, or a batch larger than the training split.
+    """
+    from experiments.lab import data
+
+    name = asked.dataset or experiment.dataset
+    size = data.recipe_of(name).size
+    runs = []
+    for variant in experiment.select(asked.variants):
+        settings = variant.settings
+        if asked.epochs:
+            settings = dataclasses.replace(settings, epochs=asked.epochs)
+        if settings.batch_size > size:
+            raise UsageError(
+                f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
+            )
+        seeds = range(asked.seeds or experiment.seeds)
+        runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
+    return runs
+
+
+def _list(asked: argparse.Namespace) -> None:
+    for name in catalogue.names():
+        experiment = catalogue.find(name)
+        print(f"{name}\n    {experiment.question}")
+        print(f"    variants: {', '.join(variant.name for variant in experiment.variants)}")
+
+
+def _run(asked: argparse.Namespace) -> int:
+    planned = [(experiment := catalogue.find(name), plan(experiment, asked)) for name in asked.names]
+    failed = [_one(experiment, runs, asked) for experiment, runs in planned]
+    return int(any(failed))
+
+
+def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> bool:
+    """Runs one experiment, writes and shows its table; True where a run failed."""
+    from rich.console import Console
+
+    from experiments.lab import console, data, environment, fanout, figures, tables
+    from experiments.lab.records import Records
+
+    screen = Console()
+    records = Records(asked.results)
+    asked.results.mkdir(parents=True, exist_ok=True)
+    for dataset in dict.fromkeys(run.dataset for run in runs):
+        data.load(dataset)  # fetched before any worker starts, or refused in one message
+    with console.watch(screen, experiment.name, len(runs)) as display:
+        workers = asked.workers or os.cpu_count() or 1
+        hands = fanout.FanOut(records, environment.describe(), display, workers, asked.retries, asked.force)
+        try:
+            outcome = hands.execute(runs)
+        except fanout.WorkersLost as error:
+            raise UsageError(str(error)) from error
+    frame = tables.write(experiment, records)
+    figure = figures.draw(experiment, frame, asked.results)
+    console.show(screen, frame, experiment.columns, experiment.question)
+    print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
+    for key, reason in outcome.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    return bool(outcome.failed)
+
+
+def _tables(asked: argparse.Namespace) -> None:
+    from experiments.lab import figures, tables
+    from experiments.lab.records import Records
+
+    records = Records(asked.results)
+    for name in records.experiments():
+        experiment = catalogue.find(name)
+        frame = tables.write(experiment, records)
+        figures.draw(experiment, frame, asked.results)
+        print(f"{asked.results / name}.csv: {len(frame)} rows")
+
+
+def _positive(text: str) -> int:
+    value = _natural(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {value}")
+    return value
+
+
+def _natural(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got '{text}'") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {value}")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    print("\nTerminated. Finished runs are kept; the same call goes on from here.", file=sys.stderr)
+    sys.exit(128 + number)

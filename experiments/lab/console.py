@@ -1,0 +1,111 @@
+"""What a person sees while runs go on: bars in a terminal, a line a run in a log file."""
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.table import Table
+
+from experiments.lab.records import Record
+from experiments.lab.spec import Run
+
+
+class Display:
+    """Listens to the fan-out; see `watch`."""
+
+    def __init__(self, console: Console, progress: Progress, title: str, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.done = 0
+        self._progress = progress
+        self._fractions: dict[str, float] = {}
+        self._lines: dict[str, TaskID] = {}
+        self._all = progress.add_task(title, total=total, note="")
+
+    def progress(self, run: Run, event: dict[str, Any]) -> None:
+        """Moves the run's bar."""
+        if run.key not in self._lines:
+            self._lines[run.key] = self._progress.add_task(name(run), total=event["epochs"], note="")
+        note = f"{event['images_per_second']:,.0f} images/s"
+        self._progress.update(self._lines[run.key], completed=event["epoch"] - 1, note=note)
+        self._fractions[run.key] = (event["epoch"] - 1) / event["epochs"]
+        self._move()
+
+    def ended(self, run: Run, record: Record) -> None:
+        """One line for a run that finished or diverged."""
+        metrics = record["metrics"]
+        what = "diverged" if record["status"] == "diverged" else f"test error {metrics['test_error_percent']:.2f} %"
+        self._line(run, f"{what}, {metrics['train_seconds']:.1f} s")
+
+    def failed(self, run: Run, reason: str, again: bool) -> None:
+        """One line for a run that failed."""
+        self._line(run, f"failed: {reason}" + (" (to be tried again)" if again else ""), done=not again)
+
+    def _line(self, run: Run, text: str, done: bool = True) -> None:
+        self.done += done
+        self._fractions.pop(run.key, None)
+        if run.key in self._lines:
+            self._progress.remove_task(self._lines.pop(run.key))
+        self.console.print(f"[{self.done}/{self.total}] {name(run)}: {text}", markup=False, highlight=False)
+        self._move()
+
+    def _move(self) -> None:
+        self._progress.update(self._all, completed=self.done + sum(self._fractions.values()))
+
+
+@contextlib.contextmanager
+def watch(console: Console, title: str, total: int) -> Iterator[Display]:
+    """A display that is up for as long as the block runs; without bars where no terminal shows them."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeLeft(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with progress:
+        yield Display(console, progress, title, total)
+
+
+def name(run: Run) -> str:
+    """How a run is called in messages."""
+    return f"{run.variant} on {run.dataset}, seed {run.seed}"
+
+
+def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: str) -> None:
+    """Prints chosen columns of a table, rounded for reading; ± is half the 95 % interval over seeds."""
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    present = [column for column in columns if column in frame]
+    for column in present:
+        heading = column.removesuffix("_mean").replace("_", " ")
+        shown.add_column(heading, justify="left" if column == "variant" else "right", no_wrap=column == "variant")
+    for _, row in frame.iterrows():
+        shown.add_row(*(cell(row, column) for column in present))
+    console.print(shown)
+
+
+def cell(row: pd.Series, column: str) -> str:
+    """One value for reading, with half its 95 % interval where it is a mean of several seeds."""
+    value = row[column]
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, str):
+        return value
+    stem = column.removesuffix("_mean")
+    if stem == column and float(value).is_integer():
+        return f"{value:,.0f}"
+    digits = 4 if "accuracy" in stem else 1 if stem.endswith("seconds") else 2
+    text = f"{value:,.{digits}f}"
+    if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):
+        return text
+    return f"{text} ± {high - value:,.{digits}f}"

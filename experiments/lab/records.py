@@ -1,0 +1,130 @@
+"""Records: one immutable JSON file a run, from which every table is made.
+
+A record is written whole or not at all, carries a checksum, and is named after its run's
+specification. What is not such a record is set aside and never counted. Nothing here imports
+TensorFlow.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from experiments.lab.files import sync, write_whole
+from experiments.lab.spec import Run, canonical
+
+Record = dict[str, Any]
+FAILED = ".failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """The records under one results folder."""
+
+    results: Path
+
+    def folder(self, experiment: str) -> Path:
+        """Where the records of an experiment lie."""
+        return self.results / "runs" / experiment
+
+    def path(self, run: Run) -> Path:
+        """The file of a run's record; the trained network lies beside it, ending in `.keras`."""
+        return self.folder(run.experiment) / f"{run.key}.json"
+
+    def find(self, run: Run) -> Record | None:
+        """The record of this very specification and seed, if the run has ended (finished or diverged)."""
+        record = _read(self.path(run))
+        return record if record and record["specification"] == run.specification() else None
+
+    def of(self, experiment: str) -> list[Record]:
+        """All records of an experiment, failed runs too, in the order of their file names."""
+        found = (_read(path) for path in sorted(self.folder(experiment).glob("*.json")))
+        return [record for record in found if record]
+
+    def experiments(self) -> list[str]:
+        """Names of the experiments that have a folder of records here."""
+        return sorted(path.name for path in (self.results / "runs").glob("*") if path.is_dir())
+
+    def save(self, run: Run, outcome: Record, save_network: Callable[[Path], object] | None = None) -> Record:
+        """Writes the network, then the record that names it: the record is what makes the run count.
+
+        Args:
+            run: what was run; the caller holds `lock(run)`.
+            outcome: what came of it.
+            save_network: writes the trained network to the path it is given.
+        """
+        path = self.path(run)
+        record = {"specification": run.specification(), **outcome}
+        if save_network:
+            network = path.with_suffix(".keras")
+            write_whole(network, save_network)
+            record["network"] = {"file": network.name, "sha256": hashlib.sha256(network.read_bytes()).hexdigest()}
+        _write(path, record)
+        self._failed(run).unlink(missing_ok=True)
+        return record
+
+    def save_failed(self, run: Run, reason: str, last_lines: str) -> None:
+        """Records that a run failed and why; a later call tries it again."""
+        record = {
+            "specification": run.specification(),
+            "status": "failed",
+            "facts": {},
+            "metrics": {},
+            "reason": reason,
+            "last_lines": last_lines,
+        }
+        self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
+        _write(self._failed(run), record)
+
+    def lock(self, run: Run) -> filelock.BaseFileLock:
+        """The lock of a run, which the system frees when its holder dies."""
+        folder = self.folder(run.experiment) / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / f"{run.key}.lock")
+
+    def _failed(self, run: Run) -> Path:
+        return self.path(run).with_suffix(f"{FAILED}.json")
+
+
+def _write(path: Path, record: Record) -> None:
+    content = canonical({"checksum": _checksum(record), "record": record})
+    write_whole(path, lambda part: part.write_bytes(content))
+
+
+def _read(path: Path) -> Record | None:
+    """A record, verified to the last byte; None where there is none, or what is there is not one."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        document = json.loads(content)
+        record = document["record"]
+        # The text is canonical, so even a flipped bit that JSON would forgive shows here.
+        whole = content == canonical(document) and document["checksum"] == _checksum(record)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if whole:
+        return record
+    aside = path.with_name(f"{path.name}.set-aside")
+    os.replace(path, aside)
+    sync(path.parent)
+    print(f"{path}: not a whole record. Set aside as {aside.name}; it is not counted.", file=sys.stderr)
+    return None
+
+
+def _checksum(record: Record) -> str:
+    return hashlib.sha256(canonical(record)).hexdigest()
+
+
+def iterate(records: list[Record], **specification: Any) -> Iterator[Record]:
+    """The records whose specification has these values."""
+    for record in records:
+        if all(record["specification"][key] == value for key, value in specification.items()):
+            yield record

@@ -1,0 +1,136 @@
+"""The training loop, on the real digits that need no network."""
+
+import hashlib
+
+import keras
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from experiments.lab.data import Split, shifted
+from experiments.lab.spec import Distortion, Training
+from experiments.lab.training import Trainer, distort, normalise
+
+SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
+
+
+def fingerprint(trainer):
+    """A hash of every weight, to the last bit."""
+    return hashlib.sha256(b"".join(v.numpy().tobytes() for v in trainer.model.variables)).hexdigest()
+
+
+@pytest.mark.parametrize("settings", [SHORT, Training("fc-relu", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1))])
+def test_equal_seeds_give_equal_weights_whatever_ran_before(digits, settings):
+    first, second = Trainer(settings, digits), Trainer(settings, digits)
+    one = first.run(3)
+    expected = fingerprint(first)
+    second.run(4)
+    assert fingerprint(second) != expected
+    again = second.run(3)
+    assert fingerprint(second) == expected
+    assert again["misread"] == one["misread"]
+    assert again["history"]["train_loss"] == one["history"]["train_loss"]
+
+
+def test_training_learns_and_reports(digits):
+    events = []
+    trainer = Trainer(Training("lenet5-relu", epochs=6, batch_size=32, test_shifts=(4,)), digits)
+    outcome = trainer.run(0, events.append)
+    assert outcome["status"] == "finished"
+    assert outcome["metrics"]["test_accuracy"] > 0.85
+    assert outcome["metrics"]["test_shift4_accuracy"] < outcome["metrics"]["test_accuracy"]
+    assert len(outcome["history"]["validation_loss"]) == 6
+    assert {event["epoch"] for event in events} == set(range(1, 7))
+    assert outcome["facts"]["params"] == 61_706
+
+
+def test_the_whole_test_set_is_read(digits):
+    trainer = Trainer(SHORT, digits)
+    outcome = trainer.run(0)
+    _, predictions = trainer.evaluate(digits.test)
+    assert len(predictions) == len(digits.test.labels) == 360
+    assert outcome["misread"]["test"] == np.flatnonzero(predictions != digits.test.labels).tolist()
+    assert outcome["metrics"]["test_accuracy"] == 1 - len(outcome["misread"]["test"]) / 360
+
+
+def test_evaluation_does_not_depend_on_its_batches(digits):
+    trainer = Trainer(SHORT, digits)
+    trainer.run(0)
+    whole = Split(np.concatenate([digits.train.images] * 1), digits.train.labels)  # more than two batches
+    loss, predictions = trainer.evaluate(whole)
+    direct = trainer.model.predict(whole.images / np.float32(255) - np.float32(0.5), verbose=0)
+    np.testing.assert_array_equal(predictions, direct.argmax(axis=1))
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(whole.labels, direct)
+    assert loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(digits):
+    outcome = Trainer(Training("lenet5-relu", epochs=3, learning_rate=1e30, warmup=0), digits).run(0)
+    assert outcome["status"] == "diverged"
+    assert "test_accuracy" not in outcome["metrics"]
+    assert len(outcome["history"].get("train_loss", [])) < 3
+
+
+def test_keras_callbacks_are_driven(digits, tmp_path):
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    board = keras.callbacks.TensorBoard(tmp_path / "board")
+    Trainer(SHORT, digits, [log, board]).run(0)
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(lines) == 1 + SHORT.epochs
+    assert "validation_accuracy" in lines[0]
+    assert list((tmp_path / "board").rglob("events.out.tfevents.*"))
+
+
+def test_weight_decay_spares_biases(digits):
+    trainer = Trainer(SHORT, digits)
+    spared = {v.path for v in trainer.model.trainable_variables if not trainer.optimizer._use_weight_decay(v)}
+    assert spared == {v.path for v in trainer.model.trainable_variables if v.path.endswith("bias")}
+
+
+def test_brightnesses_are_those_of_the_slide():
+    values = normalise(np.array([0, 51, 255], "uint8"))
+    np.testing.assert_allclose(values, [-0.5, -0.3, 0.5], atol=1e-7)
+
+
+def test_no_distortion_is_the_picture_itself(digits):
+    images = digits.test.images[:5]
+    np.testing.assert_allclose(distort(images, Distortion(), np.array([1, 2])), images, atol=1e-3)
+
+
+def test_distortion_is_the_affine_map_of_scipy(digits):
+    import math
+
+    import tensorflow as tf
+
+    images, largest, seed = digits.test.images[:4], Distortion(20, 0.2, 0.3, 3), np.array([5, 6])
+    u = tf.random.stateless_uniform([6, 4], seed, -1.0, 1.0).numpy().astype("float64")
+    for n, picture in enumerate(images):
+        angle = u[0, n] * math.radians(largest.rotation_degrees)
+        turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])  # (y, x) axes
+        shear = np.array([[1.0, 0.0], [u[3, n] * largest.shear, 1.0]])
+        scale = np.diag([1 + u[1, n] * largest.scale, 1 + u[2, n] * largest.scale])
+        matrix = turn @ shear @ scale
+        centre = np.array([13.5, 13.5])
+        offset = centre - matrix @ centre + u[4:6, n] * largest.shift_pixels
+        expected = scipy.ndimage.affine_transform(
+            picture[..., 0].astype("float64"), matrix, offset, order=1, mode="grid-constant"
+        )
+        np.testing.assert_allclose(distort(images, largest, seed)[n, ..., 0], expected, atol=0.05)
+
+
+def test_shifts_move_pictures_by_whole_pixels_within_bounds(digits):
+    images = digits.test.images[:50]
+    moved = shifted(images, 4)
+    np.testing.assert_array_equal(moved, shifted(images, 4))
+    found = set()
+    for picture, other in zip(images, moved, strict=True):
+        matches = [
+            (dy, dx)
+            for dy in range(-4, 5)
+            for dx in range(-4, 5)
+            # 20×20 digits in the middle of 28×28 lose nothing within four pixels
+            if np.array_equal(np.roll(picture, (dy, dx), (0, 1)), other)
+        ]
+        assert len(matches) == 1
+        found |= set(matches)
+    assert len(found) > 20

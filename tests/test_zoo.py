@@ -1,0 +1,134 @@
+"""The zoo: exact counts, from the arithmetic of the papers, and one battery over every network."""
+
+import keras
+import numpy as np
+import pytest
+
+import cnn_models
+from cnn_models import lenet
+from cnn_models.layers import RBFOutput, TrainableSubsampling2D
+
+CONV5 = 5 * 5
+
+# All weights, trainable or not: layer by layer.
+PARAMETERS = {
+    "linear": (784 + 1) * 10,
+    "fc-300": (784 + 1) * 300 + (300 + 1) * 10,
+    "fc-1000": (784 + 1) * 1000 + (1000 + 1) * 10,
+    "fc-300-100": (784 + 1) * 300 + (300 + 1) * 100 + (100 + 1) * 10,
+    "fc-500-150": (784 + 1) * 500 + (500 + 1) * 150 + (150 + 1) * 10,
+    "fc-relu": (784 + 1) * 512 + (512 + 1) * 512 + (512 + 1) * 10,
+    "fc-matched": (784 + 1) * 78 + (78 + 1) * 10,
+    "lenet1": (CONV5 + 1) * 4 + 2 * 4 + (20 * CONV5 + 12) + 2 * 12 + (4 * 4 * 12 + 1) * 10,
+    "lenet4": (CONV5 + 1) * 4 + 2 * 8 + (48 * CONV5 + 16) + 2 * 16 + (400 + 1) * 120 + (120 + 1) * 10,
+    "lenet5-1998": 156 + 12 + 1_516 + 32 + 48_120 + 10_164 + 840,
+    "lenet5": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
+    "lenet5-relu": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
+}
+
+
+def test_every_network_has_a_pinned_count():
+    assert set(PARAMETERS) == set(cnn_models.MODELS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameter_count(name):
+    assert cnn_models.build(name).count_params() == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_logits_for_every_class(name):
+    model = cnn_models.build(name)
+    assert model.input_shape == (None, 28, 28, 1)
+    assert model.output_shape == (None, 10)
+    assert np.isfinite(model(np.zeros((2, 28, 28, 1), "float32"))).all()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_one_step_lowers_the_loss(name, digits):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    model = cnn_models.build(name)
+    images = digits.train.images[:64] / np.float32(255) - np.float32(0.5)
+    labels = digits.train.labels[:64].astype("int32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.SGD(1e-3)
+    with tf.GradientTape() as tape:
+        before = loss(labels, model(images))
+    optimizer.apply(tape.gradient(before, model.trainable_variables), model.trainable_variables)
+    assert float(loss(labels, model(images))) < float(before)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_saved_and_loaded_gives_the_same_output(name, digits, tmp_path):
+    model = cnn_models.build(name)
+    images = digits.test.images[:8] / np.float32(255) - np.float32(0.5)
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_matched_net_has_as_many_parameters_as_lenet5():
+    assert abs(PARAMETERS["fc-matched"] / PARAMETERS["lenet5"] - 1) < 0.01
+
+
+def connections(model):
+    """Every use of a weight, biases included, as LeCun 1998 counts."""
+    total = 0
+    for layer in model.layers:
+        units = int(np.prod(layer.output.shape[1:]))
+        if isinstance(layer, TrainableSubsampling2D):
+            total += units * (4 + 1)  # four inputs and a bias
+        elif isinstance(layer, RBFOutput):
+            total += int(np.prod(layer.prototypes.shape))
+        elif layer.weights:
+            positions = int(np.prod(layer.output.shape[1:-1]))
+            total += positions * sum(int(np.prod(weight.shape)) for weight in layer.weights)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("name", "trainable", "uses"),
+    [
+        ("lenet1", 2_578, 98_442),  # LeCun 1990: both printed
+        ("lenet4", 50_698, 262_306),  # LeCun 1998: "about 260,000"
+        ("lenet5-1998", 60_000, 122_304 + 5_880 + 151_600 + 2_000 + 48_120 + 10_164 + 840),  # 340,908
+    ],
+)
+def test_counts_printed_in_the_papers(name, trainable, uses):
+    model = cnn_models.build(name)
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == trainable
+    assert connections(model) == uses
+
+
+def test_c3_is_table_1_of_the_paper():
+    # Columns 0 to 15 are maps of C3, rows 0 to 5 maps of S2, as printed in LeCun 1998.
+    table = """
+    X . . . X X X . . X X X X . X X
+    X X . . . X X X . . X X X X . X
+    X X X . . . X X X . . X . X X X
+    . X X X . . X X X X . . X . X X
+    . . X X X . . X X X X . X X . X
+    . . . X X X . . X X X X . X X X
+    """
+    rows = [line.split() for line in table.strip().splitlines()]
+    assert [[s2 for s2 in range(6) if rows[s2][c3] == "X"] for c3 in range(16)] == [
+        sorted(inputs) for inputs in lenet.LENET5_C3
+    ]
+
+
+def test_unknown_name_gets_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean lenet5"):
+        cnn_models.build("lenet5-rely")
+
+
+@pytest.mark.parametrize("name", ["lenet1", "lenet4", "lenet5-1998", "lenet5"])
+def test_pictures_that_do_not_fit_are_refused(name):
+    with pytest.raises(ValueError, match="28×28|12×12"):
+        cnn_models.build(name, (8, 8, 1))
+
+
+def test_more_classes_than_bitmaps_are_refused():
+    with pytest.raises(ValueError, match="ten bitmaps"):
+        cnn_models.build("lenet5-1998", classes=11)
