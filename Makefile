@@ -12,7 +12,7 @@ OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup list tables test check lock clean $(EXPERIMENTS)
+.PHONY: help setup list tables test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -47,6 +47,9 @@ setup: .venv/.runtime ## build .venv from requirements.txt where it is missing o
 
 test: .venv/.development ## run the tests (PYTEST="-k zoo" passes options)
 	@.venv/bin/python -m pytest $(PYTEST)
+
+smoke: .venv/.runtime ## a real look in a minute or two: lenet on MNIST, one seed, one epoch
+	@folder=$$(mktemp -d) && $(MAKE) --no-print-directory lenet SEEDS=1 EPOCHS=1 RESULTS=$$folder && rm -r $$folder
 
 check: .venv/.development ## lint, format and types
 	@.venv/bin/ruff check .

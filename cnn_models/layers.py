@@ -152,8 +152,9 @@ class RBFOutput(keras.layers.Layer):
     """Euclidean radial basis functions with fixed prototypes (LeCun 1998, II.B, equation 7).
 
     The paper's unit i gives y_i = Σ_j (x_j - w_ij)², a penalty; this layer gives -y_i, so that the
-    softmax cross-entropy of its output is the paper's MAP criterion (equation 9) without the
-    constant of its "rubbish" class. The prototypes are 84 × 10 weights that are not trained.
+    softmax cross-entropy of its output is the paper's MAP criterion (equation 9) without its
+    "rubbish" class, which `cnn_models.losses.MapCriterion` adds. The prototypes are 84 × 10 weights
+    that are not trained.
 
     Shapes: `(batch, 84)` → `(batch, 10)`.
     """

@@ -114,9 +114,11 @@ def lenet5_1998(*, name: str, input_shape: tuple[int, ...], classes: int) -> ker
     | output: RBF, 7×12 bitmaps, fixed | 10 | 0 (of 840) | 840 |
     | sum | | **60,000** | **340,908** |
 
-    Deviations: the 7×12 bitmaps are redrawn by hand after figure 3; the MAP criterion lacks the
-    constant of the rubbish class (see `RBFOutput`); the biases start at zero; the optimizer is the
-    suite's, not the paper's stochastic diagonal Levenberg-Marquardt.
+    Train it with `cnn_models.losses.MapCriterion`: the prototypes are so far apart that plain
+    cross-entropy is satisfied long before a picture's code is near its prototype.
+
+    Deviations: the 7×12 bitmaps are redrawn by hand after figure 3; the biases start at zero; the
+    optimizer is the suite's, not the paper's stochastic diagonal Levenberg-Marquardt.
 
     Returns:
         A model from `(batch, 28, 28, 1)` to logits `(batch, 10)`, the negative RBF penalties.

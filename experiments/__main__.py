@@ -1,4 +1,4 @@
-"""The command line: `python -m experiments list | run NAME … | tables`."""
+"""The command line: `python -m experiments list | run NAME … | tables | keep NAME …`."""
 
 import sys
 

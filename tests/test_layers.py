@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from cnn_models import layers
+from cnn_models import layers, losses
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def test_subsampling_is_a_scaled_mean(rng, multiplier):
     layer.coefficient.assign(rng.normal(size=3 * multiplier))
     layer.bias.assign(rng.normal(size=3 * multiplier))
     means = images.reshape(2, 3, 2, 2, 2, 3).mean(axis=(2, 4)).repeat(multiplier, axis=-1)
-    np.testing.assert_allclose(layer(images), means * layer.coefficient.numpy() + layer.bias.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        layer(images), means * layer.coefficient.numpy() + layer.bias.numpy(), rtol=1e-5, atol=1e-6
+    )
     assert layer.compute_output_shape((None, 6, 4, 3)) == (None, 3, 2, 3 * multiplier)
 
 
@@ -89,3 +91,13 @@ def test_initialiser_keeps_to_the_papers_bounds():
 def test_configuration_survives_a_round_trip(layer):
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
+
+
+def test_map_criterion_is_equation_9(rng):
+    penalties = rng.uniform(0, 30, size=(6, 10))
+    labels = rng.integers(0, 10, size=6)
+    j = 10.0
+    expected = [p[d] + np.log(np.exp(-j) + np.exp(-p).sum()) for p, d in zip(penalties, labels, strict=True)]
+    loss = losses.MapCriterion(j, reduction=None)
+    np.testing.assert_allclose(loss(labels, -penalties), expected, rtol=1e-5)
+    assert losses.MapCriterion.from_config(loss.get_config()).j == j

@@ -125,7 +125,7 @@ def test_unknown_name_gets_the_nearest():
 
 @pytest.mark.parametrize("name", ["lenet1", "lenet4", "lenet5-1998", "lenet5"])
 def test_pictures_that_do_not_fit_are_refused(name):
-    with pytest.raises(ValueError, match="28×28|12×12"):
+    with pytest.raises(ValueError, match=r"28×28|12×12"):
         cnn_models.build(name, (8, 8, 1))
 
 

@@ -59,10 +59,14 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
 
+    keep = commands.add_parser("keep", help="keep a study in results/reference and in the README's tables")
+    keep.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
+    keep.set_defaults(do=_keep)
+
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, tables):
+    for command in (run, keep, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -130,6 +134,13 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
     for key, reason in outcome.failed.items():
         print(f"failed: {key}: {reason}", file=sys.stderr)
     return bool(outcome.failed)
+
+
+def _keep(asked: argparse.Namespace) -> None:
+    from experiments.lab import reference
+
+    for name in asked.names:
+        reference.keep(catalogue.find(name), asked.results)
 
 
 def _tables(asked: argparse.Namespace) -> None:

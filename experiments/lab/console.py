@@ -87,11 +87,18 @@ def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: s
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     present = [column for column in columns if column in frame]
     for column in present:
-        heading = column.removesuffix("_mean").replace("_", " ")
-        shown.add_column(heading, justify="left" if column == "variant" else "right", no_wrap=column == "variant")
+        shown.add_column(
+            heading(column), justify="left" if column == "variant" else "right", no_wrap=column == "variant"
+        )
     for _, row in frame.iterrows():
         shown.add_row(*(cell(row, column) for column in present))
     console.print(shown)
+
+
+def heading(column: str) -> str:
+    """A column's name for reading."""
+    words = column.removesuffix("_mean").replace("_", " ")
+    return words.replace("error percent", "error, %").replace(" seconds", ", s")
 
 
 def cell(row: pd.Series, column: str) -> str:

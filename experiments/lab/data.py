@@ -217,7 +217,7 @@ def _set_aside(file: Path, reason: str) -> None:
 
 
 def _read_npz(file: Path) -> Arrays:
-    with np.load(file, allow_pickle=False) as arrays:
+    with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in NAMES}
 
 

@@ -45,6 +45,8 @@ class Training:
         warmup: share of all steps spent warming up.
         weight_decay: of AdamW, on kernels only.
         distortion: random distortion of training pictures, or None.
+        rubbish_penalty: None for cross-entropy; else the constant j of LeCun 1998, equation 9, see
+            `cnn_models.losses.MapCriterion`.
         test_shifts: also measure accuracy on the test set with every picture shifted by a fixed
             random offset of up to this many pixels along each axis.
     """
@@ -56,6 +58,7 @@ class Training:
     warmup: float = 0.2
     weight_decay: float = 0.01
     distortion: Distortion | None = None
+    rubbish_penalty: float | None = None
     test_shifts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import scipy.stats
 
 
@@ -27,7 +28,7 @@ def summarise(values: Sequence[float]) -> Summary:
     mean = sum(values) / n if n else math.nan
     if n < 2:
         return Summary(n, mean, math.nan, math.nan, math.nan)
-    std = float(scipy.stats.tstd(values))
+    std = float(np.std(values, ddof=1))
     if std == 0:  # the t interval of equal values is the value itself
         return Summary(n, mean, 0.0, mean, mean)
     low, high = scipy.stats.t.interval(0.95, n - 1, loc=mean, scale=std / math.sqrt(n))

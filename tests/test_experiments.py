@@ -1,0 +1,93 @@
+"""One battery over every experiment: its name, its rows, and a real short run by its own target."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cnn_models
+from experiments.lab import catalogue, reference
+from experiments.lab.spec import UsageError
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "results" / "reference"
+NAMES = catalogue.names()
+
+
+def make(*words):
+    return subprocess.run(
+        ["make", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MAKEFLAGS": ""}, timeout=600
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_declaration_says_what_it_asks_and_where_it_is_from(name):
+    experiment = catalogue.find(name)
+    assert experiment.name == name
+    assert experiment.question.endswith("?")
+    assert experiment.expectation
+    assert any(source.startswith("slide: ") for source in experiment.sources)
+    assert {variant.settings.model for variant in experiment.variants} <= set(cnn_models.MODELS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_path):
+    done = make(name, "DATASET=digits", "EPOCHS=1", "SEEDS=2", f"RESULTS={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_csv(tmp_path / f"{name}.csv")
+    experiment = catalogue.find(name)
+    assert frame["variant"].tolist() == [variant.name for variant in experiment.variants]
+    assert (frame["seeds"] == 2).all()
+    assert frame["test_accuracy_mean"].between(0, 1).all()
+    assert (tmp_path / f"{name}.svg").stat().st_size > 1_000
+    again = make(name, "DATASET=digits", "EPOCHS=1", "SEEDS=2", f"RESULTS={tmp_path}")
+    assert again.returncode == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), frame)  # nothing was run again
+
+
+def test_make_help_names_every_experiment():
+    out = make("help").stdout
+    assert all(f"  {name} " in out for name in NAMES)
+    assert all(f"  {word}" in out for word in ("SEEDS=", "EPOCHS=", "VARIANTS=", "DATASET=", "RESULTS=", "FORCE="))
+
+
+def test_an_unknown_experiment_gets_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean lenet"):
+        catalogue.find("lent")
+
+
+@pytest.mark.parametrize("command", [["list"], ["--help"], ["run", "--help"]])
+def test_quick_commands_import_nothing_heavy(command):
+    code = (
+        "import sys\nfrom experiments.lab.command import main\n"
+        f"try: main({command})\nexcept SystemExit: pass\n"
+        "print([m for m in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_own_tables_and_figures_are_made_from_their_records(name, tmp_path):
+    shutil.copytree(REFERENCE / "runs", tmp_path / "runs")
+    code = (
+        "import sys\nfrom experiments.lab.command import main\n"
+        f"code = main(['tables', '--results', {str(tmp_path)!r}])\n"
+        "print(code, 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().splitlines()[-1] == "0 False False"
+    for file in (f"{name}.csv", f"{name}.svg"):
+        assert (tmp_path / file).read_bytes() == (REFERENCE / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_shows_our_own_table(name):
+    readme = (ROOT / "README.md").read_text()
+    assert f"<!-- table: {name} -->" in readme
+    frame = pd.read_csv(REFERENCE / f"{name}.csv")
+    assert reference.with_table(readme, catalogue.find(name), frame) == readme

@@ -1,0 +1,121 @@
+"""Records: whole or not at all, verified to the last byte, one a specification and seed."""
+
+import dataclasses
+import json
+import random
+
+import pytest
+
+from experiments.lab.records import Records
+from experiments.lab.spec import Distortion, Run, Training, UsageError
+
+RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
+OUTCOME = {"status": "finished", "facts": {"params": 61_706}, "metrics": {"test_accuracy": 0.99}}
+
+
+@pytest.fixture
+def records(tmp_path):
+    found = Records(tmp_path)
+    found.folder("lenet").mkdir(parents=True)
+    return found
+
+
+def test_what_is_saved_is_found(records):
+    assert records.find(RUN) is None
+    saved = records.save(RUN, OUTCOME, lambda path: path.write_bytes(b"weights"))
+    assert records.find(RUN) == saved
+    assert saved["specification"]["settings"]["epochs"] == 10
+    assert (records.folder("lenet") / saved["network"]["file"]).read_bytes() == b"weights"
+    assert records.of("lenet") == [saved]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"dataset": "mnist"},
+        {"settings": Training("lenet5", epochs=11)},
+        {"settings": Training("lenet5", distortion=Distortion(1))},
+    ],
+)
+def test_another_specification_is_another_record(records, change):
+    other = dataclasses.replace(RUN, **change)
+    records.save(RUN, OUTCOME)
+    assert records.find(other) is None
+    records.save(other, OUTCOME)
+    assert len(records.of("lenet")) == 2
+
+
+def test_a_setting_that_is_absent_leaves_the_specification_as_it_was():
+    assert "distortion" not in RUN.specification()["settings"]
+    assert "test_shifts" not in RUN.specification()["settings"]
+
+
+def test_a_record_truncated_anywhere_is_set_aside(records, capsys):
+    records.save(RUN, OUTCOME)
+    path = records.path(RUN)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert records.find(RUN) is None
+        assert not path.exists()
+    assert path.name in capsys.readouterr().err
+
+
+def test_a_record_with_a_flipped_bit_is_set_aside(records):
+    records.save(RUN, OUTCOME)
+    path = records.path(RUN)
+    whole = path.read_bytes()
+    chance = random.Random(0)
+    for _ in range(1_000):
+        place, bit = chance.randrange(len(whole)), chance.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        assert records.of("lenet") == []
+        assert path.with_name(path.name + ".set-aside").exists()
+
+
+def test_foreign_files_are_not_records(records):
+    records.save(RUN, OUTCOME)
+    (records.folder("lenet") / "notes.json").write_text(json.dumps({"record": {}, "checksum": ""}))
+    (records.folder("lenet") / "notes.txt").write_text("mine")
+    assert len(records.of("lenet")) == 1
+    assert (records.folder("lenet") / "notes.json.set-aside").exists()
+    assert (records.folder("lenet") / "notes.txt").exists()
+
+
+def test_a_failure_is_recorded_and_gone_once_the_run_succeeds(records):
+    records.save_failed(RUN, "MemoryError", "last\nlines")
+    assert records.find(RUN) is None
+    (failed,) = records.of("lenet")
+    assert (failed["status"], failed["reason"]) == ("failed", "MemoryError")
+    records.save(RUN, OUTCOME)
+    assert [record["status"] for record in records.of("lenet")] == ["finished"]
+
+
+def test_nothing_half_written_stays(records):
+    records.save(RUN, OUTCOME)
+    before = records.path(RUN).read_bytes()
+
+    def interrupted(path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        records.save(RUN, {**OUTCOME, "metrics": {}}, interrupted)
+    assert records.path(RUN).read_bytes() == before
+    assert [p.name for p in records.folder("lenet").iterdir()] == [records.path(RUN).name]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": "lenet6"}, "Did you mean lenet"),
+        ({"epochs": 0}, "epochs must be more than 0"),
+        ({"batch_size": -1}, "batch_size must be more than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"warmup": 1.0}, "warmup"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Training(**({"model": "lenet5"} | settings))
