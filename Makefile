@@ -12,7 +12,7 @@ OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup list tables test smoke check lock clean $(EXPERIMENTS)
+.PHONY: help setup list tables report test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -42,6 +42,9 @@ list: .venv/.runtime ## the experiments, with their questions and variants
 
 tables: .venv/.runtime ## make all tables and figures anew from the records (RESULTS)
 	@$(RUN) tables --results "$(RESULTS)"
+
+report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
+	@$(RUN) report --results "$(RESULTS)"
 
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 

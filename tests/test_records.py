@@ -24,7 +24,7 @@ def test_what_is_saved_is_found(records):
     assert records.find(RUN) is None
     saved = records.save(RUN, OUTCOME, lambda path: path.write_bytes(b"weights"))
     assert records.find(RUN) == saved
-    assert saved["specification"]["settings"]["epochs"] == 10
+    assert saved["specification"]["settings"]["epochs"] == 15
     assert (records.folder("lenet") / saved["network"]["file"]).read_bytes() == b"weights"
     assert records.of("lenet") == [saved]
 

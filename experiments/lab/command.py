@@ -63,10 +63,13 @@ def parser() -> argparse.ArgumentParser:
     keep.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
     keep.set_defaults(do=_keep)
 
+    report = commands.add_parser("report", help="write report.html and claims.csv from the tables")
+    report.set_defaults(do=_report)
+
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, keep, tables):
+    for command in (run, keep, report, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -122,7 +125,9 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
         data.load(dataset)  # fetched before any worker starts, or refused in one message
     with console.watch(screen, experiment.name, len(runs)) as display:
         workers = asked.workers or os.cpu_count() or 1
-        hands = fanout.FanOut(records, environment.describe(), display, workers, asked.retries, asked.force)
+        hands = fanout.FanOut(
+            experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
+        )
         try:
             outcome = hands.execute(runs)
         except fanout.WorkersLost as error:
@@ -141,6 +146,13 @@ def _keep(asked: argparse.Namespace) -> None:
 
     for name in asked.names:
         reference.keep(catalogue.find(name), asked.results)
+
+
+def _report(asked: argparse.Namespace) -> None:
+    from experiments.lab import report
+
+    asked.results.mkdir(parents=True, exist_ok=True)
+    print(f"report: {report.write(asked.results)}")
 
 
 def _tables(asked: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
 
@@ -31,17 +31,18 @@ class Display:
     def progress(self, run: Run, event: dict[str, Any]) -> None:
         """Moves the run's bar."""
         if run.key not in self._lines:
-            self._lines[run.key] = self._progress.add_task(name(run), total=event["epochs"], note="")
-        note = f"{event['images_per_second']:,.0f} images/s"
-        self._progress.update(self._lines[run.key], completed=event["epoch"] - 1, note=note)
-        self._fractions[run.key] = (event["epoch"] - 1) / event["epochs"]
+            self._lines[run.key] = self._progress.add_task(name(run), total=event["total"], note="")
+        self._progress.update(self._lines[run.key], completed=event["done"], note=event["note"])
+        self._fractions[run.key] = event["done"] / event["total"]
         self._move()
 
     def ended(self, run: Run, record: Record) -> None:
         """One line for a run that finished or diverged."""
-        metrics = record["metrics"]
-        what = "diverged" if record["status"] == "diverged" else f"test error {metrics['test_error_percent']:.2f} %"
-        self._line(run, f"{what}, {metrics['train_seconds']:.1f} s")
+        error, seconds = (record["metrics"].get(name) for name in ("test_error_percent", "train_seconds"))
+        words = [record["status"]]
+        words += [f"test error {error:.2f} %"] if error is not None else []
+        words += [f"{seconds:.1f} s"] if seconds is not None else []
+        self._line(run, ", ".join(words))
 
     def failed(self, run: Run, reason: str, again: bool) -> None:
         """One line for a run that failed."""
@@ -65,7 +66,7 @@ def watch(console: Console, title: str, total: int) -> Iterator[Display]:
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.completed:.1f}/{task.total:g}"),
         TimeElapsedColumn(),
         TimeLeft(),
         TextColumn("{task.fields[note]}"),

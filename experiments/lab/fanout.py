@@ -29,7 +29,7 @@ class Listener(Protocol):
     """What the fan-out tells as it goes on."""
 
     def progress(self, run: Run, event: dict[str, Any]) -> None:
-        """A worker is at `event["epoch"]` of `event["epochs"]`."""
+        """A worker has done `event["done"]` of `event["total"]`; see `worker.Work`."""
 
     def ended(self, run: Run, record: Record) -> None:
         """A run finished or diverged, here or in another process."""
@@ -53,12 +53,12 @@ class WorkersLost(RuntimeError):
 class Hand:
     """The fan-out's end of one worker process."""
 
-    def __init__(self, number: int, scratch: Path, records: Records, environment: Record) -> None:
+    def __init__(self, number: int, scratch: Path, work: str, records: Records, environment: Record) -> None:
         context = multiprocessing.get_context("spawn")
         self.log = scratch / f"worker{number}.log"
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
-            target=worker.main, args=(theirs, str(self.log), records, environment), daemon=True
+            target=worker.main, args=(theirs, str(self.log), work, records, environment), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -97,6 +97,7 @@ class FanOut:
     """One call's runs, over up to `workers` processes.
 
     Args:
+        work: `module.Class` of the `worker.Work` to do.
         records: where records go.
         environment: copied into every record.
         listener: told of progress.
@@ -107,6 +108,7 @@ class FanOut:
 
     def __init__(
         self,
+        work: str,
         records: Records,
         environment: Record,
         listener: Listener,
@@ -114,6 +116,7 @@ class FanOut:
         retries: int = 0,
         force: bool = False,
     ) -> None:
+        self.work = work
         self.records = records
         self.environment = environment
         self.listener = listener
@@ -152,7 +155,7 @@ class FanOut:
     def _staff(self, scratch: Path) -> None:
         wanted = min(self.workers, len(self._waiting) + sum(hand.run is not None for hand in self._hands))
         while len(self._hands) < wanted:
-            self._hands.append(Hand(self._started, scratch, self.records, self.environment))
+            self._hands.append(Hand(self._started, scratch, self.work, self.records, self.environment))
             self._started += 1
 
     def _assign(self) -> None:

@@ -82,7 +82,7 @@ def _row_label(frame: pd.DataFrame, row: pd.Series) -> str:
     if frame["dataset"].nunique() > 1:
         label += f", {row['dataset']}"
     if (frame["variant"] == row["variant"]).sum() > frame["dataset"].nunique():
-        label += f", {row['epochs']} epochs"
+        label += f", {row['epochs']} epochs" if "epochs" in row else f", {row['specification']}"
     return f"{label} (n={row['seeds']})"
 
 

@@ -7,9 +7,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnn_models.zoo import MODELS, unknown
+
+if TYPE_CHECKING:
+    from experiments.lab.claims import Evidence
+
+MIN_SEEDS = 3  # fewer runs than this are shown, but neither tested nor judged
 
 
 class UsageError(ValueError):
@@ -52,11 +57,11 @@ class Training:
     """
 
     model: str
-    epochs: int = 10
+    epochs: int = 15
     batch_size: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     warmup: float = 0.2
-    weight_decay: float = 0.01
+    weight_decay: float = 0.05
     distortion: Distortion | None = None
     rubbish_penalty: float | None = None
     test_shifts: tuple[int, ...] = ()
@@ -100,6 +105,10 @@ class Experiment:
         variants: the rows.
         dataset: name of the data set, unless the user names another.
         seeds: how many runs a row has, unless the user says otherwise.
+        baseline: the variant all others are compared with, paired by seed; or None.
+        compared: the measures that are compared.
+        evidence: how its table bears on the lecture's claims.
+        work: `module.Class` of the `lab.worker.Work` that does a run.
         columns: columns of the printed table, in order.
         figure: name of the drawing function in `lab.figures`.
         figure_options: its keyword arguments.
@@ -112,6 +121,10 @@ class Experiment:
     variants: tuple[Variant, ...]
     dataset: str = "mnist"
     seeds: int = 5
+    baseline: str | None = None
+    compared: tuple[str, ...] = ("test_error_percent",)
+    evidence: "tuple[Evidence, ...]" = ()
+    work: str = "experiments.lab.training.TrainingWork"
     columns: tuple[str, ...] = ()
     figure: str = "error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -120,6 +133,8 @@ class Experiment:
         names = [variant.name for variant in self.variants]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
+        if self.baseline is not None and self.baseline not in names:
+            raise UsageError(f"{self.name}: its baseline '{self.baseline}' is none of its variants.")
 
     def select(self, names: list[str] | None) -> tuple[Variant, ...]:
         """The variants with these names, in the order of the declaration; all where none are named."""

@@ -6,7 +6,8 @@ the names of columns; formatting is for the printed table alone.
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,91 @@ import pandas as pd
 
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, digest
-from experiments.lab.statistics import summarise
+from experiments.lab.spec import MIN_SEEDS, Experiment, Run, digest
+from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The records that one row of a table is made of: one variant, data set and specification."""
+
+    variant: str
+    dataset: str
+    specification: str
+    records: tuple[Record, ...]
+
+    @property
+    def finished(self) -> list[Record]:
+        """The records that count in means."""
+        return [record for record in self.records if record["status"] == "finished"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The recipe."""
+        return self.records[0]["specification"]["settings"]
+
+    def values(self, metric: str) -> dict[int, float]:
+        """A metric's value of each seed."""
+        found = ((record["specification"]["seed"], record["metrics"].get(metric)) for record in self.finished)
+        return {seed: value for seed, value in found if value is not None}
+
+    def misread(self) -> dict[int, list[int]]:
+        """The test pictures that each seed misread, where the records have them."""
+        return {
+            r["specification"]["seed"]: r["misread"]["test"] for r in self.finished if "test" in r.get("misread", ())
+        }
 
 
 def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     """The experiment's table, in the order of its declaration.
 
     Args:
-        experiment: its declaration gives the order of rows and the published values.
+        experiment: its declaration gives the order of rows, the baseline and the published values.
         records: its records, in any order; failed and diverged runs are counted, not averaged.
 
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
-    groups: dict[tuple[str, str, str], list[Record]] = collections.defaultdict(list)
-    for record in records:
-        specification = record["specification"]
-        groups[specification["variant"], specification["dataset"], digest(specification)].append(record)
-    order = [variant.name for variant in experiment.variants]
-    declared = [key for key in groups if key[0] in order]
-    strangers = sorted(set(groups) - set(declared))
-    keys = sorted(declared, key=lambda key: (order.index(key[0]), key[1], key[2])) + strangers
-    return pd.DataFrame([_row(experiment, key, groups[key]) for key in keys])
+    rows = _rows(experiment, records)
+    described = [_describe(experiment, row) for row in rows]
+    if experiment.baseline is not None:
+        for measure in experiment.compared:
+            _compare(experiment, rows, described, measure)
+    return pd.DataFrame(
+        [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
+    )
+
+
+def declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
+    """The specification that the declaration gives a variant; None where it is declared no more."""
+    settings = {row.name: row.settings for row in experiment.variants}
+    if variant not in settings:
+        return None
+    return digest(Run(experiment.name, variant, dataset, settings[variant], 0).specification())
+
+
+def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count as evidence, indexed by variant: declared recipe, declared data set."""
+    if frame.empty:
+        return frame
+    rows = frame[frame["declared"].astype(bool) & (frame["dataset"] == experiment.dataset)]
+    return rows.set_index("variant", drop=False)
 
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv` from the records alone, and returns the table."""
-    records.results.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(records.results / ".tables.lock"):
-        frame = table(experiment, records.of(experiment.name))
-        path = records.results / f"{experiment.name}.csv"
-        write_whole(path, lambda part: frame.to_csv(part, index=False, lineterminator="\n"))
+    frame = table(experiment, records.of(experiment.name))
+    write_csv(frame, records.results / f"{experiment.name}.csv")
     return frame
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Writes a table whole, under a lock that all writers of this folder share."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.parent / ".tables.lock"):
+        write_whole(path, lambda part: frame.to_csv(part, index=False, lineterminator="\n"))
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -57,20 +108,68 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def _row(experiment: Experiment, key: tuple[str, str, str], records: Sequence[Record]) -> dict[str, Any]:
-    variant, dataset, specification = key
-    counted = collections.Counter(record["status"] for record in records)
-    finished = [record for record in records if record["status"] == "finished"]
-    settings = records[0]["specification"]["settings"]
-    row: dict[str, Any] = {"experiment": experiment.name, "variant": variant, "dataset": dataset}
-    row |= next((record["facts"] for record in records if record["facts"]), {})
-    row |= {"epochs": settings["epochs"], "batch_size": settings["batch_size"]}
-    row |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
-    for name in dict.fromkeys(name for record in finished for name in record["metrics"]):
-        values = [record["metrics"][name] for record in finished if name in record["metrics"]]
-        summary = dataclasses.asdict(summarise(values))
-        row |= {f"{name}_{part}": summary[part] for part in SUMMARISED}
-    for declared in experiment.variants:
-        if declared.name == variant and dataset == experiment.dataset:  # what was printed of another data set
-            row |= declared.published  # says nothing of this one
-    return row | {"specification": specification}
+def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
+    groups: dict[tuple[str, str, str], list[Record]] = collections.defaultdict(list)
+    for record in records:
+        specification = record["specification"]
+        groups[specification["variant"], specification["dataset"], digest(specification)].append(record)
+    order = {variant.name: place for place, variant in enumerate(experiment.variants)}
+    keys = sorted(groups, key=lambda key: (order.get(key[0], len(order)), *key))
+    return [Row(*key, tuple(groups[key])) for key in keys]
+
+
+def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
+    counted = collections.Counter(record["status"] for record in row.records)
+    line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
+    line |= next((record["facts"] for record in row.records if record["facts"]), {})
+    line |= {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    line["declared"] = row.specification == declared(experiment, row.variant, row.dataset)
+    line |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
+    for metric in dict.fromkeys(name for record in row.finished for name in record["metrics"]):
+        summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
+        line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
+    for variant in experiment.variants:
+        # What was printed of one data set says nothing of another.
+        if variant.name == row.variant and row.dataset == experiment.dataset:
+            line |= variant.published
+    return line
+
+
+def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
+    """Adds each row's paired difference from its baseline row; Holm's family is all of one measure."""
+    stem = f"{measure}_minus_baseline"
+    for row, line in zip(rows, lines, strict=True):
+        baseline = _baseline(experiment, row, rows)
+        if baseline is None or baseline is row:
+            line["comparison"] = "no baseline was run" if baseline is None else "baseline"
+            continue
+        difference = paired(row.values(measure), baseline.values(measure))
+        enough = difference.n >= MIN_SEEDS
+        line["comparison"] = (
+            f"paired by seed, n={difference.n}" if enough else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
+        )
+        line |= {f"{stem}_{part}": getattr(difference, part) for part in ("mean", "ci95_low", "ci95_high")}
+        line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value")}
+        if measure == "test_error_percent":
+            line["mcnemar_p_value_median"] = _mcnemar(row, baseline)
+    compared = [line for line in lines if f"{stem}_p_value" in line]
+    for line, adjusted in zip(compared, holm([line[f"{stem}_p_value"] for line in compared]), strict=True):
+        line[f"{stem}_p_value_holm"] = adjusted
+
+
+def _baseline(experiment: Experiment, row: Row, rows: list[Row]) -> Row | None:
+    """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
+    candidates = [other for other in rows if other.variant == experiment.baseline and other.dataset == row.dataset]
+    if row in candidates:
+        return row
+    if row.specification == declared(experiment, row.variant, row.dataset):
+        wanted = declared(experiment, str(experiment.baseline), row.dataset)
+        return next((other for other in candidates if other.specification == wanted), None)
+    return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
+
+
+def _mcnemar(row: Row, baseline: Row) -> float:
+    """The median over seeds of McNemar's p-value, as seeds share their test pictures and cannot be pooled."""
+    ours, theirs = row.misread(), baseline.misread()
+    values = [mcnemar(ours[seed], theirs[seed]) for seed in sorted(set(ours) & set(theirs))]
+    return statistics.median(values) if values else float("nan")

@@ -8,7 +8,7 @@ call runs many steps: gather, distort, normalise, forward, backward, update.
 import collections
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,13 +18,39 @@ import tensorflow as tf
 import cnn_models
 from cnn_models import cost
 from cnn_models.losses import MapCriterion
+from experiments.lab import data
 from experiments.lab.data import Dataset, Split, shifted
-from experiments.lab.spec import Distortion, Training
+from experiments.lab.records import Record
+from experiments.lab.spec import Distortion, Run, Training
+from experiments.lab.worker import Report, SaveNetwork
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
 
-Report = Callable[[dict[str, Any]], None]
+
+class TrainingWork:
+    """The work of a training experiment; keeps the data and the traced graph of the last variant."""
+
+    def __init__(self) -> None:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()
+        self._kept: tuple[tuple[str, Training], Trainer] | None = None
+
+    def execute(self, run: Run, report: Report) -> tuple[Record, SaveNetwork]:
+        """Trains one variant with one seed; see `lab.worker.Work`."""
+        trainer = self._trainer(run)
+        outcome = trainer.run(run.seed, report)
+        outcome["environment"] = {"dataset_sha256": trainer.dataset.checksum}
+        return outcome, trainer.model.save
+
+    def _trainer(self, run: Run) -> "Trainer":
+        graph = (run.dataset, run.settings)
+        if self._kept is None or self._kept[0] != graph:
+            dataset = self._kept[1].dataset if self._kept and self._kept[0][0] == run.dataset else None
+            self._kept = None  # frees the old graph before the new one is built
+            self._kept = (graph, Trainer(run.settings, dataset or data.load(run.dataset)))
+        return self._kept[1]
 
 
 class Trainer:
@@ -63,7 +89,7 @@ class Trainer:
 
         Args:
             seed: decides initial weights, order of pictures, distortions and dropout.
-            report: called as training goes on, with `epoch` (from 1), `epochs` and `images_per_second`.
+            report: told of epochs done and images per second as training goes on.
 
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
@@ -159,7 +185,8 @@ class Trainer:
             done = start + len(chunk)
             self.callbacks.on_train_batch_end(done - 1, {"loss": float(chunk_loss) / len(chunk)})
             speed = done * size / (time.perf_counter() - began)
-            report({"epoch": epoch + 1, "epochs": self.training.epochs, "images_per_second": speed})
+            progress = epoch + done / self.steps
+            report({"done": progress, "total": self.training.epochs, "note": f"{speed:,.0f} images/s"})
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
         validation_loss, predictions = self.evaluate(self.dataset.validation)
         values["validation_loss"] = validation_loss

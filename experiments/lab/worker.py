@@ -1,31 +1,55 @@
-"""A worker process: takes runs one after another, trains, and writes their records.
+"""A worker process: takes runs one after another, does the work, and writes their records.
 
 Each worker is pinned to one thread, so that a result does not depend on how many cores or workers
-there are. It keeps the data set and the traced graph of its last variant for the runs that follow.
+there are. It lives for many runs, and its `Work` may keep what it built for one for the next.
 """
 
+import dataclasses
+import importlib
+import io
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import filelock
 
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import Run
 
-if TYPE_CHECKING:
-    from experiments.lab.training import Trainer
-
 LAST_LINES = 20
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def main(connection: Connection, log: str, records: Records, environment: Record) -> None:
+Report = Callable[[dict[str, Any]], None]
+SaveNetwork = Callable[[Path], object]
+
+
+class Work(Protocol):
+    """What a worker does with a run. One object serves all runs of a worker."""
+
+    def execute(self, run: Run, report: Report) -> tuple[Record, SaveNetwork | None]:
+        """Does one run.
+
+        Args:
+            run: what to do.
+            report: called as it goes on, with `done` and `total` (of whatever the work counts) and
+                `note`, a few words for the display.
+
+        Returns:
+            `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
+            this seed) and whatever else the record should hold; and how to save the trained network
+            to a path, if there is one.
+        """
+
+
+def main(connection: Connection, log: str, work: str, records: Records, environment: Record) -> None:
     """Serves the fan-out until it closes the connection or dies.
 
     Receives `(run, force)`, answers any number of `("progress", event)` and then one of
@@ -35,6 +59,7 @@ def main(connection: Connection, log: str, records: Records, environment: Record
     Args:
         connection: to the fan-out.
         log: file that takes what the process prints, for the last lines of one that dies.
+        work: `module.Class` of the `Work` to do.
         records: where the records go.
         environment: versions, commit and processor, copied into every record.
     """
@@ -43,7 +68,8 @@ def main(connection: Connection, log: str, records: Records, environment: Record
     _print_to(log)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
-    desk = Desk(records, environment)
+    module, name = work.rsplit(".", 1)
+    desk = Desk(getattr(importlib.import_module(module), name)(), records, environment)
     connection.send(("ready", None))
     while True:
         try:
@@ -67,35 +93,19 @@ def _answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tupl
         return "failed", (f"{type(error).__name__}: {error}", "\n".join(lines))
 
 
+@dataclasses.dataclass(frozen=True)
 class Desk:
-    """What a worker keeps between runs: the framework, the data and the last variant's graph."""
+    """What a worker has at hand: its work, and where records go."""
 
-    def __init__(self, records: Records, environment: Record) -> None:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_op_determinism()
-        self.records = records
-        self.environment = environment
-        self._kept: tuple[object, Trainer] | None = None
+    work: Work
+    records: Records
+    environment: Record
 
     def execute(self, run: Run, connection: Connection) -> Record:
-        """Trains and records one run; the caller holds its lock."""
-        trainer = self._trainer(run)
-        outcome = trainer.run(run.seed, lambda event: connection.send(("progress", event)))
-        outcome["environment"] = self.environment | {"dataset_sha256": trainer.dataset.checksum}
-        return self.records.save(run, outcome, trainer.model.save)
-
-    def _trainer(self, run: Run) -> "Trainer":
-        from experiments.lab import data, training
-
-        graph = (run.dataset, run.settings)
-        if self._kept is None or self._kept[0] != graph:
-            dataset = self._kept[1].dataset if self._kept and self._kept[1].dataset.name == run.dataset else None
-            self._kept = None  # frees the old graph before the new one is built
-            self._kept = (graph, training.Trainer(run.settings, dataset or data.load(run.dataset)))
-        return self._kept[1]
+        """Does and records one run; the caller holds its lock."""
+        outcome, save_network = self.work.execute(run, lambda event: connection.send(("progress", event)))
+        outcome["environment"] = self.environment | outcome.get("environment", {})
+        return self.records.save(run, outcome, save_network)
 
 
 def _print_to(log: str) -> None:
@@ -103,6 +113,8 @@ def _print_to(log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=True)  # what is printed last must be there when the process dies
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
 

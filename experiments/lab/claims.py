@@ -1,0 +1,171 @@
+"""Verdicts: what an experiment's table says of a claim. Computed from the table, never typed.
+
+A claim is taken apart into statements that a table can bear out or refute, each judged on its 95 %
+interval: it *holds* or *fails* where the whole interval says so, and is *undecided* where it does
+not. All hold: reproduced. All fail: contradicted. Else: partly. Only rows of the declared recipe on
+the declared data set count: a quick look is no evidence.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from experiments.lab.spec import MIN_SEEDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "claim",
+    "experiment",
+    "verdict",
+    "evidence",
+    "statement",
+    "slide",
+    "words",
+    "reproduced_if",
+    "contradicted_if",
+    "literature_for",
+    "literature_against",
+)
+
+
+class Outcome(enum.Enum):
+    """What a table says of one statement."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    MISSING = "missing"
+
+
+class Verdict(enum.Enum):
+    """What a table says of one claim."""
+
+    REPRODUCED = "reproduced"
+    PARTLY = "partly"
+    CONTRADICTED = "contradicted"
+    NOT_RUN = "not run"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """The outcome of one statement, and the numbers it rests on, in words."""
+
+    outcome: Outcome
+    numbers: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One statement that makes up a claim.
+
+    Attributes:
+        statement: what should be so, in English.
+        judge: reads it off the table, whose rows are indexed by variant.
+    """
+
+    statement: str
+    judge: "Callable[[pd.DataFrame], Finding]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """How an experiment bears on a claim.
+
+    Attributes:
+        claim: its name in the ledger.
+        parts: the statements, judged one by one.
+        reproduced_if, contradicted_if: the outcomes that would decide, fixed before the runs.
+        literature_for, literature_against: what others found.
+    """
+
+    claim: str
+    parts: tuple[Part, ...]
+    reproduced_if: str
+    contradicted_if: str
+    literature_for: str = ""
+    literature_against: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class AtMost:
+    """Holds where a variant's mean is at most `bound`, its whole interval included."""
+
+    variant: str
+    measure: str
+    bound: float
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads `<measure>_ci95_*` of the variant's row."""
+        return _judge(table, self.variant, self.measure, self.bound, self.unit, below=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class AtLeast:
+    """Holds where a variant's mean is at least `bound`, its whole interval included."""
+
+    variant: str
+    measure: str
+    bound: float
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads `<measure>_ci95_*` of the variant's row."""
+        return _judge(table, self.variant, self.measure, self.bound, self.unit, below=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class MoreThanBaseline:
+    """Holds where a variant has more than the experiment's baseline, paired by seed, by over `margin`."""
+
+    variant: str
+    measure: str
+    margin: float = 0.0
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads `<measure>_minus_baseline_ci95_*` of the variant's row."""
+        measure = f"{self.measure}_minus_baseline"
+        return _judge(table, self.variant, measure, self.margin, self.unit, below=False)
+
+
+def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
+    """The verdict on a claim, and its evidence: each statement with its outcome and numbers.
+
+    Args:
+        evidence: the claim's parts.
+        table: rows of the declared recipe, indexed by variant; empty where nothing was run.
+    """
+    findings = [part.judge(table) for part in evidence.parts]
+    words = "; ".join(
+        f"{part.statement}: {finding.outcome.value} ({finding.numbers})"
+        for part, finding in zip(evidence.parts, findings, strict=True)
+    )
+    return verdict([finding.outcome for finding in findings]), words
+
+
+def verdict(outcomes: list[Outcome]) -> Verdict:
+    """All hold: reproduced; all fail: contradicted; something missing: not run; else partly."""
+    found = set(outcomes)
+    if not found or Outcome.MISSING in found:
+        return Verdict.NOT_RUN
+    if found == {Outcome.HOLDS}:
+        return Verdict.REPRODUCED
+    return Verdict.CONTRADICTED if found == {Outcome.FAILS} else Verdict.PARTLY
+
+
+def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit: str, below: bool) -> Finding:
+    if variant not in table.index or f"{measure}_mean" not in table:
+        return Finding(Outcome.MISSING, f"{variant} was not run")
+    row = table.loc[variant]
+    n = int(str(row["seeds"]))
+    if n < MIN_SEEDS:
+        return Finding(Outcome.MISSING, f"{variant}: too few seeds, {n} of at least {MIN_SEEDS}")
+    low, high = row[f"{measure}_ci95_low"], row[f"{measure}_ci95_high"]
+    numbers = f"{variant} {row[f'{measure}_mean']:.2f}{unit} [{low:.2f}, {high:.2f}], n={n}"
+    certain, against = (high <= bound, low > bound) if below else (low >= bound, high < bound)
+    outcome = Outcome.HOLDS if certain else Outcome.FAILS if against else Outcome.UNDECIDED
+    return Finding(outcome, numbers)

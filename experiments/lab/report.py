@@ -1,0 +1,91 @@
+"""The report: one HTML file that holds everything and asks no other host for anything.
+
+It is made from a results folder alone: tables, figures and verdicts. Nothing here imports TensorFlow.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from experiments.lab import catalogue, console, tables, verdicts
+from experiments.lab.files import write_whole
+from experiments.lab.spec import Experiment
+
+MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not run": "–"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One experiment of the report; `head` and `body` are its table as read, not as computed."""
+
+    experiment: Experiment
+    head: list[str]
+    body: list[list[str]]
+    figure: str
+    notes: list[str]
+
+
+def write(results: Path) -> Path:
+    """Writes `results/report.html` and the ledger beside it; returns the report's path."""
+    ledger = verdicts.write(results)
+    experiments = [catalogue.find(name) for name in catalogue.names()]
+    sections = [_section(experiment, results) for experiment in experiments if _path(experiment, results).exists()]
+    page = _template().render(
+        ledger=ledger.to_dict("records"),
+        counts=ledger["verdict"].value_counts().to_dict(),
+        sections=sections,
+        waiting=[experiment for experiment in experiments if not _path(experiment, results).exists()],
+        marks=MARKS,
+    )
+    path = results / "report.html"
+    write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
+    return path
+
+
+def _section(experiment: Experiment, results: Path) -> Section:
+    frame = tables.read(_path(experiment, results))
+    columns = [column for column in experiment.columns if column in frame]
+    figure = results / f"{experiment.name}.svg"
+    return Section(
+        experiment,
+        [console.heading(column) for column in columns],
+        [[console.cell(row, column) for column in columns] for _, row in frame.iterrows()],
+        _inline(figure.read_text(encoding="utf-8"), experiment.name) if figure.exists() else "",
+        _notes(frame),
+    )
+
+
+def _notes(frame: pd.DataFrame) -> list[str]:
+    """What a reader must know before believing the table."""
+    notes = []
+    few = sorted(set(frame.loc[frame["seeds"] < 2, "variant"]))
+    if few:
+        notes.append(f"One seed or none, so no interval: {', '.join(few)}.")
+    changed = sorted(set(frame.loc[~frame["declared"].astype(bool), "variant"]))
+    if changed:
+        notes.append(f"Not with the declared recipe, so not judged: {', '.join(changed)}.")
+    for word in ("diverged", "failed"):
+        if frame[word].sum():
+            notes.append(f"{int(frame[word].sum())} runs {word}; they are in no mean.")
+    return notes
+
+
+def _path(experiment: Experiment, results: Path) -> Path:
+    return results / f"{experiment.name}.csv"
+
+
+def _inline(svg: str, name: str) -> str:
+    """A figure of ours as part of the page: without its XML head, with ids that no other figure has."""
+    body = svg[svg.index("<svg") :]
+    for mark in ('id="', 'href="#', "url(#"):
+        body = body.replace(mark, f"{mark}{name}-")
+    return body
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
+        "report.html.jinja"
+    )

@@ -1,0 +1,53 @@
+"""The ledger with its verdicts: every claim of the lecture, judged from the tables in a results folder."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.lab import catalogue, tables
+from experiments.lab.claims import COLUMNS, Evidence, Verdict, judge
+from experiments.lab.ledger import CLAIMS
+from experiments.lab.spec import Experiment
+
+
+def write(results: Path) -> pd.DataFrame:
+    """Writes `results/claims.csv` and returns it: one row a claim and experiment, in the lecture's order."""
+    frame = ledger(results)
+    tables.write_csv(frame, results / "claims.csv")
+    return frame
+
+
+def ledger(results: Path) -> pd.DataFrame:
+    """Judges every claim. One that no experiment bears on, or whose table is not there, is "not run"."""
+    found = {name: [] for name in CLAIMS}  # type: dict[str, list[dict[str, str]]]
+    for experiment in map(catalogue.find, catalogue.names()):
+        table = _table(experiment, results)
+        for evidence in experiment.evidence:
+            verdict, words = judge(evidence, table)
+            found[evidence.claim].append(_line(evidence.claim, experiment.name, verdict, words, evidence))
+    for claim, lines in found.items():
+        if not lines:
+            lines.append(_line(claim, "", Verdict.NOT_RUN, "no experiment yet", None))
+    return pd.DataFrame([line for lines in found.values() for line in lines], columns=list(COLUMNS))
+
+
+def _table(experiment: Experiment, results: Path) -> pd.DataFrame:
+    path = results / f"{experiment.name}.csv"
+    return tables.judged(experiment, tables.read(path)) if path.exists() else pd.DataFrame()
+
+
+def _line(claim: str, experiment: str, verdict: Verdict, words: str, evidence: Evidence | None) -> dict[str, str]:
+    said = CLAIMS[claim]
+    return {
+        "claim": claim,
+        "experiment": experiment,
+        "verdict": verdict.value,
+        "evidence": words,
+        "statement": said.statement,
+        "slide": said.slide,
+        "words": said.words,
+        "reproduced_if": evidence.reproduced_if if evidence else "",
+        "contradicted_if": evidence.contradicted_if if evidence else "",
+        "literature_for": evidence.literature_for if evidence else "",
+        "literature_against": evidence.literature_against if evidence else "",
+    }

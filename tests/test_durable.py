@@ -1,0 +1,212 @@
+"""Nothing lost, nothing doubled: real processes, killed at random moments, on full disks, all at once.
+
+Twenty kills by default; `KILLS=200 make test PYTEST="-k durable -s"` is the long version, which also
+prints how long the disturbed study took beside the undisturbed one.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.lab.records import Records
+from experiments.lab.spec import Run, Training
+
+ROOT = Path(__file__).parent.parent
+KILLS = int(os.environ.get("KILLS", "20"))
+STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1,lenet5-relu", "--seeds", "4", "--epochs", "4"]
+
+
+def start(words, **options):
+    """A call of the suite in a session of its own, so that its whole tree can be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def finished(results):
+    """Every whole record and its network: the network as the record says, both by content and time."""
+    found = {}
+    for path in (results / "runs" / "lenet").glob("*.json"):
+        content = path.read_bytes()
+        found[path.name] = (hashlib.sha256(content).hexdigest(), path.stat().st_mtime_ns)
+    for record in Records(results).of("lenet"):
+        network = results / "runs" / "lenet" / record["network"]["file"]
+        assert hashlib.sha256(network.read_bytes()).hexdigest() == record["network"]["sha256"]
+    return found
+
+
+def timeless(path):
+    """A table without what the clock says."""
+    frame = pd.read_csv(path)
+    return frame[[column for column in frame if "seconds" not in column]]
+
+
+def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(tmp_path):
+    began = time.monotonic()
+    undisturbed = start([*STUDY, "--results", str(tmp_path / "calm")])
+    assert undisturbed.wait() == 0
+    undisturbed.stderr.close()
+    calm_seconds = time.monotonic() - began
+    chance = random.Random(1)
+    kept, kills, began = {}, 0, time.monotonic()
+    while True:
+        process = start([*STUDY, "--results", str(tmp_path / "stormy")])
+        try:
+            process.wait(timeout=chance.uniform(0.5, 1.2 * calm_seconds) if kills < KILLS // 3 else None)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        _, errors = process.communicate()
+        assert "Set aside" not in errors
+        now = finished(tmp_path / "stormy")
+        assert kept.items() <= now.items(), "a finished run was lost or repeated"
+        kept = now
+        if process.returncode == 0:
+            if kills >= KILLS // 3:
+                break
+            shutil.rmtree(tmp_path / "stormy")  # done before all kills were dealt: once more from the start
+            kept, began = {}, time.monotonic()
+    print(f"\nundisturbed {calm_seconds:.1f} s; after {kills} kills {time.monotonic() - began:.1f} s in all")
+    pd.testing.assert_frame_equal(timeless(tmp_path / "stormy/lenet.csv"), timeless(tmp_path / "calm/lenet.csv"))
+    assert not [path for path in (tmp_path / "stormy").rglob(".part-*")]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from experiments.lab.records import Records
+from experiments.lab.spec import Run, Training
+records = Records(Path(sys.argv[1]))
+for seed in range(int(sys.argv[2]), int(sys.argv[3])):
+    run = Run("lenet", "lenet1", "digits", Training("lenet1"), seed)
+    with records.lock(run):
+        if not records.find(run):
+            outcome = {"status": "finished", "facts": {}, "metrics": {"value": seed}, "misread": {"test": [seed] * 50}}
+            records.save(run, outcome, lambda path: path.write_bytes(bytes([seed % 256]) * 30_000))
+"""
+
+
+def writer(results, first, last):
+    command = [sys.executable, "-c", WRITER, str(results), str(first), str(last)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_part(tmp_path):
+    chance, kept, kills = random.Random(2), {}, 0
+    last = 100 * (KILLS // 3)
+    while True:
+        process = writer(tmp_path, 0, last)
+        try:
+            process.wait(timeout=chance.uniform(0.1, 0.8) if kills < KILLS // 3 else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        _, errors = process.communicate()
+        assert not errors
+        now = finished(tmp_path)
+        assert kept.items() <= now.items()
+        kept = now
+        if process.returncode == 0:
+            break
+    assert kills == KILLS // 3
+    assert sorted(record["metrics"]["value"] for record in Records(tmp_path).of("lenet")) == list(range(last))
+    assert not list(tmp_path.rglob(".part-*"))
+    assert not list(tmp_path.rglob("*.set-aside"))
+
+
+def test_a_table_maker_killed_at_random_moments_leaves_the_old_table_or_the_new(tmp_path):
+    (tmp_path / "runs" / "lenet").mkdir(parents=True)
+    records = Records(tmp_path)
+    for seed in range(50):
+        run = Run("lenet", "lenet1", "digits", Training("lenet1"), seed)
+        records.save(run, {"status": "finished", "facts": {}, "metrics": {"test_error_percent": float(seed)}})
+    began = time.monotonic()
+    assert start(["tables", "--results", str(tmp_path)]).communicate()[1] == ""
+    needed = time.monotonic() - began
+    whole = (tmp_path / "lenet.csv").read_bytes()
+    chance = random.Random(3)
+    for _ in range(KILLS - 2 * (KILLS // 3)):
+        (tmp_path / "lenet.csv").write_bytes(b"old")
+        process = start(["tables", "--results", str(tmp_path)])
+        time.sleep(chance.uniform(0.6, 1.1) * needed)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert (tmp_path / "lenet.csv").read_bytes() in (b"old", whole)
+    assert start(["tables", "--results", str(tmp_path)]).communicate()[1] == ""
+    assert (tmp_path / "lenet.csv").read_bytes() == whole
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_sixteen_processes_write_five_hundred_records_each(tmp_path):
+    processes = [writer(tmp_path, 500 * n, 500 * (n + 1)) for n in range(16)]
+    assert [process.communicate()[1] for process in processes] == [""] * 16
+    values = [record["metrics"]["value"] for record in Records(tmp_path).of("lenet")]
+    assert sorted(values) == list(range(8_000))
+
+
+FULL_DISK = """
+import os, subprocess, sys
+from pathlib import Path
+sys.path[:0] = ["."]
+from experiments.lab.command import main
+from tests.test_durable import FULL_STUDY, timeless
+
+disk, calm = Path(sys.argv[1]), sys.argv[2]
+for pages in range(400):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={4 * max(pages, 1)}k", "tmpfs", disk], check=True)
+    if pages == 0:
+        (disk / "filler").write_bytes(b"0" * 4096)
+    words = [sys.executable, "-m", "experiments", *FULL_STUDY, "--results", str(disk / "results")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1:]
+    whole = {p.name: p.read_bytes() for p in disk.glob("results/runs/lenet/*.json")}
+    assert done.returncode in (0, 2), (pages, done.stderr)
+    if done.returncode == 2:
+        assert last and last[0].startswith("error: ") and "No space left" in last[0], (pages, done.stderr)
+        assert "Traceback" not in done.stderr, (pages, done.stderr)
+        subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+        done_again = subprocess.run(words, capture_output=True, text=True)
+        assert done_again.returncode == 0, (pages, done_again.stderr)
+        assert all((disk / "results/runs/lenet" / n).read_bytes() == c for n, c in whole.items()), pages
+    assert timeless(disk / "results/lenet.csv").equals(timeless(calm)), pages
+    assert not list(disk.rglob(".part-*")), pages
+    subprocess.run(["umount", disk], check=True)
+    print(pages, done.returncode, len(whole))
+    if done.returncode == 0:
+        break
+else:
+    raise AssertionError("never enough space")
+"""
+FULL_STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "2", "--epochs", "1"]
+
+
+def test_a_disk_that_fills_at_any_write_loses_nothing(tmp_path):
+    """A real file system of ever more pages, in a mount namespace of its own."""
+    namespace = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system allows no mount namespace, so no small disk can be made")
+    calm = start([*FULL_STUDY, "--results", str(tmp_path / "calm")])
+    assert calm.communicate()[1] == ""
+    (tmp_path / "disk").mkdir()
+    command = [*namespace, sys.executable, "-c", FULL_DISK, str(tmp_path / "disk"), str(tmp_path / "calm/lenet.csv")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes = [line.split() for line in done.stdout.splitlines()]
+    assert outcomes[0][1] == "2"
+    assert outcomes[-1][1] == "0"
+    print("\npages, exit code, records kept:", *map(" ".join, outcomes), sep="\n")

@@ -1,0 +1,162 @@
+"""The fan-out, with real worker processes that really die."""
+
+import collections
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.lab.fanout import FanOut, WorkersLost
+from experiments.lab.records import Records
+from experiments.lab.spec import Run, Training
+
+ROOT = Path(__file__).parent.parent
+WORK = "tests.work.Scripted"
+
+
+class Silent:
+    """A listener that only counts."""
+
+    def __init__(self):
+        self.events = collections.Counter()
+
+    def progress(self, run, event):
+        self.events["progress"] += 1
+
+    def ended(self, run, record):
+        self.events["ended"] += 1
+
+    def failed(self, run, reason, again):
+        self.events["again" if again else "failed"] += 1
+
+
+@pytest.fixture
+def executions(tmp_path, monkeypatch):
+    """The file in which `tests.work.Scripted` notes each execution."""
+    monkeypatch.setenv("EXECUTIONS", str(tmp_path / "executions"))
+    return tmp_path / "executions"
+
+
+def run(variant, seed=0):
+    return Run("lenet", variant, "digits", Training("linear"), seed)
+
+
+def fan_out(results, runs, workers=2, work=WORK, **options):
+    listener = Silent()
+    outcome = FanOut(work, Records(results), {}, listener, workers, **options).execute(runs)
+    return outcome, listener.events
+
+
+def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions):
+    runs = [run("ok", seed) for seed in range(20)]
+    outcome, events = fan_out(tmp_path / "r", runs)
+    assert events["ended"] == 20
+    assert not outcome.failed
+    assert len(executions.read_text().splitlines()) == 20
+    assert len({record["metrics"]["process"] for record in outcome.ended.values()}) <= 2
+    again, _ = fan_out(tmp_path / "r", runs)
+    assert again.ended == outcome.ended
+    assert len(executions.read_text().splitlines()) == 20
+    fan_out(tmp_path / "r", runs[:3], force=True)
+    assert len(executions.read_text().splitlines()) == 23
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        ("raise", "ValueError: this run raises"),
+        ("memory", "MemoryError"),
+        ("exit", "exit code 7"),
+        ("segfault", "SIGSEGV"),
+        ("kill", "SIGKILL"),
+    ],
+)
+def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reason):
+    runs = [run("ok", 0), run(variant), *(run("ok", seed) for seed in range(1, 6))]
+    outcome, events = fan_out(tmp_path, runs)
+    assert events["ended"] == 6
+    ((key, why),) = outcome.failed.items()
+    assert key == runs[1].key
+    assert reason in why
+    (failed,) = [record for record in Records(tmp_path).of("lenet") if record["status"] == "failed"]
+    assert failed["reason"] == why
+    if variant == "exit":
+        assert failed["last_lines"].endswith("last words")
+    if variant == "raise":
+        assert "Traceback" in failed["last_lines"]
+
+
+def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("once", 1)], retries=1)
+    assert (events["again"], events["ended"]) == (1, 1)
+    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    assert outcome.failed
+    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    assert events["ended"] == 1
+    assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
+
+
+def test_workers_that_cannot_start_end_the_call(tmp_path):
+    with pytest.raises(WorkersLost, match="no_such_module"):
+        fan_out(tmp_path, [run("ok")], work="tests.no_such_module.Work")
+
+
+def call(folder, variants, seeds):
+    """Another process that runs the same study."""
+    code = (
+        "import sys; sys.path[:0] = ['.']\n"
+        "from pathlib import Path; from tests.test_fanout import fan_out, run\n"
+        f"if __name__ == '__main__':\n"
+        f"    o, e = fan_out(Path({str(folder)!r}), [run(v, s) for v in {variants} for s in range({seeds})])\n"
+        f"    print(len(o.ended), len(o.failed))\n"
+    )
+    folder.mkdir(exist_ok=True)
+    script = folder / f"call{len(list(folder.glob('call*.py')))}.py"
+    script.write_text(code)
+    return subprocess.Popen(
+        [sys.executable, str(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def test_four_calls_at_once_share_the_work(tmp_path, executions):
+    calls = [call(tmp_path / "r", ["sleep-0.2"], 12) for _ in range(4)]
+    answers = [process.communicate(timeout=120)[0].strip() for process in calls]
+    assert answers == ["12 0"] * 4
+    done = [tuple(line.split()[:2]) for line in executions.read_text().splitlines()]
+    assert sorted(done) == sorted(("sleep-0.2", str(seed)) for seed in range(12))
+
+
+def test_a_lock_left_by_a_dead_process_is_free_at_once(tmp_path, executions):
+    first = call(tmp_path / "r", ["sleep-60"], 1)
+    wait_for(executions.exists)
+    os.killpg(first.pid, 9)
+    first.communicate()
+    asked = time.monotonic()
+    with Records(tmp_path / "r").lock(run("sleep-60")).acquire(timeout=5):
+        assert time.monotonic() - asked < 5
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path, executions):
+    process = call(tmp_path / "r", ["sleep-60"], 2)
+    wait_for(lambda: executions.exists() and len(executions.read_text().splitlines()) == 2)
+    workers = [int(line.split()[2]) for line in executions.read_text().splitlines()]
+    process.kill()  # the parent alone
+    process.communicate()
+    wait_for(lambda: not any(alive(worker) for worker in workers))
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
