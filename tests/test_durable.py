@@ -83,7 +83,7 @@ def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
             kept, began = {}, time.monotonic()
     print(f"\nundisturbed {calm_seconds:.1f} s; after {kills} kills {time.monotonic() - began:.1f} s in all")
     pd.testing.assert_frame_equal(timeless(tmp_path / "stormy/lenet.csv"), timeless(tmp_path / "calm/lenet.csv"))
-    assert not [path for path in (tmp_path / "stormy").rglob(".part-*")]
+    assert not list((tmp_path / "stormy").rglob(".part-*"))
 
 
 WRITER = """
@@ -160,53 +160,83 @@ def test_sixteen_processes_write_five_hundred_records_each(tmp_path):
 
 
 FULL_DISK = """
-import os, subprocess, sys
+import subprocess, sys
 from pathlib import Path
-sys.path[:0] = ["."]
-from experiments.lab.command import main
-from tests.test_durable import FULL_STUDY, timeless
+from experiments.lab import tables
+from experiments.lab.records import Records
+from experiments.lab.spec import Experiment, Run, Training, Variant
 
-disk, calm = Path(sys.argv[1]), sys.argv[2]
-for pages in range(400):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={4 * max(pages, 1)}k", "tmpfs", disk], check=True)
-    if pages == 0:
+disk = Path(sys.argv[1])
+experiment = Experiment("lenet", "?", "", (), (Variant("lenet1", Training("lenet1")),))
+runs = [Run("lenet", "lenet1", "digits", Training("lenet1"), seed) for seed in range(3)]
+
+def study(records):
+    for run in runs:
+        with records.lock(run):
+            if not records.find(run):
+                outcome = {"status": "finished", "facts": {}, "metrics": {"value": run.seed}}
+                records.save(run, outcome, lambda path: path.write_bytes(b"w" * 9_000))
+    tables.write(experiment, records)
+
+for pages in range(1, 60):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={4 * pages}k", "tmpfs", disk], check=True)
+    if pages == 1:
         (disk / "filler").write_bytes(b"0" * 4096)
-    words = [sys.executable, "-m", "experiments", *FULL_STUDY, "--results", str(disk / "results")]
-    done = subprocess.run(words, capture_output=True, text=True)
-    last = done.stderr.strip().splitlines()[-1:]
-    whole = {p.name: p.read_bytes() for p in disk.glob("results/runs/lenet/*.json")}
-    assert done.returncode in (0, 2), (pages, done.stderr)
-    if done.returncode == 2:
-        assert last and last[0].startswith("error: ") and "No space left" in last[0], (pages, done.stderr)
-        assert "Traceback" not in done.stderr, (pages, done.stderr)
-        subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
-        done_again = subprocess.run(words, capture_output=True, text=True)
-        assert done_again.returncode == 0, (pages, done_again.stderr)
-        assert all((disk / "results/runs/lenet" / n).read_bytes() == c for n, c in whole.items()), pages
-    assert timeless(disk / "results/lenet.csv").equals(timeless(calm)), pages
-    assert not list(disk.rglob(".part-*")), pages
+    records = Records(disk / "results")
+    try:
+        study(records)
+        outcome = "whole"
+    except OSError as error:
+        assert error.errno == 28, error
+        outcome = "full"
+    kept = {path: path.read_bytes() for path in disk.glob("results/runs/lenet/*.json")}
+    assert len(records.of("lenet")) == len(kept), "a part was taken for a record"
+    subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+    study(records)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert len(records.of("lenet")) == 3
+    assert not list(disk.rglob(".part-*"))
     subprocess.run(["umount", disk], check=True)
-    print(pages, done.returncode, len(whole))
-    if done.returncode == 0:
+    print(pages, outcome, len(kept))
+    if outcome == "whole":
         break
-else:
-    raise AssertionError("never enough space")
 """
-FULL_STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "2", "--epochs", "1"]
 
 
-def test_a_disk_that_fills_at_any_write_loses_nothing(tmp_path):
-    """A real file system of ever more pages, in a mount namespace of its own."""
-    namespace = ["unshare", "--map-root-user", "--mount"]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+@pytest.fixture
+def namespace():
+    """A prefix that gives a command mounts of its own; real small file systems are made in it."""
+    words = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this system allows no mount namespace, so no small disk can be made")
-    calm = start([*FULL_STUDY, "--results", str(tmp_path / "calm")])
-    assert calm.communicate()[1] == ""
-    (tmp_path / "disk").mkdir()
-    command = [*namespace, sys.executable, "-c", FULL_DISK, str(tmp_path / "disk"), str(tmp_path / "calm/lenet.csv")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return words
+
+
+def test_a_disk_that_fills_at_any_write_loses_nothing(tmp_path, namespace):
+    done = subprocess.run(
+        [*namespace, sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes = [line.split() for line in done.stdout.splitlines()]
-    assert outcomes[0][1] == "2"
-    assert outcomes[-1][1] == "0"
-    print("\npages, exit code, records kept:", *map(" ".join, outcomes), sep="\n")
+    assert [outcome for _, outcome, _ in outcomes] == ["full"] * (len(outcomes) - 1) + ["whole"]
+    assert {int(kept) for *_, kept in outcomes} == {0, 1, 2, 3}  # it filled before, between and after the records
+
+
+def test_a_full_disk_is_one_line_and_the_call_goes_on_when_there_is_space(tmp_path, namespace):
+    study = "run lenet --dataset digits --variants lenet1 --seeds 2 --epochs 1 --results"
+    script = f"""
+        mount -t tmpfs -o size=60k tmpfs {tmp_path} || exit 99
+        {sys.executable} -m experiments {study} {tmp_path}/r 2>&1 >/dev/null; echo "exit $?"
+        mount -o remount,size=9m {tmp_path}
+        {sys.executable} -m experiments {study} {tmp_path}/r 2>&1 >/dev/null; echo "exit $?"
+        ls {tmp_path}/r/runs/lenet/*.json | wc -l
+    """
+    done = subprocess.run([*namespace, "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    first, *rest = done.stdout.strip().splitlines()
+    assert first.startswith("error: ")
+    assert "No space left on device" in first
+    assert rest == ["exit 2", "exit 0", "2"]

@@ -1,0 +1,92 @@
+"""The report, opened in a real browser, from results alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.lab import catalogue, report
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "results" / "reference"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of our own runs."""
+    folder = tmp_path_factory.mktemp("results")
+    for file in [*REFERENCE.glob("*.csv"), *REFERENCE.glob("*.svg")]:
+        shutil.copy(file, folder)
+    return report.write(folder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Debian's package chromium is not installed, so no browser opens the report")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    problems, requests = [], []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(written.as_uri())
+    assert problems == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    figures = page.locator("figure svg")
+    assert figures.count() == len(catalogue.names())
+    for number in range(figures.count()):
+        box = figures.nth(number).bounding_box()
+        assert box["width"] > 300
+        assert box["height"] > 100
+    broken = "[...document.images].filter(image => !image.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    page.close()
+
+
+def test_it_holds_every_claim_experiment_and_number(written):
+    text = written.read_text()
+    for name in catalogue.names():
+        experiment = catalogue.find(name)
+        assert f"make {name}" in text
+        assert all(variant.name in text for variant in experiment.variants)
+    assert "Не, так не работает!" in text
+
+
+def test_words_of_a_table_cannot_become_code(tmp_path):
+    source = (REFERENCE / "lenet.csv").read_text()
+    (tmp_path / "lenet.csv").write_text(source.replace("lenet5-1998", "<script>alert(1)</script>"))
+    text = report.write(tmp_path).read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_nothing_run_is_a_report_that_says_so(tmp_path):
+    text = report.write(tmp_path).read_text()
+    assert "Not run yet" in text
+    assert "make lenet" in text
+
+
+def test_it_needs_no_framework(tmp_path):
+    code = (
+        "import sys\nfrom experiments.lab.command import main\n"
+        f"print(main(['report', '--results', {str(tmp_path)!r}]), 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().splitlines()[-1] == "0 False False"
