@@ -87,9 +87,10 @@ def _row_label(frame: pd.DataFrame, row: pd.Series) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5 times powers of ten within the limits."""
+    """Round numbers within the limits of a log axis, more of them where it is short."""
+    steps = (1, 2, 5) if high / low > 15 else (1, 1.5, 2, 3, 4, 5, 6, 8)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    return [tick for p in powers for tick in (10.0**p, 2 * 10.0**p, 5 * 10.0**p) if low <= tick <= high]
+    return [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
 
 
 CHARTS: dict[str, Callable[..., Figure | None]] = {"error_by_variant": error_by_variant}

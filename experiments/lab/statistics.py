@@ -61,7 +61,8 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
     seeds = sorted(set(first) & set(second))
     differences = [first[seed] - second[seed] for seed in seeds]
     summary = summarise(differences)
-    tested = summary.n >= MIN_SEEDS and summary.std > 0
+    # Differences that are equal but for rounding have no spread to test against.
+    tested = summary.n >= MIN_SEEDS and summary.std > 1e-9 * abs(summary.mean)
     p_value = float(scipy.stats.ttest_1samp(differences, 0).pvalue) if tested else math.nan
     effect_size = summary.mean / summary.std if tested else math.nan
     return Difference(summary.n, summary.mean, summary.ci95_low, summary.ci95_high, p_value, effect_size)
