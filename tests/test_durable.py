@@ -89,7 +89,7 @@ def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
 WRITER = """
 import sys
 from pathlib import Path
-from experiments.lab.records import Records
+from experiments.lab.records import Attachment, Records
 from experiments.lab.spec import Run, Training
 records = Records(Path(sys.argv[1]))
 for seed in range(int(sys.argv[2]), int(sys.argv[3])):
@@ -97,7 +97,8 @@ for seed in range(int(sys.argv[2]), int(sys.argv[3])):
     with records.lock(run):
         if not records.find(run):
             outcome = {"status": "finished", "facts": {}, "metrics": {"value": seed}, "misread": {"test": [seed] * 50}}
-            records.save(run, outcome, lambda path: path.write_bytes(bytes([seed % 256]) * 30_000))
+            weights = bytes([seed % 256]) * 30_000
+            records.save(run, outcome, Attachment(".keras", lambda path: path.write_bytes(weights)))
 """
 
 
@@ -163,7 +164,7 @@ FULL_DISK = """
 import subprocess, sys
 from pathlib import Path
 from experiments.lab import tables
-from experiments.lab.records import Records
+from experiments.lab.records import Attachment, Records
 from experiments.lab.spec import Experiment, Run, Training, Variant
 
 disk = Path(sys.argv[1])
@@ -175,7 +176,7 @@ def study(records):
         with records.lock(run):
             if not records.find(run):
                 outcome = {"status": "finished", "facts": {}, "metrics": {"value": run.seed}}
-                records.save(run, outcome, lambda path: path.write_bytes(b"w" * 9_000))
+                records.save(run, outcome, Attachment(".keras", lambda path: path.write_bytes(b"w" * 9_000)))
     tables.write(experiment, records)
 
 for pages in range(1, 60):

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import cnn_models
-from experiments.lab import catalogue, reference
+from experiments.lab import catalogue, data, reference
 from experiments.lab.spec import UsageError
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
 NAMES = catalogue.names()
+QUICK = ("DATASET=digits", "EPOCHS=1", "SEEDS=2")
 
 
 def make(*words):
@@ -31,20 +31,19 @@ def test_a_declaration_says_what_it_asks_and_where_it_is_from(name):
     assert experiment.question.endswith("?")
     assert experiment.expectation
     assert any(source.startswith("slide: ") for source in experiment.sources)
-    assert {variant.settings.model for variant in experiment.variants} <= set(cnn_models.MODELS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_path):
-    done = make(name, "DATASET=digits", "EPOCHS=1", "SEEDS=2", f"RESULTS={tmp_path}")
+    experiment = catalogue.find(name)
+    quick = [*(QUICK if experiment.dataset in data.DATASETS else ()), f"RESULTS={tmp_path}"]
+    done = make(name, *quick)
     assert done.returncode == 0, done.stderr
     frame = pd.read_csv(tmp_path / f"{name}.csv")
-    experiment = catalogue.find(name)
     assert frame["variant"].tolist() == [variant.name for variant in experiment.variants]
-    assert (frame["seeds"] == 2).all()
-    assert frame["test_accuracy_mean"].between(0, 1).all()
+    assert (frame["seeds"] == (2 if len(quick) > 1 else experiment.seeds)).all()
     assert (tmp_path / f"{name}.svg").stat().st_size > 1_000
-    again = make(name, "DATASET=digits", "EPOCHS=1", "SEEDS=2", f"RESULTS={tmp_path}")
+    again = make(name, *quick)
     assert again.returncode == 0
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), frame)  # nothing was run again
 

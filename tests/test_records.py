@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from experiments.lab.records import Records
+from experiments.lab.records import Attachment, Records
 from experiments.lab.spec import Distortion, Run, Training, UsageError
 
 RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
@@ -22,10 +22,14 @@ def records(tmp_path):
 
 def test_what_is_saved_is_found(records):
     assert records.find(RUN) is None
-    saved = records.save(RUN, OUTCOME, lambda path: path.write_bytes(b"weights"))
+    saved = records.save(RUN, OUTCOME, Attachment(".keras", lambda path: path.write_bytes(b"weights")))
     assert records.find(RUN) == saved
     assert saved["specification"]["settings"]["epochs"] == 15
-    assert (records.folder("lenet") / saved["network"]["file"]).read_bytes() == b"weights"
+    network = records.attachment(saved, "network")
+    assert network.read_bytes() == b"weights"
+    network.write_bytes(b"others")
+    with pytest.raises(FileNotFoundError, match="--force"):
+        records.attachment(saved, "network")
     assert records.of("lenet") == [saved]
 
 
@@ -101,7 +105,7 @@ def test_nothing_half_written_stays(records):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        records.save(RUN, {**OUTCOME, "metrics": {}}, interrupted)
+        records.save(RUN, {**OUTCOME, "metrics": {}}, Attachment(".npz", interrupted))
     assert records.path(RUN).read_bytes() == before
     assert [p.name for p in records.folder("lenet").iterdir()] == [records.path(RUN).name]
 

@@ -81,9 +81,9 @@ def test_the_figure_is_drawn_from_the_table_and_is_the_same_each_time(tmp_path):
     save(records, "a", 0, 0.97)
     save(records, "b", 0, 0.99)
     frame = tables.write(EXPERIMENT, records)
-    path = figures.draw(EXPERIMENT, frame, tmp_path)
+    path = figures.draw(EXPERIMENT, frame, records)
     first = path.read_bytes()
-    assert figures.draw(EXPERIMENT, frame, tmp_path).read_bytes() == first
+    assert figures.draw(EXPERIMENT, frame, records).read_bytes() == first
     text = first.decode()
     assert "a (n=1)" in text
     assert "test error, %" in text
@@ -94,4 +94,4 @@ def test_a_table_without_results_has_no_figure(tmp_path):
     save(records, "a", 0, None, "diverged")
     frame = tables.write(EXPERIMENT, records)
     assert frame["diverged"].tolist() == [1]
-    assert figures.draw(EXPERIMENT, frame, tmp_path) is None
+    assert figures.draw(EXPERIMENT, frame, records) is None

@@ -83,19 +83,29 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     from experiments.lab import data
 
     name = asked.dataset or experiment.dataset
-    size = data.recipe_of(name).size
+    if experiment.dataset not in data.DATASETS:
+        _refuse_for_fixed(experiment, asked)
+        size = None
+    else:
+        size = data.recipe_of(name).size
     runs = []
     for variant in experiment.select(asked.variants):
         settings = variant.settings
         if asked.epochs:
             settings = dataclasses.replace(settings, epochs=asked.epochs)
-        if settings.batch_size > size:
+        if size is not None and settings.batch_size > size:
             raise UsageError(
                 f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
             )
         seeds = range(asked.seeds or experiment.seeds)
         runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
     return runs
+
+
+def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:
+    for word in ("dataset", "epochs"):
+        if getattr(asked, word):
+            raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
 
 def _list(asked: argparse.Namespace) -> None:
@@ -122,7 +132,8 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        data.load(dataset)  # fetched before any worker starts, or refused in one message
+        if dataset in data.DATASETS:
+            data.load(dataset)  # fetched before any worker starts, or refused in one message
     with console.watch(screen, experiment.name, len(runs)) as display:
         workers = asked.workers or os.cpu_count() or 1
         hands = fanout.FanOut(
@@ -133,7 +144,7 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     frame = tables.write(experiment, records)
-    figure = figures.draw(experiment, frame, asked.results)
+    figure = figures.draw(experiment, frame, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
     for key, reason in outcome.failed.items():
@@ -163,7 +174,7 @@ def _tables(asked: argparse.Namespace) -> None:
     for name in records.experiments():
         experiment = catalogue.find(name)
         frame = tables.write(experiment, records)
-        figures.draw(experiment, frame, asked.results)
+        figures.draw(experiment, frame, records)
         print(f"{asked.results / name}.csv: {len(frame)} rows")
 
 

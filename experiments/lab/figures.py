@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.lab.files import write_whole
-from experiments.lab.spec import Experiment
+from experiments.lab.records import Records
+from experiments.lab.spec import Experiment, resolve
 
 STYLE: Any = {
     "font.size": 10,
@@ -27,21 +28,27 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-def draw(experiment: Experiment, frame: pd.DataFrame, folder: Path) -> Path | None:
-    """Draws the experiment's figure to `<folder>/<experiment>.svg`; None where the table has nothing to show."""
-    chart: Callable[..., Figure | None] = CHARTS[experiment.figure]
+def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path | None:
+    """Draws the experiment's figure to `<results>/<experiment>.svg`; None where there is nothing to show.
+
+    The experiment names its chart, `module.function`, which is called with the experiment, its table,
+    the records (for arrays beside them) and the experiment's options, and returns a figure or None.
+    """
+    chart: Callable[..., Figure | None] = resolve(experiment.figure)
     with matplotlib.rc_context(STYLE):
-        figure = chart(experiment, frame, **experiment.figure_options)
+        figure = chart(experiment, frame, records, **experiment.figure_options)
         if figure is None:
             return None
         content = io.BytesIO()
         figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    path = folder / f"{experiment.name}.svg"
+    path = records.results / f"{experiment.name}.svg"
     write_whole(path, lambda part: part.write_bytes(content.getvalue()))
     return path
 
 
-def error_by_variant(experiment: Experiment, frame: pd.DataFrame, measures: dict[str, str]) -> Figure | None:
+def error_by_variant(
+    experiment: Experiment, frame: pd.DataFrame, records: Records, measures: dict[str, str]
+) -> Figure | None:
     """Dots with 95 % intervals, a row a variant; published values as hollow diamonds.
 
     Args:
@@ -91,6 +98,3 @@ def _ticks(low: float, high: float) -> list[float]:
     steps = (1, 2, 5) if high / low > 15 else (1, 1.5, 2, 3, 4, 5, 6, 8)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     return [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
-
-
-CHARTS: dict[str, Callable[..., Figure | None]] = {"error_by_variant": error_by_variant}

@@ -20,7 +20,21 @@ from experiments.lab.files import sync, write_whole
 from experiments.lab.spec import Run, canonical
 
 Record = dict[str, Any]
+KINDS = {".keras": "network", ".npz": "arrays"}  # what may lie beside a record, by its ending
 FAILED = ".failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Attachment:
+    """A file beside a record: a trained network (`.keras`) or arrays that a figure needs (`.npz`).
+
+    Attributes:
+        ending: one of `KINDS`.
+        save: writes the content to the path it is given.
+    """
+
+    ending: str
+    save: Callable[[Path], object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +65,21 @@ class Records:
         """Names of the experiments that have a folder of records here."""
         return sorted(path.name for path in (self.results / "runs").glob("*") if path.is_dir())
 
-    def save(self, run: Run, outcome: Record, save_network: Callable[[Path], object] | None = None) -> Record:
-        """Writes the network, then the record that names it: the record is what makes the run count.
+    def save(self, run: Run, outcome: Record, attachment: Attachment | None = None) -> Record:
+        """Writes the attachment, then the record that names it: the record is what makes the run count.
 
         Args:
             run: what was run; the caller holds `lock(run)`.
             outcome: what came of it.
-            save_network: writes the trained network to the path it is given.
+            attachment: what to keep beside the record.
         """
         path = self.path(run)
         record = {"specification": run.specification(), **outcome}
-        if save_network:
-            network = path.with_suffix(".keras")
-            write_whole(network, save_network)
-            record["network"] = {"file": network.name, "sha256": hashlib.sha256(network.read_bytes()).hexdigest()}
+        if attachment:
+            file = path.with_suffix(attachment.ending)
+            write_whole(file, attachment.save)
+            described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            record[KINDS[attachment.ending]] = described
         _write(path, record)
         self._failed(run).unlink(missing_ok=True)
         return record
@@ -81,6 +96,17 @@ class Records:
         }
         self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
         _write(self._failed(run), record)
+
+    def attachment(self, record: Record, kind: str) -> Path:
+        """The file of this kind beside a record.
+
+        Raises:
+            FileNotFoundError: it is not there, or its content is not what the record says.
+        """
+        path = self.folder(record["specification"]["experiment"]) / record[kind]["file"]
+        if hashlib.sha256(path.read_bytes()).hexdigest() != record[kind]["sha256"]:
+            raise FileNotFoundError(f"{path} is not the file its record names; run it again with --force")
+        return path
 
     def lock(self, run: Run) -> filelock.BaseFileLock:
         """The lock of a run, which the system frees when its holder dies."""

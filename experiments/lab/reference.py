@@ -17,12 +17,13 @@ REFERENCE = ROOT / "results" / "reference"
 
 
 def keep(experiment: Experiment, results: Path) -> None:
-    """Copies an experiment's records, table and figure to `results/reference`, and renews the README."""
+    """Copies an experiment's records, without networks, its table and its figure; renews the README."""
     kept = REFERENCE / "runs" / experiment.name
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    for record in sorted((results / "runs" / experiment.name).glob("*.json")):
-        shutil.copy(record, kept)
+    for ending in ("json", "npz"):
+        for file in sorted((results / "runs" / experiment.name).glob(f"*.{ending}")):
+            shutil.copy(file, kept)
     for ending in ("csv", "svg"):
         shutil.copy(results / f"{experiment.name}.{ending}", REFERENCE)
     readme = ROOT / "README.md"

@@ -5,6 +5,7 @@ Plain values without a framework. What is impossible is refused here, before any
 
 import dataclasses
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -82,13 +83,13 @@ class Variant:
 
     Attributes:
         name: unique within the experiment.
-        settings: what is trained and how.
+        settings: what is done and how: a frozen dataclass of plain values.
         published: numbers from the literature to stand beside ours, by column name.
         about: what this row is, in a few words.
     """
 
     name: str
-    settings: Training
+    settings: Any
     about: str = ""
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -103,14 +104,15 @@ class Experiment:
         expectation: what the lecture or the literature says should come out.
         sources: papers and slides.
         variants: the rows.
-        dataset: name of the data set, unless the user names another.
+        dataset: name of the data set, unless the user names another; or, of an experiment that trains
+            nothing, a word for what it looks at.
         seeds: how many runs a row has, unless the user says otherwise.
         baseline: the variant all others are compared with, paired by seed; or None.
         compared: the measures that are compared.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.worker.Work` that does a run.
         columns: columns of the printed table, in order.
-        figure: name of the drawing function in `lab.figures`.
+        figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
     """
 
@@ -126,7 +128,7 @@ class Experiment:
     evidence: "tuple[Evidence, ...]" = ()
     work: str = "experiments.lab.training.TrainingWork"
     columns: tuple[str, ...] = ()
-    figure: str = "error_by_variant"
+    figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -152,7 +154,7 @@ class Run:
     experiment: str
     variant: str
     dataset: str
-    settings: Training
+    settings: Any
     seed: int
 
     def specification(self) -> dict[str, Any]:
@@ -168,6 +170,12 @@ class Run:
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal."""
         return f"{self.variant}.{self.dataset}.{digest(self.specification())}.seed{self.seed}"
+
+
+def resolve(dotted: str) -> Any:
+    """The object that `package.module.name` names; declarations name heavy code, so that it loads late."""
+    module, name = dotted.rsplit(".", 1)
+    return getattr(importlib.import_module(module), name)
 
 
 def digest(specification: Mapping[str, Any]) -> str:

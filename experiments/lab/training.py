@@ -20,9 +20,9 @@ from cnn_models import cost
 from cnn_models.losses import MapCriterion
 from experiments.lab import data
 from experiments.lab.data import Dataset, Split, shifted
-from experiments.lab.records import Record
+from experiments.lab.records import Attachment, Record
 from experiments.lab.spec import Distortion, Run, Training
-from experiments.lab.worker import Report, SaveNetwork
+from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
@@ -37,12 +37,12 @@ class TrainingWork:
         tf.config.experimental.enable_op_determinism()
         self._kept: tuple[tuple[str, Training], Trainer] | None = None
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, SaveNetwork]:
+    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
         """Trains one variant with one seed; see `lab.worker.Work`."""
         trainer = self._trainer(run)
         outcome = trainer.run(run.seed, report)
         outcome["environment"] = {"dataset_sha256": trainer.dataset.checksum}
-        return outcome, trainer.model.save
+        return outcome, Attachment(".keras", trainer.model.save)
 
     def _trainer(self, run: Run) -> "Trainer":
         graph = (run.dataset, run.settings)

@@ -5,7 +5,6 @@ there are. It lives for many runs, and its `Work` may keep what it built for one
 """
 
 import dataclasses
-import importlib
 import io
 import os
 import signal
@@ -15,26 +14,24 @@ import traceback
 from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Protocol
 
 import filelock
 
-from experiments.lab.records import Record, Records
-from experiments.lab.spec import Run
+from experiments.lab.records import Attachment, Record, Records
+from experiments.lab.spec import Run, resolve
 
 LAST_LINES = 20
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 Report = Callable[[dict[str, Any]], None]
-SaveNetwork = Callable[[Path], object]
 
 
 class Work(Protocol):
     """What a worker does with a run. One object serves all runs of a worker."""
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, SaveNetwork | None]:
+    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
         """Does one run.
 
         Args:
@@ -44,8 +41,7 @@ class Work(Protocol):
 
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
-            this seed) and whatever else the record should hold; and how to save the trained network
-            to a path, if there is one.
+            this seed) and whatever else the record should hold; and a file to keep beside it.
         """
 
 
@@ -68,8 +64,7 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
     _print_to(log)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
-    module, name = work.rsplit(".", 1)
-    desk = Desk(getattr(importlib.import_module(module), name)(), records, environment)
+    desk = Desk(resolve(work)(), records, environment)
     connection.send(("ready", None))
     while True:
         try:
@@ -103,9 +98,9 @@ class Desk:
 
     def execute(self, run: Run, connection: Connection) -> Record:
         """Does and records one run; the caller holds its lock."""
-        outcome, save_network = self.work.execute(run, lambda event: connection.send(("progress", event)))
+        outcome, attachment = self.work.execute(run, lambda event: connection.send(("progress", event)))
         outcome["environment"] = self.environment | outcome.get("environment", {})
-        return self.records.save(run, outcome, save_network)
+        return self.records.save(run, outcome, attachment)
 
 
 def _print_to(log: str) -> None:
