@@ -12,7 +12,7 @@ OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup list tables report test smoke check lock clean $(EXPERIMENTS)
+.PHONY: help setup list tables report bench test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -45,6 +45,9 @@ tables: .venv/.runtime ## make all tables and figures anew from the records (RES
 
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report --results "$(RESULTS)"
+
+bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS); a quarter of an hour
+	@$(RUN) bench --results "$(RESULTS)"
 
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 

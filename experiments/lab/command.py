@@ -66,10 +66,13 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write report.html and claims.csv from the tables")
     report.set_defaults(do=_report)
 
+    bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
+    bench.set_defaults(do=_bench)
+
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, keep, report, tables):
+    for command in (run, keep, report, bench, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -164,6 +167,13 @@ def _report(asked: argparse.Namespace) -> None:
 
     asked.results.mkdir(parents=True, exist_ok=True)
     print(f"report: {report.write(asked.results)}")
+
+
+def _bench(asked: argparse.Namespace) -> None:
+    from experiments.lab import benchmark
+
+    asked.results.mkdir(parents=True, exist_ok=True)
+    print(benchmark.write(asked.results).to_string(index=False))
 
 
 def _tables(asked: argparse.Namespace) -> None:
