@@ -16,116 +16,11 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from cnn_models.sampling import Sampling
-
-Interval = tuple[float, float]
-"""First and last position, both included; integers, or ±infinity."""
-
-WHOLE: Interval = (-math.inf, math.inf)
-NOTHING: Interval = (math.inf, -math.inf)
-
-
-def hull(intervals: Iterable[Interval]) -> Interval:
-    """The smallest interval that contains all of `intervals`; `NOTHING` if there are none."""
-    low, high = NOTHING
-    for first, last in intervals:
-        low, high = min(low, first), max(high, last)
-    return low, high
-
-
-def middle(interval: Interval) -> float | None:
-    """The centre of an interval, exact as a multiple of one half; None if it has none."""
-    first, last = interval
-    return (first + last) / 2 if math.isfinite(first) and math.isfinite(last) else None
-
-
-def size_of(interval: Interval) -> float:
-    """The number of positions in an interval."""
-    return max(interval[1] - interval[0] + 1, 0)
-
-
-@dataclasses.dataclass(frozen=True)
-class View:
-    """What units see of an endless input, in closed form: unit i + P sees what unit i sees, moved on.
-
-    Attributes:
-        fields: the intervals of units 0 to P - 1. P is 1 unless something was upsampled.
-        advance: positions by which the field moves every P units.
-        anchor: None, or a token for the unknown shift that all these intervals share.
-    """
-
-    fields: tuple[Interval, ...] = ((0, 0),)
-    advance: int = 1
-    anchor: object = None
-
-    @property
-    def period(self) -> int:
-        """P, the number of units after which the pattern repeats."""
-        return len(self.fields)
-
-    @functools.cached_property
-    def stride(self) -> Fraction:
-        """Input positions between neighbouring units; 0 if all units see the same."""
-        return Fraction(self.advance, self.period)
-
-    @property
-    def whole(self) -> bool:
-        """Whether a unit sees everything."""
-        return WHOLE in self.fields
-
-    def field(self, unit: int) -> Interval:
-        """The interval of a unit, which may lie beyond the actual input."""
-        turns, phase = divmod(unit, self.period)
-        first, last = self.fields[phase]
-        return first + turns * self.advance, last + turns * self.advance
-
-    def repeated(self, period: int) -> "View":
-        """The same view, written with a longer period (a multiple of the present one)."""
-        fields = tuple(self.field(unit) for unit in range(period))
-        return View(fields, self.advance * period // self.period, self.anchor)
-
-    def reduced(self) -> "View":
-        """The same view, written with its shortest period."""
-        for period in range(1, self.period):
-            if self.period % period == 0 and self.advance * period % self.period == 0:
-                short = View(self.fields[:period], self.advance * period // self.period, self.anchor)
-                if short.repeated(self.period) == self:
-                    return short
-        return self
-
-    def through(self, sampling: Sampling, anchor: object = None) -> "View | None":
-        """What the units of a layer see when they read these units; None if it is undefined."""
-        inward, outward = sampling.steps
-        if not sampling.anchored and self.period > 1:
-            return None
-        turns = self.period // math.gcd(self.period, inward)
-        fields = tuple(hull(map(self.field, sampling.taps(unit))) for unit in range(turns * outward))
-        shift = self.anchor if sampling.anchored else (self.anchor, anchor)
-        return View(fields, turns * inward * self.advance // self.period, shift).reduced()
-
-
-def joined(views: Iterable[View]) -> tuple[View, ...]:
-    """The views of the paths that meet in a merge, those with the same stride and centres as one.
-
-    Equal centres make the larger field contain the smaller. Paths with other centres stay apart, so
-    that each centre can be reported. A path that sees the whole input makes its partners see it too.
-    """
-    distinct = [view for view in dict.fromkeys(views) if view.fields != (NOTHING,)] or [View((NOTHING,), 0)]
-    if any(view.whole for view in distinct):
-        moving = [view for view in distinct if view.advance] or distinct[:1]
-        distinct = [View((WHOLE,) * view.period, view.advance) for view in moving]
-    result: dict[object, View] = {}
-    for view in distinct:
-        period = math.lcm(*(other.period for other in distinct if other.stride == view.stride))
-        view = view.repeated(period)
-        key = (view.stride, view.anchor, tuple(map(middle, view.fields)))
-        twin = result.get(key, view)
-        fields = tuple(hull(pair) for pair in zip(view.fields, twin.fields, strict=True))
-        result[key] = dataclasses.replace(view, fields=fields)
-    return tuple(view.reduced() for view in result.values())
+from cnn_models.views import NOTHING, WHOLE, Interval, View, hull, joined, middle, size_of
 
 
 ALL_SEE_ALL = View((WHOLE,), 0)
@@ -139,8 +34,8 @@ class Axis:
     Attributes:
         length: positions of the input axis; None if it is not known.
         units: what each unit reads of the actual input; None if `length` is not known.
-        views: what units see of an endless input, one view for each centre that the paths to them
-            have; empty if that is undefined.
+        views: what units see of an endless input: one view, or several if branches of different
+            stride or unknown shift have met; empty if that is undefined.
         rearranged: the order of the units has been lost in a reshape; `units` then holds one
             interval, what all of them read together.
     """
@@ -189,7 +84,7 @@ class Axis:
     def spread(self, count: int | None) -> "Axis":
         """`count` units, each of which sees what the first of these sees (broadcasting)."""
         units = None if self.units is None or count is None else self.units[:1] * count
-        return Axis(self.length, units, tuple(View((view.field(0),), 0, view.anchor) for view in self.views))
+        return Axis(self.length, units, tuple(view.constant() for view in self.views))
 
     def shuffled(self) -> "Axis":
         """The same units in an order that is not known."""
@@ -209,12 +104,14 @@ class Axis:
         """
         if self.whole:
             return None if self.units is None else int(max(map(size_of, self.units)))
-        view = self._view
-        return None if view is None else int(max(map(size_of, view.fields)))
+        return int(max(map(size_of, self.views[0].fields))) if len(self.views) == 1 else None
 
     @property
     def stride(self) -> int | Fraction | None:
-        """Input positions between neighbouring units; None: undefined, or there is one unit only."""
+        """Input positions from one unit to the next; None: undefined, or there is one unit only.
+
+        Where every unit sees the whole input, the field does not move, but the units still have a stride.
+        """
         strides = {view.stride for view in self.views}
         if len(strides) != 1 or (self.whole and strides == {0}):
             return None
@@ -229,41 +126,48 @@ class Axis:
 
     @property
     def centres(self) -> tuple[float, ...]:
-        """Centres of the first unit's field, in positions: one for each set of paths that agree.
+        """The centre of the first unit's field, in positions; several where branches do not align.
 
-        More than one: branches that do not align have met. Empty: undefined.
+        Then the lowest and the highest centre of the paths to the unit: of two branches, both. Empty:
+        undefined.
         """
-        anchored = [view.field(0) for view in self.views if view.anchor is None]
-        centres = map(middle, [self._first] if self.whole else anchored)
-        return tuple(sorted({centre for centre in centres if centre is not None}))
+        if self.whole:
+            centre = middle(self._first)
+            return () if centre is None else (centre,)
+        return tuple(sorted({centre for view in self.views if view.anchor is None for centre in view.centres}))
 
     @property
     def centre(self) -> float | None:
         """The centre of the first unit's field; None if it is undefined or branches disagree."""
-        return self.centres[0] if len(self.centres) == len(self.views) == 1 else None
+        return self.centres[0] if self.aligned and self.centres else None
+
+    @property
+    def aligned(self) -> bool:
+        """Whether all paths to a unit have the same stride and centre."""
+        return len(self.views) <= 1 and not any(view.paths for view in self.views)
+
+    @functools.cached_property
+    def blind(self) -> frozenset[int]:
+        """The units that read nothing of the actual input, only padding."""
+        return frozenset(i for i, unit in enumerate(self.units or ()) if unit == NOTHING)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no unit reads anything."""
+        return self.units is not None and len(self.blind) == len(self.units)
 
     @property
     def beyond(self) -> bool | None:
         """Whether a unit sees more positions than the input has; None: undefined."""
         return None if self.size is None or self.length is None else self.size > self.length
 
-    @functools.cached_property
-    def _view(self) -> View | None:
-        """All views as one; None if they do not move together."""
-        if len({(view.stride, view.anchor) for view in self.views}) != 1:
-            return None
-        period = math.lcm(*(view.period for view in self.views))
-        long = [view.repeated(period) for view in self.views]
-        fields = zip(*(view.fields for view in long), strict=True)
-        return dataclasses.replace(long[0], fields=tuple(map(hull, fields)))
-
     @property
     def _first(self) -> Interval:
         """The first unit's field; `WHOLE` if it is undefined."""
         if self.whole:
             return self.units[0] if self.units else WHOLE
-        view = self._view
-        return view.field(0) if view and view.anchor is None else WHOLE
+        defined = len(self.views) == 1 and self.views[0].anchor is None
+        return self.views[0].field(0) if defined else WHOLE
 
 
 def merged(axes: Sequence[Axis]) -> Axis:
@@ -278,8 +182,18 @@ def merged(axes: Sequence[Axis]) -> Axis:
     return Axis(axes[0].length, units, views, axes[0].rearranged)
 
 
-def concatenated(axes: Sequence[Axis]) -> Axis:
-    """The units of several branches one after the other, which has no meaning in an endless input."""
-    tracks = [axis.units for axis in axes if axis.units is not None]
-    units = tuple(itertools.chain(*tracks)) if len(tracks) == len(axes) else None
-    return Axis(axes[0].length, units, ())
+def together(axes: Sequence[Axis], owners: Sequence[int]) -> list[Axis]:
+    """Branches laid one after the other: in each, the units of the others read nothing.
+
+    Args:
+        axes: what the units of each branch see.
+        owners: to which branch each of them belongs; those of one branch lie over each other.
+    """
+    counts = {owner: len(axis.units or ()) for axis, owner in zip(axes, owners, strict=True)}
+    result = []
+    for axis, owner in zip(axes, owners, strict=True):
+        before = sum(count for other, count in counts.items() if other < owner)
+        after = sum(counts.values()) - before - counts[owner]
+        units = axis.units and (NOTHING,) * before + axis.units + (NOTHING,) * after
+        result.append(Axis(axis.length, units, ()))
+    return result

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_models.fields import ReceptiveField, meet
-from cnn_models.geometry import Axis, View, concatenated, joined, merged
+from cnn_models.geometry import Axis, merged
 from cnn_models.sampling import Resampling, Transposed, Window, same
+from cnn_models.views import View, joined
 
 TESTS = settings(deadline=None, max_examples=150, derandomize=True)
 
@@ -276,11 +277,25 @@ def test_a_branch_that_does_not_depend_on_the_input():
     assert Axis.unseen(4).collapsed().size == 0
 
 
-def test_concatenation_along_the_axis():
-    image = Axis.of_input(3)
-    row = concatenated([image, image.through(Window(2))])
-    assert read(row) == [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2)]
-    assert (row.size, row.stride, row.centres) == (None, None, ())
+def test_concatenation_along_an_axis():
+    """One branch behind the other: no closed form, but what every unit reads, and of its own branch only."""
+    image = ReceptiveField.of_input({1: 3, 2: 5})
+    wide = image.through({2: Window(3, before=1, after=1)})
+    row = meet([image, wide], along=1, counts=[3, 3])
+    assert row.unit((1, 2)) == ((1, 1), (2, 2))
+    assert row.unit((4, 2)) == ((1, 1), (1, 3))
+    assert (row.size, row.stride, row.centres) == ((None, 3), (None, 1), ((), (0.0,)))
+
+
+def test_a_branch_that_reads_only_padding_adds_nothing():
+    """Along one axis unit 0 of the second branch falls into the padding, so its other axis must not count."""
+    image = ReceptiveField.of_input({1: 4, 2: 4})
+    far = image.through({1: Window(3, before=1, after=1), 2: Window(1, before=2, after=-2)})
+    both = meet([image, far])
+    assert far.unit((1, 0)) is None
+    assert both.unit((1, 0)) == ((1, 1), (0, 0))
+    assert both.unit((1, 2)) == ((0, 2), (0, 2))
+    assert both.through({1: Window(2)}).unit((1, 0)) == ((1, 2), (0, 0))
 
 
 @pytest.mark.parametrize("fields", [((0, 0), (0, 0), (1, 1), (1, 1)), ((0, 2), (1, 3)), ((0, 0), (0, 1), (1, 2))])
@@ -294,12 +309,23 @@ def test_views_are_written_with_their_shortest_period(fields):
 def test_joined_views_of_equal_centres_are_one():
     small, large = View(((0, 0),), 1), View(((-1, 1),), 1)
     assert joined([small, large]) == (large,)
-    assert len(joined([small, View(((0, 1),), 1)])) == 2
+    (aside,) = joined([small, View(((0, 1),), 1)])
+    assert aside == View(((0, 1),), 1, paths=(small, View(((0, 1),), 1)))
     assert len(joined([small, dataclasses.replace(small, anchor="unknown")])) == 2
 
 
+def test_a_chain_of_causal_branches_reports_the_range_of_its_centres():
+    """Thirty residual blocks as in WaveNet have 2³⁰ paths; the lowest and the highest centre are kept."""
+    axis = Axis.of_input(5000)
+    for dilation in [2**i for i in range(10)] * 3:
+        axis = merged([axis, axis.through(Window(2, dilation=dilation, before=dilation))])
+    assert (axis.size, axis.padding, axis.stride) == (3070, 3069, 1)
+    assert (axis.centres, axis.centre) == ((-1534.5, 0.0), None)
+    assert axis.units[4000] == (4000 - 3069, 4000)
+
+
 def test_a_field_of_two_axes():
-    image = ReceptiveField((Axis.of_input(6), Axis.of_input(8)), (1, 2))
+    image = ReceptiveField.of_input({1: 6, 2: 8})
     field = image.through({1: Window(3), 2: Window(2, 2)})
     assert (field.size, field.stride, field.padding, field.centres) == ((3, 2), (1, 2), (0, 0), ((1.0,), (0.5,)))
     assert field.unit((3, 3)) == ((3, 5), (6, 7))
@@ -308,11 +334,11 @@ def test_a_field_of_two_axes():
     with pytest.raises(ValueError, match="2 indices"):
         field.unit((1,))
     with pytest.raises(ValueError, match="not known"):
-        ReceptiveField((Axis.of_input(None),), (1,)).unit((0,))
+        ReceptiveField.of_input({1: None}).unit((0,))
 
 
 def test_axes_that_a_merge_crosses_lose_their_order():
-    image = ReceptiveField((Axis.of_input(4), Axis.of_input(4)), (1, 2))
+    image = ReceptiveField.of_input({1: 4, 2: 4})
     crossed = meet([image, image.moved({1: 2, 2: 1})])
     assert (crossed.size, crossed.positions) == ((None, None), (None, None))
     with pytest.raises(ValueError, match="rearranged"):
