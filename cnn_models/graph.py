@@ -1,0 +1,164 @@
+"""The calls of a Keras model, in the order in which they can be computed.
+
+A layer that is shared is called several times, so a call and not a layer is the unit of analysis. Nested
+models are opened: their layers get names like `backbone/conv1`. Written for Keras 3.15, whose graph has
+no public interface: all use of private attributes is in this module.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import keras
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a layer (or of a `keras.ops` operation) in a model.
+
+    Attributes:
+        name: name of the layer, after those of the nested models around it, separated by `/`.
+        layer: the layer or operation.
+        index: 0 for the layer's first call in the model, 1 for the second...
+        inputs: the tensors it reads; shapes begin with the batch.
+        outputs: the tensors it makes.
+        arguments: positional and keyword arguments, with tensors among them.
+    """
+
+    name: str
+    layer: Any
+    index: int
+    inputs: tuple[keras.KerasTensor, ...]
+    outputs: tuple[keras.KerasTensor, ...]
+    arguments: tuple[tuple[Any, ...], Mapping[str, Any]]
+
+    @property
+    def rank(self) -> int:
+        """Number of axes of the first input, with the batch."""
+        return len(self.inputs[0].shape)
+
+
+def channels(call: Call) -> int:
+    """The axis of the input that holds the channels, as the layer's `data_format` says."""
+    return 1 if getattr(call.layer, "data_format", None) == "channels_first" else call.rank - 1
+
+
+def spatial(call: Call) -> range:
+    """The axes of the input that are neither batch nor channels."""
+    return range(2, call.rank) if channels(call) == 1 else range(1, call.rank - 1)
+
+
+def unwrapped(call: Call) -> Call:
+    """The call of the layer inside a spectral normalisation, which changes weights and not what they read."""
+    if isinstance(call.layer, keras.layers.SpectralNormalization):
+        return dataclasses.replace(call, layer=call.layer.layer)
+    return call
+
+
+def find(layer: Any, table: Mapping[Any, T]) -> T | None:
+    """The entry for a layer's class, or for the nearest parent whose computation it inherits.
+
+    Args:
+        layer: a layer or operation.
+        table: by class; by qualified name for the classes that Keras does not export.
+    """
+    for kind in type(layer).__mro__:
+        for key in (kind, f"{kind.__module__}.{kind.__qualname__}"):
+            if key in table:
+                return table[key]
+        if vars(kind).keys() & {"call", "convolution_op"}:
+            return None
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """A model as a list of calls.
+
+    Attributes:
+        inputs: the tensors the model reads.
+        outputs: the tensors it makes.
+        calls: every call of a layer, each after those whose outputs it reads.
+        models: every call of a nested model, whose layers are among `calls`.
+    """
+
+    inputs: tuple[keras.KerasTensor, ...]
+    outputs: tuple[keras.KerasTensor, ...]
+    calls: tuple[Call, ...]
+    models: tuple[Call, ...]
+
+
+def trace(model: keras.Model) -> Graph:
+    """Lists the calls of a Sequential or Functional model.
+
+    Raises:
+        TypeError: the model is a subclass with a `call` of its own, which has no graph.
+        ValueError: a Sequential model does not know its input shape yet.
+    """
+    function = _function(model)
+    if function is None:
+        raise TypeError(
+            f"Model '{model.name}' ({type(model).__name__}) has no graph of layers: only Sequential and Functional "
+            "models can be analysed. Call its layers on a keras.Input and build a keras.Model from that."
+        )
+    tracer = _Tracer()
+    outputs = tracer.run(function, tuple(function.inputs), "")
+    return Graph(tuple(function.inputs), outputs, tuple(tracer.calls), tuple(tracer.models))
+
+
+def _function(model: Any) -> Any:
+    """The graph behind a model; None for a layer, an operation, or a model without a graph."""
+    if isinstance(model, keras.Sequential):
+        if model._functional is None:
+            raise ValueError(f"Model '{model.name}' has no input shape: give it a keras.Input, or call build().")
+        return model._functional
+    return model if isinstance(model, keras.Function) and hasattr(model, "_nodes_by_depth") else None
+
+
+class _Tracer:
+    """Follows the calls of a model and of the models inside it."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.models: list[Call] = []
+        self.counts: dict[int, int] = {}
+
+    def run(self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
+        """Follows one call of a model on `inputs`, and returns its outputs."""
+        actual = {id(own): given for own, given in zip(function.inputs, inputs, strict=True)}
+        for node in _nodes(function):
+            if all(id(tensor) in actual for tensor in node.input_tensors):
+                outputs = self.call(node, actual, prefix)
+                actual.update(zip(map(id, node.output_tensors), outputs, strict=True))
+        return tuple(actual[id(output)] for output in function.outputs)
+
+    def call(self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
+        """Follows the call that `node` recorded, on the tensors that are `actual` here."""
+        layer, name = node.operation, prefix + node.operation.name
+        inputs = tuple(actual[id(tensor)] for tensor in node.input_tensors)
+        arguments = node.arguments.fill_in(actual)
+        function = _function(layer)
+        outputs = self.run(function, inputs, f"{name}/") if function else _outputs(node, inputs, arguments)
+        index = self.counts.get(id(layer), 0)
+        self.counts[id(layer)] = index + 1
+        record = self.calls if function is None else self.models
+        record.append(Call(name, layer, index, inputs, outputs, arguments))
+        return outputs
+
+
+def _nodes(function: Any) -> Iterator[Any]:
+    """The recorded calls of a graph, without those that only stand for its inputs."""
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
+
+
+def _outputs(node: Any, inputs: Sequence[keras.KerasTensor], arguments: Any) -> tuple[keras.KerasTensor, ...]:
+    """New tensors for what a call makes: as recorded, or computed again if the inputs have other shapes."""
+    if [tensor.shape for tensor in inputs] == [tensor.shape for tensor in node.input_tensors]:
+        specs = node.output_tensors
+    else:
+        args, kwargs = arguments
+        specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+    return tuple(keras.KerasTensor(spec.shape, spec.dtype) for spec in specs)
