@@ -3,6 +3,7 @@
     import cnn_models
     model = cnn_models.build("lenet5-relu")      # an uncompiled keras.Model that returns logits
     cnn_models.MODELS                            # every name, with its source
+    cnn_models.open_model("some/file.keras")     # or a model of yours, safely
     cnn_models.receptive_field(model, "c3")      # what a unit of a layer sees, of any Keras model
     print(cnn_models.layer_table(model))         # parameters, MACs, memory and field, layer by layer
 
@@ -11,17 +12,18 @@ Importing this package does not import Keras; building or analysing a network do
 
 from typing import TYPE_CHECKING, Any
 
+from cnn_models.loading import open_model
 from cnn_models.zoo import MODELS, Architecture, build
 
 if TYPE_CHECKING:
     from cnn_models.analysis import layer_table, receptive_field
 
-__all__ = ["MODELS", "Architecture", "build", "layer_table", "receptive_field"]
+__all__ = ["MODELS", "Architecture", "build", "layer_table", "open_model", "receptive_field"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports the analysis, and with it Keras, when it is first asked for (PEP 562)."""
-    if name not in ("layer_table", "receptive_field"):
+    if name not in ("layer_table", "open_model", "receptive_field"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cnn_models import analysis
 

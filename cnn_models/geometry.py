@@ -22,7 +22,6 @@ from fractions import Fraction
 from cnn_models.sampling import Sampling
 from cnn_models.views import NOTHING, WHOLE, Interval, View, hull, joined, middle, size_of
 
-
 ALL_SEE_ALL = View((WHOLE,), 0)
 UNSEEN = (View((NOTHING,), 0),)
 

@@ -29,6 +29,9 @@ class Silent:
     def ended(self, run, record):
         self.events["ended"] += 1
 
+    def skipped(self, run, reason):
+        self.events[reason] += 1
+
     def failed(self, run, reason, again):
         self.events["again" if again else "failed"] += 1
 
@@ -97,6 +100,13 @@ def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, e
     outcome, events = fan_out(tmp_path, [run("once", 2)])
     assert events["ended"] == 1
     assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
+
+
+def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("skip"), run("ok")])
+    assert (events["make something else first"], events["ended"]) == (1, 1)
+    assert not outcome.failed
+    assert len(Records(tmp_path).of("lenet")) == 1
 
 
 def test_workers_that_cannot_start_end_the_call(tmp_path):

@@ -6,11 +6,13 @@ import signal
 import time
 from pathlib import Path
 
+from experiments.lab.spec import Unavailable
+
 
 class Scripted:
     """The variant's name says how the run goes; see the branches."""
 
-    def __init__(self):
+    def __init__(self, records):
         self.before = 0
 
     def execute(self, run, report):
@@ -35,6 +37,8 @@ class Scripted:
                 if not marker.exists():
                     marker.touch()
                     os._exit(1)
+            case "skip":
+                raise Unavailable("make something else first")
             case "sleep":
                 time.sleep(float(run.variant.split("-")[1]))
         metrics = {"value": float(run.seed), "process": os.getpid(), "runs_before": self.before - 1}

@@ -132,6 +132,23 @@ class MoreThanBaseline:
         return _judge(table, self.variant, measure, self.margin, self.unit, below=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class Equals:
+    """Holds where a fact of a variant, the same for every seed, is exactly this number."""
+
+    variant: str
+    column: str
+    value: float
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads the column of the variant's row."""
+        if self.variant not in table.index or self.column not in table:
+            return Finding(Outcome.MISSING, f"{self.variant} was not run")
+        found = float(str(table.loc[self.variant, self.column]))
+        outcome = Outcome.HOLDS if found == self.value else Outcome.FAILS
+        return Finding(outcome, f"{self.variant}: {found:,.10g}")
+
+
 def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
     """The verdict on a claim, and its evidence: each statement with its outcome and numbers.
 

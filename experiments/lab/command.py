@@ -66,13 +66,17 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write report.html and claims.csv from the tables")
     report.set_defaults(do=_report)
 
+    inspect = commands.add_parser("inspect", help="what a model sees and costs, layer by layer, without training it")
+    inspect.add_argument("model", help="a network of the zoo, keras.applications.NAME, or a .keras file")
+    inspect.set_defaults(do=_inspect)
+
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, keep, report, bench, tables):
+    for command in (run, keep, report, inspect, bench, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -167,6 +171,20 @@ def _report(asked: argparse.Namespace) -> None:
 
     asked.results.mkdir(parents=True, exist_ok=True)
     print(f"report: {report.write(asked.results)}")
+
+
+def _inspect(asked: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import cnn_models
+    from experiments.lab import tables
+
+    try:
+        table = cnn_models.layer_table(cnn_models.open_model(asked.model))
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    path = asked.results / f"inspect-{Path(asked.model).stem if asked.model.endswith('.keras') else asked.model}.csv"
+    tables.write_csv(table.frame(), path)
+    print(f"{table}\ntable: {path}")
 
 
 def _bench(asked: argparse.Namespace) -> None:

@@ -44,6 +44,10 @@ class Display:
         words += [f"{seconds:.1f} s"] if seconds is not None else []
         self._line(run, ", ".join(words))
 
+    def skipped(self, run: Run, reason: str) -> None:
+        """One line for a run that needs what is not there yet."""
+        self._line(run, f"skipped: {reason}")
+
     def failed(self, run: Run, reason: str, again: bool) -> None:
         """One line for a run that failed."""
         self._line(run, f"failed: {reason}" + (" (to be tried again)" if again else ""), done=not again)

@@ -149,6 +149,13 @@ def shifted(images: np.ndarray, pixels: int, seed: int = 0) -> np.ndarray:
     )
 
 
+def cat() -> np.ndarray:
+    """The lecture's 300×300 cat: the middle of scikit-image's photograph, uint8 `(300, 300, 3)`."""
+    import skimage.data
+
+    return skimage.data.cat()[:, 75:375]
+
+
 def cache_folder() -> Path:
     """Where fetched data are kept for this user (`CNN_CACHE` overrides it)."""
     return Path(os.environ.get("CNN_CACHE") or platformdirs.user_cache_dir("cnn-experiments"))

@@ -34,6 +34,9 @@ class Listener(Protocol):
     def ended(self, run: Run, record: Record) -> None:
         """A run finished or diverged, here or in another process."""
 
+    def skipped(self, run: Run, reason: str) -> None:
+        """A run needs what is not there yet; nothing was recorded."""
+
     def failed(self, run: Run, reason: str, again: bool) -> None:
         """A run failed; `again` where it will be retried."""
 
@@ -190,6 +193,9 @@ class FanOut:
     def _on_held(self, hand: Hand, value: None) -> None:
         run = self._finish(hand)
         self._held[run.key] = (run, time.monotonic() + HELD_POLL_SECONDS)
+
+    def _on_skipped(self, hand: Hand, reason: str) -> None:
+        self.listener.skipped(self._finish(hand), reason)
 
     def _on_unwritable(self, hand: Hand, reason: str) -> None:
         raise OSError(reason)

@@ -22,6 +22,10 @@ class UsageError(ValueError):
     """What the user asked for cannot be done; the message says why and what to do. Exit code 2."""
 
 
+class Unavailable(Exception):
+    """A run needs what another experiment has yet to give; the message says which. It is skipped."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Distortion:
     """Random affine distortion of each training picture, drawn anew each time it is shown.

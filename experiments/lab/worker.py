@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import filelock
 
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Run, resolve
+from experiments.lab.spec import Run, Unavailable, resolve
 
 LAST_LINES = 20
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -29,7 +29,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class Work(Protocol):
-    """What a worker does with a run. One object serves all runs of a worker."""
+    """What a worker does with a run. One object, made with the records, serves all runs of a worker."""
 
     def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
         """Does one run.
@@ -49,8 +49,9 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
     """Serves the fan-out until it closes the connection or dies.
 
     Receives `(run, force)`, answers any number of `("progress", event)` and then one of
-    `("ended", record)`, `("held", None)` where another process is at this run, or
-    `("failed", (reason, last lines))`.
+    `("ended", record)`, `("held", None)` where another process is at this run, `("skipped", reason)`
+    where it needs what is not there yet, `("unwritable", reason)` where its record cannot be written,
+    or `("failed", (reason, last lines))`.
 
     Args:
         connection: to the fan-out.
@@ -64,7 +65,7 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
     _print_to(log)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
-    desk = Desk(resolve(work)(), records, environment)
+    desk = Desk(resolve(work)(records), records, environment)
     connection.send(("ready", None))
     while True:
         try:
@@ -81,6 +82,8 @@ def _answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tupl
             return "ended", ended or desk.execute(run, connection)
     except filelock.Timeout:
         return "held", None
+    except Unavailable as reason:
+        return "skipped", str(reason)
     except OSError as error:
         return "unwritable", str(error)
     except Exception as error:
