@@ -129,7 +129,7 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     axes.set_xlabel("count (each grid line is ten times the one before)")
     axes.set_xticks([10.0**power for power in range(1, 12)])
     axes.grid(axis="x", color="0.9")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="upper right", frameon=False)
     return figure
 
 

@@ -16,6 +16,8 @@ from typing import NoReturn
 from experiments.lab import catalogue
 from experiments.lab.spec import Experiment, Run, UsageError
 
+LOG_WIDTH = 140
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say and returns the exit code."""
@@ -136,6 +138,8 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
     from experiments.lab.records import Records
 
     screen = Console()
+    if not screen.is_terminal:
+        screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     for dataset in dict.fromkeys(run.dataset for run in runs):

@@ -92,9 +92,8 @@ def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: s
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     present = [column for column in columns if column in frame]
     for column in present:
-        shown.add_column(
-            heading(column), justify="left" if column == "variant" else "right", no_wrap=column == "variant"
-        )
+        first = column == "variant"
+        shown.add_column(heading(column), justify="left" if first else "right", no_wrap=first, overflow="fold")
     for _, row in frame.iterrows():
         shown.add_row(*(cell(row, column) for column in present))
     console.print(shown)
