@@ -216,8 +216,8 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
 
     if frame.empty:
         return None
-    figure = Figure(figsize=(10, 12))
-    rows: Any = figure.subfigures(3, 1, height_ratios=(5, 3, 5.5))
+    figure = Figure(figsize=(10, 11.5))
+    rows: Any = figure.subfigures(3, 1, height_ratios=(5, 3, 5.3))
     _draw_growth(rows[0].subplots(), frame)
     maps = {}
     for record in records.of(experiment.name):
@@ -250,7 +250,8 @@ def _draw_growth(axes: Any, frame: "pd.DataFrame") -> None:
     axes.set_xlabel("layers of 3×3 (log scale)")
     axes.set_ylabel("side of the field, pixels (log scale)")
     axes.set_title("filled: field in theory; hollow: effective field at initialisation, 95 % interval", size=10)
-    axes.legend(frameon=False, loc="lower right")
+    axes.set_ylim(1.8, 700)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.84))
 
 
 def _draw_heat_maps(figure: Any, maps: "dict[str, np.ndarray]", frame: "pd.DataFrame") -> None:

@@ -1,547 +1,117 @@
-"""Receptive fields of Keras models, against the gradient (`gradient_extent`) and published numbers."""
+"""The experiment on receptive fields: measurements against arithmetic, and verdicts each way."""
 
-import subprocess
-import sys
-from fractions import Fraction
-
-import keras
+import numpy as np
+import pandas as pd
 import pytest
-from gradient_extent import corners, extents, smooth
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from keras import layers, ops
 
-import cnn_models
-from cnn_models import receptive_field
-from cnn_models.rules import Rule
-from cnn_models.sampling import Window
+from experiments import receptive_field as experiment
+from experiments.lab import tables
+from experiments.lab.claims import Verdict, judge
+from experiments.lab.records import Records
+from experiments.lab.spec import Run, Unavailable
 
-
-def sequence(shape, *parts):
-    return keras.Sequential([keras.Input(shape), *parts])
+DECLARED = experiment.EXPERIMENT
+VARIANTS = {variant.name: variant for variant in DECLARED.variants}
 
 
-def answers(field, units):
-    """What the library says that units read, in the order of the input's spatial axes."""
-    return [field.unit([0 if axis is None else unit[axis] for axis in field.positions]) for unit in units]
+def execute(name, records, seed=0):
+    run = Run("receptive-field", name, "none", VARIANTS[name].settings, seed)
+    return experiment.FieldWork(records).execute(run, lambda event: None)
 
 
-def check(model, shape, *, spatial, dtype="float64", compiled=False, thin=False):
-    """Compares the units at corners and in the middle of a model's output with the gradient."""
-    field = receptive_field(model)
-    units = corners(model.outputs[0].shape, [axis for axis in field.positions if axis is not None])
-    clone = smooth(model, thin=thin, dtype=dtype)
-    (boxes,) = extents(clone, [clone.outputs[0]], [units], shape, compiled=compiled)
-    read = [box and tuple(box[axis] for axis in spatial) for box in boxes]
-    assert read == answers(field, units)
-    for unit, box in zip(units, read, strict=True):
-        for axis, position, interval in zip(field.axes, field.positions, box or (), strict=False):
-            check_closed_form(axis, unit.get(position, 0), *interval)
-    return field
-
-
-def check_closed_form(axis, index, first, last):
-    """What a unit reads lies in the field that size, stride and padding give it, where they are defined."""
-    if axis.size is not None:
-        assert last - first < axis.size
-    alike = all(view.period == 1 for view in axis.views)  # not the phases of an upsampling
-    if alike and None not in (axis.stride, axis.padding) and not axis.whole:
-        assert index * axis.stride - axis.padding <= first
-        assert last < index * axis.stride - axis.padding + axis.size
-
-
-LAYERS = {
-    # One dimension.
-    "conv1d dilated": ((9, 3), layers.Conv1D(2, 3, dilation_rate=2, padding="same")),
-    "conv1d causal": ((9, 3), layers.Conv1D(2, 3, dilation_rate=2, padding="causal")),
-    "conv1d causal strided": ((9, 3), layers.Conv1D(2, 3, strides=2, padding="causal")),
-    "depthwise1d": ((9, 3), layers.DepthwiseConv1D(3, strides=2, padding="same")),
-    "separable1d": ((9, 3), layers.SeparableConv1D(2, 3, strides=2, padding="same")),
-    "transposed1d same": ((9, 3), layers.Conv1DTranspose(2, 3, strides=2, padding="same")),
-    "transposed1d valid": ((9, 3), layers.Conv1DTranspose(2, 4, strides=2)),
-    "transposed1d with gaps": ((4, 3), layers.Conv1DTranspose(2, 1, strides=2)),
-    "pooling1d": ((9, 3), layers.MaxPooling1D(3, 2, padding="same")),
-    "upsampling1d": ((5, 3), layers.UpSampling1D(3)),
-    "padding1d": ((9, 3), layers.ZeroPadding1D((2, 1))),
-    "cropping1d": ((9, 3), layers.Cropping1D((2, 1))),
-    "dense": ((9,), layers.Dense(3)),
-    "repeat": ((9,), layers.RepeatVector(3)),
-    # Two dimensions.
-    "conv2d dilated": ((9, 8, 3), layers.Conv2D(2, (3, 2), dilation_rate=(2, 1), padding="same")),
-    "conv2d strided": ((9, 8, 3), layers.Conv2D(2, (3, 2), strides=(2, 1), padding="same")),
-    "depthwise2d strided": ((9, 8, 3), layers.DepthwiseConv2D((3, 2), strides=2, padding="same")),
-    "depthwise2d dilated": ((9, 8, 3), layers.DepthwiseConv2D((3, 2), dilation_rate=2, strides=2, padding="same")),
-    "separable2d": ((9, 8, 3), layers.SeparableConv2D(2, (3, 2), strides=2)),
-    "transposed2d same": ((5, 6, 3), layers.Conv2DTranspose(2, (3, 2), strides=(2, 3), padding="same")),
-    "transposed2d valid": ((5, 6, 3), layers.Conv2DTranspose(2, (3, 2), strides=(2, 3))),
-    "transposed2d same more": (
-        (5, 6, 3),
-        layers.Conv2DTranspose(2, (5, 4), strides=(2, 3), padding="same", output_padding=(0, 2)),
-    ),
-    "transposed2d valid more": ((5, 6, 3), layers.Conv2DTranspose(2, (5, 4), strides=(2, 3), output_padding=1)),
-    "pooling2d": ((9, 8, 3), layers.MaxPooling2D((3, 2), (2, 1), padding="same")),
-    "upsampling2d": ((9, 8, 3), layers.UpSampling2D((2, 3))),
-    "upsampling2d bilinear": ((9, 8, 3), layers.UpSampling2D((2, 3), interpolation="bilinear")),
-    "upsampling2d bicubic": ((9, 8, 3), layers.UpSampling2D((2, 3), interpolation="bicubic")),
-    "padding2d": ((9, 8, 3), layers.ZeroPadding2D(((0, 1), (2, 0)))),
-    "cropping2d": ((9, 8, 3), layers.Cropping2D(((0, 1), (2, 0)))),
-    "permute": ((9, 8, 3), layers.Permute((2, 1, 3))),
-    "permute channels": ((9, 8, 3), layers.Permute((3, 1, 2))),
-    "flatten": ((9, 8, 3), layers.Flatten()),
-    "dense at each position": ((9, 8, 3), layers.Dense(3)),
-    "global pooling": ((9, 8, 3), layers.GlobalMaxPooling2D()),
-    "reshape of channels": ((9, 8, 4), layers.Reshape((9, 8, 2, 2))),
-    "layer normalisation of channels": ((9, 8, 4), layers.LayerNormalization()),
-    "layer normalisation of rows": ((9, 8, 4), layers.LayerNormalization(axis=1)),
-    "layer normalisation of pictures": ((9, 8, 4), layers.LayerNormalization(axis=(1, 2))),
-    "group normalisation": ((9, 8, 4), layers.GroupNormalization(2)),
-    "rms normalisation": ((9, 8, 4), layers.RMSNormalization()),
-    "unit normalisation": ((9, 8, 4), layers.UnitNormalization(axis=2)),
-    "softmax": ((9, 8, 4), layers.Softmax(axis=1)),
-    "spectral normalisation": ((9, 8, 4), layers.SpectralNormalization(layers.Conv2D(2, 3))),
-    # Three dimensions.
-    "conv3d strided": ((7, 8, 9, 2), layers.Conv3D(2, (3, 2, 1), strides=(2, 1, 3), padding="same")),
-    "transposed3d": ((3, 4, 5, 2), layers.Conv3DTranspose(2, (3, 2, 1), strides=(2, 1, 1), padding="same")),
-    "upsampling3d": ((3, 4, 5, 2), layers.UpSampling3D((3, 1, 2))),
-    "padding3d": ((4, 5, 6, 3), layers.ZeroPadding3D(((0, 1), (2, 0), (1, 1)))),
-    "cropping3d": ((4, 5, 6, 3), layers.Cropping3D(((0, 1), (2, 0), (1, 1)))),
-}
-CHANNELS_FIRST = {
-    "pooling": ((3, 9, 8), layers.MaxPooling2D((3, 2), padding="same", data_format="channels_first")),
-    "global pooling": ((3, 9, 8), layers.GlobalMaxPooling2D(keepdims=True, data_format="channels_first")),
-    "depthwise": ((3, 9, 8), layers.DepthwiseConv2D((3, 2), padding="same", data_format="channels_first")),
-    "upsampling": ((3, 9, 8), layers.UpSampling2D((3, 2), data_format="channels_first")),
-    "padding": ((3, 9, 8), layers.ZeroPadding2D((3, 2), data_format="channels_first")),
-    "cropping": ((3, 9, 8), layers.Cropping2D((3, 2), data_format="channels_first")),
-}
-# TensorFlow's CPU kernels lack these; XLA has them.
-COMPILED = {
-    "conv1d channels first": ((3, 9), layers.Conv1D(2, 3, strides=2, data_format="channels_first"), (1,)),
-    "conv2d channels first": (
-        (3, 9, 8),
-        layers.Conv2D(2, (3, 2), padding="same", data_format="channels_first"),
-        (1, 2),
-    ),
-    "transposed2d channels first": (
-        (3, 5, 4),
-        layers.Conv2DTranspose(2, (3, 2), strides=2, padding="same", data_format="channels_first"),
-        (1, 2),
-    ),
-    "transposed2d dilated": ((5, 6, 3), layers.Conv2DTranspose(2, 3, dilation_rate=2, padding="same"), (0, 1)),
-}
-# And these have no gradient in double precision.
-SINGLE = {
-    "pooling3d": ((9, 8, 7, 2), layers.AveragePooling3D((3, 2, 2), (2, 1, 3), padding="same")),
-    "lanczos3": ((12, 8, 2), layers.UpSampling2D((2, 3), interpolation="lanczos3")),
-    "lanczos5": ((14, 12, 2), layers.UpSampling2D((4, 3), interpolation="lanczos5")),
-}
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_layer(name):
-    shape, layer = LAYERS[name]
-    check(sequence(shape, layer), shape, spatial=range(max(len(shape) - 1, 1)))
-
-
-@pytest.mark.parametrize("name", CHANNELS_FIRST)
-def test_channels_first(name):
-    shape, layer = CHANNELS_FIRST[name]
-    check(sequence(shape, layer), shape, spatial=(1, 2))
-
-
-@pytest.mark.parametrize("name", COMPILED)
-def test_compiled(name):
-    shape, layer, spatial = COMPILED[name]
-    check(sequence(shape, layer), shape, spatial=spatial, compiled=True)
-
-
-@pytest.mark.parametrize("name", SINGLE)
-def test_single_precision(name):
-    shape, layer = SINGLE[name]
-    check(sequence(shape, layer), shape, spatial=range(len(shape) - 1), dtype="float32")
-
-
-# Random networks: a plan is data, so that Hypothesis can shrink it; `grow` makes it a model.
-
-numbers = st.tuples(st.integers(1, 4), st.integers(1, 4))
-strides = st.tuples(st.integers(1, 3), st.integers(1, 3))
-paddings = st.sampled_from(["same", "valid"])
-plans = st.lists(
-    st.one_of(
-        st.tuples(st.just("conv"), numbers, strides, paddings),
-        st.tuples(st.just("dilated"), numbers, strides, paddings),
-        st.tuples(st.just("depthwise"), numbers, st.integers(1, 2).map(lambda n: (n, n)), paddings),
-        st.tuples(st.just("pool"), numbers, strides, paddings),
-        st.tuples(st.just("transposed"), numbers, strides, paddings),
-        st.tuples(st.just("upsample"), strides, strides, paddings),
-        st.tuples(st.just("pad"), strides, strides, paddings),
-        st.tuples(st.just("crop"), strides, strides, paddings),
-        st.tuples(st.just("twice"), numbers, strides, paddings),
-        st.tuples(
-            st.sampled_from(["add", "average", "maximum", "multiply", "concatenate", "subtract"]),
-            st.integers(1, 2),
-            st.lists(st.tuples(st.sampled_from(["conv", "dilated", "pool"]), numbers), min_size=2, max_size=3),
-        ),
-    ),
-    min_size=1,
-    max_size=5,
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        ("plain-5", 2 * 5 + 1),
+        ("stride-5", 2**6 - 1),  # 1 + Σ 2·2^i
+        ("pooling-3", 1 + 3 * (2**3 - 1)),  # 1 + Σ (2 + 1)·2^i
+        ("dilation-4", 1 + 2 * (2**4 - 1)),  # 1 + Σ 2·2^i, at stride 1
+        ("MobileNet", 315),
+    ],
 )
-MERGES = {
-    "add": layers.Add,
-    "average": layers.Average,
-    "maximum": layers.Maximum,
-    "multiply": layers.Multiply,
-    "concatenate": layers.Concatenate,
-    "subtract": layers.Subtract,
-}
-
-
-def layer_of(kind, first, second, padding, filters, rank):
-    """A layer, for one or two axes."""
-    first, second = first[:rank], second[:rank]
-    suffix = f"{rank}D"
-    match kind:
-        case "conv":
-            return getattr(layers, f"Conv{suffix}")(filters, first, strides=second, padding=padding)
-        case "dilated":
-            return getattr(layers, f"Conv{suffix}")(filters, first, dilation_rate=second, padding=padding)
-        case "depthwise":
-            return getattr(layers, f"DepthwiseConv{suffix}")(first, strides=second, padding=padding)
-        case "pool":
-            return getattr(layers, f"MaxPooling{suffix}")(first, strides=second, padding=padding)
-        case "transposed":
-            return getattr(layers, f"Conv{suffix}Transpose")(filters, first, strides=second, padding=padding)
-        case "upsample":
-            return getattr(layers, f"UpSampling{suffix}")(first if rank > 1 else first[0])
-        case "pad" | "crop":
-            amounts = tuple((a - 1, b - 1) for a, b in zip(first, second, strict=True))
-            name = {"pad": "ZeroPadding", "crop": "Cropping"}[kind] + suffix
-            return getattr(layers, name)(amounts if rank > 1 else amounts[0])
-    raise AssertionError(kind)
-
-
-def fits(x, kind, first, second, padding):
-    """Whether a layer leaves something of a tensor, and not too much."""
-    for n, a, b in zip(x.shape[1:-1], first, second, strict=False):
-        window = (a - 1) * b + 1 if kind == "dilated" else a
-        if kind in ("conv", "dilated", "depthwise", "pool") and padding == "valid" and window > n:
-            return False
-        if (kind == "crop" and a - 1 + b - 1 >= n) or (kind in ("transposed", "upsample") and n * max(a, b) > 30):
-            return False
-    return True
-
-
-def grow(shape, plan):
-    x = inputs = keras.Input(shape)
-    rank = len(shape) - 1
-    for kind, *rest in plan:
-        filters = x.shape[-1]
-        if kind == "twice":
-            layer = layer_of("conv", rest[0], (1, 1), "same", filters, rank)
-            x = layer(layer(x))
-        elif kind in MERGES:
-            stride, branches = rest
-            tensors = [x] if stride == 1 else []
-            for name, size in branches:
-                name = "conv" if stride > 1 and name == "dilated" else name  # Keras allows one or the other
-                step = (2, 3) if name == "dilated" else (stride, stride)
-                tensors.append(layer_of(name, size, step, "same", filters, rank)(x))
-            x = MERGES[kind]()(tensors[:2] if kind == "subtract" else tensors)
-        elif fits(x, kind, *rest):
-            x = layer_of(kind, *rest, filters, rank)(x)
-    return keras.Model(inputs, x)
-
-
-@settings(deadline=None, max_examples=200, derandomize=True)
-@given(st.lists(st.integers(5, 13), min_size=1, max_size=2), plans)
-def test_random_networks(sizes, plan):
-    shape = (*sizes, 1)
-    model = grow(shape, plan)
-    assume(len(model.layers) > 1)
-    check(model, shape, spatial=range(len(sizes)))
-
-
-# Whole networks.
-
-
-@pytest.mark.parametrize("name", cnn_models.MODELS)
-def test_every_layer_of_the_zoo(name):
-    model = cnn_models.build(name)
-    clone = smooth(model)
-    outputs = [layer.output for layer in clone.layers]
-    fields = [receptive_field(model, layer) for layer in model.layers]
-    questions = [
-        corners(tensor.shape, [axis for axis in field.positions if axis is not None])
-        for tensor, field in zip(outputs, fields, strict=True)
-    ]
-    boxes = extents(clone, outputs, questions, (28, 28, 1))
-    for field, units, read in zip(fields, questions, boxes, strict=True):
-        assert [box and box[:2] for box in read] == answers(field, units)
-
-
-def test_lenet_5_of_1998():
-    """LeCun 1998, II.B, in pixels of the padded picture: C1 5, S2 6, C3 14, S4 16, C5 32, which is all of it."""
-    model = cnn_models.build("lenet5-1998")
-    fields = [receptive_field(model, name) for name in ("c1", "s2", "c3", "s4", "c5")]
-    assert [field.size for field in fields] == [(size, size) for size in (5, 6, 14, 16, 32)]
-    assert [field.stride for field in fields] == [(stride, stride) for stride in (1, 2, 2, 4, 4)]
-    assert fields[-1].unit((0, 0)) == ((0, 27), (0, 27))
-
-
-# Name, size of the input, last layer, and from google-research/receptive_field's README: size, stride,
-# padding. Its ResNets subsample at the end of a block and Keras's at the beginning, hence no padding there.
-PUBLISHED = [
-    ("VGG16", 256, "block5_pool", 212, 32, 90),
-    ("MobileNet", 352, "conv_pw_13_relu", 315, 32, 126),
-    ("ResNet50", 544, "conv5_block3_out", 483, 32, None),
-    ("ResNet152", 224, "conv5_block3_out", 1507, 32, None),
-    ("InceptionV3", 299, "mixed10", 1311, 32, 618),
-    ("InceptionResNetV2", 299, "conv_7b_ac", 3039, 32, 1482),
-]
-
-
-@pytest.mark.parametrize(("name", "side", "layer", "size", "stride", "padding"), PUBLISHED)
-def test_published_values(name, side, layer, size, stride, padding):
-    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
-    field = receptive_field(model, layer)
-    assert (field.size, field.stride, field.aligned) == ((size, size), (stride, stride), True)
-    assert padding is None or field.padding == (padding, padding)
-    if size < side:  # some unit sees all of its field, so the gradient can confirm it
-        check(model, (side, side, 3), spatial=(0, 1), thin=True)
-        middle = side // stride // 2
-        assert all(last - first + 1 == size for first, last in field.unit((middle, middle)))
-
-
-def test_a_published_network_whose_branches_do_not_align():
-    """Xception's 3×3 pooling of stride 2 pads an even size behind only, its 1×1 shortcut not at all."""
-    model = keras.applications.Xception(weights=None, include_top=False, input_shape=(299, 299, 3))
-    field = check(model, (299, 299, 3), spatial=(0, 1), thin=True)
-    assert not field.aligned
-    assert (field.size, field.stride, field.padding) == ((1083, 1083), (32, 32), (534, 534))
-    assert (field.centre, field.centres) == ((None, None), ((3.0, 7.0), (3.0, 7.0)))
-
-
-def test_a_published_network_that_never_reads_its_last_row():
-    """NASNet-Mobile's `valid` stem drops the last of 224 rows and columns."""
-    model = keras.applications.NASNetMobile(weights=None, include_top=False, input_shape=(224, 224, 3))
-    field = check(model, (224, 224, 3), spatial=(0, 1), thin=True)
-    assert field.unit((6, 6)) == ((0, 222), (0, 222))
-
-
-# Graphs.
-
-
-def test_squeeze_and_excitation():
-    """Behind a product with a global branch every unit sees the whole picture, and keeps its stride."""
-    inputs = keras.Input((9, 8, 2))
-    x = layers.Conv2D(2, 3, strides=2)(inputs)
-    gate = layers.Dense(2, activation="sigmoid")(layers.GlobalAveragePooling2D()(x))
-    model = keras.Model(inputs, layers.Multiply()([x, layers.Reshape((1, 1, 2))(gate)]))
-    field = receptive_field(model)
-    assert (field.size, field.stride, field.whole) == ((9, 7), (2, 2), (True, True))
-    (boxes,) = extents(model, [model.output], [[{1: 0, 2: 2}]], (9, 8, 2))
-    assert [box[:2] for box in boxes] == [field.unit((0, 2))] == [((0, 8), (0, 6))]
-
-
-def test_operations_of_keras_ops():
-    """Models may be written with `+`, `*` and `keras.ops` instead of layers."""
-    inputs = keras.Input((9, 8, 2))
-    x = layers.Conv2D(2, 3, padding="same")(inputs)
-    gate = ops.sigmoid(ops.mean(x, axis=2, keepdims=True))
-    model = keras.Model(inputs, ops.relu(x * gate + 2.0 * x))
-    assert receptive_field(model).size == (3, 8)
-    check(model, (9, 8, 2), spatial=(0, 1))
-
-
-def test_shared_layers_are_told_apart_by_call():
-    shared = layers.Conv2D(2, 3, name="shared")
-    inputs = keras.Input((9, 9, 2))
-    model = keras.Model(inputs, shared(shared(inputs)))
-    assert receptive_field(model).size == (5, 5)
-    assert receptive_field(model, "shared", call=0).size == (3, 3)
-    assert receptive_field(model, shared, call=1).size == (5, 5)
-    with pytest.raises(ValueError, match="'shared' is called 2 times: pass as `call` one of 0, 1"):
-        receptive_field(model, "shared")
-    with pytest.raises(ValueError, match="one of 0, 1"):
-        receptive_field(model, "shared", call=2)
-
-
-def nested(side=None):
-    block = keras.Sequential(
-        [keras.Input((None, None, 2)), layers.Conv2D(2, 3, padding="same", name="conv")], name="block"
-    )
-    half = layers.MaxPooling2D(2, padding="same", name="half")
-    inputs = keras.Input((side, side, 2))
-    return keras.Model(inputs, block(half(block(inputs)))), block
-
-
-def test_nested_models_are_opened_and_take_the_size_of_their_call():
-    """The inner model was built for any size, and is called on 9 and on 5 rows."""
-    model, block = nested(9)
-    assert check(model, (9, 9, 2), spatial=(0, 1)).size == (8, 8)
-    assert receptive_field(model, "block/conv", call=0).size == receptive_field(model, block, call=0).size == (3, 3)
-    assert receptive_field(model, "conv", call=1).size == (8, 8)
-    assert receptive_field(model, "half").size == (4, 4)
-
-
-def test_what_depends_on_an_unknown_size_is_undefined():
-    model, _ = nested()
-    assert receptive_field(model, "half").padding == (1, 1)  # of 2×2 windows, no size puts padding in front
-    inputs = keras.Input((None, 9, 2))
-    strided = keras.Model(inputs, layers.Conv2D(2, 3, strides=2, padding="same")(inputs))
-    field = receptive_field(strided)
-    assert (field.size, field.stride, field.padding, field.centre) == ((3, 3), (2, 2), (None, 1), (None, 0.0))
-    assert field.beyond is False
-    with pytest.raises(ValueError, match="not known"):
-        field.unit((0, 0))
-    pooled = keras.Model(inputs, layers.GlobalAveragePooling2D()(inputs))
-    assert (receptive_field(pooled).size, receptive_field(pooled).whole) == ((None, 9), (True, True))
-
-
-def test_one_of_several_inputs():
-    left, right = keras.Input((9, 9, 2), name="left"), keras.Input((7, 9, 2), name="right")
-    narrow = layers.Conv2D(2, 3, name="narrow")(left)
-    model = keras.Model([left, right], layers.Add(name="sum")([narrow, layers.Conv2D(2, (1, 3), name="flat")(right)]))
-    assert receptive_field(model, source="left").size == (3, 3)
-    assert receptive_field(model, source="right").size == (1, 3)
-    unseen = receptive_field(model, "narrow", source="right")
-    assert (unseen.size, unseen.unit((3, 3))) == ((0, 0), None)
-    clone = smooth(model)
-    units = corners((None, 7, 7, 2), (1, 2))
-    for i, name in enumerate(["left", "right"]):
-        (boxes,) = extents(clone, [clone.output], [units], model.inputs[i].shape[1:], source=i)
-        assert [box[:2] for box in boxes] == answers(receptive_field(model, source=name), units)
-    with pytest.raises(ValueError, match="inputs are left, right"):
-        receptive_field(model)
-
-
-def test_channels_are_where_the_first_convolution_has_them():
-    """A picture with its channels first is turned round before channels-last layers read it."""
-    turned = sequence((2, 9, 8), layers.Permute((2, 3, 1)), layers.Conv2D(3, (3, 1)))
-    assert receptive_field(turned).size == (3, 1)
-    assert receptive_field(turned).unit((0, 7)) == ((0, 2), (7, 7))
-    spectrum = sequence((9, 4), layers.Reshape((9, 4, 1)), layers.Conv2D(3, (3, 2)))
-    assert receptive_field(spectrum).size == (3, 2)
-    words = sequence((9,), layers.Embedding(10, 4), layers.Conv1D(3, 5))
-    assert receptive_field(words).size == (5,)
-
-
-def test_a_mixer_reads_along_the_axis_that_was_turned_to_the_end():
-    """A dense layer on a turned picture mixes rows, not channels (Tolstikhin et al. 2021, MLP-Mixer)."""
-    model = sequence((9, 8, 2), layers.ZeroPadding2D(0), layers.Permute((3, 2, 1)), layers.Dense(5))
-    field = check(model, (9, 8, 2), spatial=(0, 1))
-    assert (field.size, field.positions) == ((9, 1), (None, 2))
-
-
-def test_concatenation_along_rows():
-    inputs = keras.Input((5, 4, 1))
-    model = keras.Model(inputs, layers.Concatenate(axis=1)([inputs, layers.Conv2D(1, 3, padding="same")(inputs)]))
-    field = check(model, (5, 4, 1), spatial=(0, 1))
-    assert (field.size, field.stride) == ((None, 3), (None, 1))
-
-
-def test_reshapes():
-    """A row of tokens loses the places of its units, not what all of them see together."""
-    tokens = [layers.Conv2D(4, 3, name="patches"), layers.Reshape((36, 4), name="tokens")]
-    model = sequence((8, 8, 1), *tokens, layers.Dense(3), layers.GlobalAveragePooling1D(name="pooled"))
-    assert receptive_field(model, "tokens").size == (None, None)
-    assert receptive_field(model, "pooled").size == (8, 8)
-    with pytest.raises(ValueError, match="rearranged"):
-        receptive_field(model, "tokens").unit((0, 0))
-    kept = sequence((8, 8, 1), layers.Conv2D(4, 3), layers.Reshape((6, 12, 2)))
-    assert receptive_field(kept).size == (3, None)
-    assert receptive_field(kept).positions == (1, None)
-    assert receptive_field(sequence((8, 8, 1), layers.Conv2D(4, 3), layers.Reshape((-1,)))).size == (8, 8)
-    assert receptive_field(sequence((None, 4), layers.Conv1D(4, 3), layers.Reshape((-1, 2, 2)))).size == (3,)
-    one = sequence((8, 8, 1), layers.Conv2D(4, 3), layers.AveragePooling2D(6), layers.Reshape((4, 1)))
-    assert (receptive_field(one).size, receptive_field(one).positions) == ((8, 8), (None, None))
-
-
-def test_dot_products():
-    """A matrix of similarities: which unit met which is not kept, what all of them see is."""
-    inputs = keras.Input((6, 3))
-    x = layers.Conv1D(3, 3)(inputs)
-    model = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Dot(axes=2)([x, x])))
-    assert receptive_field(model, model.layers[-2]).size == (None,)
-    vectors = layers.GlobalAveragePooling1D()(x)
-    assert receptive_field(keras.Model(inputs, layers.Dot(axes=1)([vectors, vectors]))).size == (6,)
-
-
-# Layers that nobody has heard of.
-
-
-class Blur(layers.Layer):
-    def call(self, x):
-        return ops.average_pool(x, 3, strides=2, padding="valid")
-
-    def compute_output_shape(self, shape):
-        return (shape[0], *((n - 3) // 2 + 1 for n in shape[1:3]), shape[3])
-
-
-class NamedConvolution(layers.Conv2D):
-    pass
-
-
-class OwnConvolution(layers.Conv2D):
-    def call(self, x):
-        return super().call(x[:, ::2])
-
-
-def test_an_unknown_layer_is_named_and_can_be_given_a_rule():
-    model = sequence((9, 9, 2), layers.Conv2D(2, 3), Blur(name="blur"))
-    with pytest.raises(
-        TypeError, match=r"(?s)'blur' is a Blur, called on \(None, 7, 7, 2\).*rules = {Blur: Rule\(sees="
-    ):
-        receptive_field(model)
-    rules = {Blur: Rule(sees=lambda call, fields: fields[0].through({1: Window(3, 2), 2: Window(3, 2)}))}
-    field = receptive_field(model, rules=rules)
-    assert (field.size, field.stride) == ((5, 5), (2, 2))
-    wrong = {Blur: Rule(sees=lambda call, fields: fields[0])}
-    with pytest.raises(ValueError, match="gives 7 units along axis 1 of its output, but Keras gives 3"):
-        receptive_field(model, rules=wrong)
-
-
-def test_a_subclass_inherits_a_rule_with_the_computation():
-    assert receptive_field(sequence((9, 9, 2), NamedConvolution(2, 3))).size == (3, 3)
-    with pytest.raises(TypeError, match="OwnConvolution"):
-        receptive_field(sequence((9, 9, 2), OwnConvolution(2, 3)))
-
-
-def test_models_without_a_graph():
-    class Subclassed(keras.Model):
-        def call(self, x):
-            return x
-
-    with pytest.raises(TypeError, match="no graph of layers"):
-        receptive_field(Subclassed())
-    with pytest.raises(ValueError, match="no input shape"):
-        receptive_field(keras.Sequential([layers.Dense(3)]))
-
-
-def test_names_that_do_not_exist():
-    model = cnn_models.build("lenet5")
-    with pytest.raises(ValueError, match=r"Unknown layer 'c33'\. Did you mean c3"):
-        receptive_field(model, "c33")
-    with pytest.raises(ValueError, match="'stranger' is not called"):
-        receptive_field(model, layers.Dense(3, name="stranger"))
-    with pytest.raises(ValueError, match="inputs are"):
-        receptive_field(model, source="nothing")
-    inputs = keras.Input((9, 9, 2))
-    forked = keras.Model(inputs, [layers.Conv2D(2, 3)(inputs), layers.Conv2D(2, 5)(inputs)])
-    with pytest.raises(ValueError, match="consists of 2 tensors"):
-        receptive_field(forked)
-
-
-def test_upsampling_has_fractional_strides():
-    field = receptive_field(sequence((9, 9, 2), layers.Conv2D(2, 3), layers.UpSampling2D((1, 2))))
-    assert (field.size, field.stride) == ((3, 3), (1, Fraction(1, 2)))
-
-
-def test_the_package_imports_no_framework_until_it_is_asked():
-    program = "import sys, cnn_models; sys.exit(str({'keras', 'tensorflow', 'pandas'} & set(sys.modules) or ''))"
-    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert imported.stderr.strip() == ""
-    assert cnn_models.receptive_field is receptive_field
-    assert {"layer_table", "receptive_field"} <= set(cnn_models.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'layers_table'"):
-        cnn_models.layers_table  # noqa: B018
+def test_fields_against_arithmetic_by_hand(tmp_path, name, pixels):
+    outcome, _ = execute(name, Records(tmp_path))
+    assert outcome["facts"]["receptive_field_pixels"] == pixels
+
+
+def test_the_gradient_lies_within_the_theoretical_field_and_is_smaller_in_effect(tmp_path):
+    outcome, attachment = execute("plain-10", Records(tmp_path))
+    attachment.save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as arrays:
+        rows, columns = np.nonzero(arrays["gradient"])
+    assert np.ptp(rows) + 1 <= 21
+    assert np.ptp(columns) + 1 <= 21
+    assert 1 < outcome["metrics"]["effective_field_pixels"] < 21
+
+
+def test_effective_side_of_a_known_gradient():
+    # A Gaussian exceeds 1 - 0.9545 of its peak within radius σ·sqrt(2·ln(1/0.0455)).
+    y, x = np.mgrid[-100:101, -100:101]
+    sigma = 20.0
+    gaussian = np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    radius = sigma * np.sqrt(2 * np.log(1 / 0.0455))
+    assert experiment.effective_side(gaussian) == pytest.approx(np.sqrt(np.pi) * radius, rel=0.01)
+    assert experiment.effective_side(np.zeros((3, 3))) == 0
+
+
+def test_a_trained_network_is_looked_at_where_it_is_and_asked_for_where_not(tmp_path):
+    import cnn_models
+    from experiments.lab.records import Attachment
+
+    records = Records(tmp_path)
+    with pytest.raises(Unavailable, match="make lenet first"):
+        execute("trained-lenet5-relu", records)
+    from experiments.lab import catalogue
+
+    lenet = {variant.name: variant for variant in catalogue.find("lenet").variants}["lenet5-relu"]
+    run = Run("lenet", "lenet5-relu", "mnist", lenet.settings, 0)
+    records.folder("lenet").mkdir(parents=True)
+    saved = Attachment(".keras", cnn_models.build("lenet5-relu").save)
+    records.save(run, {"status": "finished", "facts": {}, "metrics": {}}, saved)
+    outcome, _ = execute("trained-lenet5-relu", records)
+    assert outcome["facts"]["receptive_field_pixels"] == 16
+    assert 0 < outcome["metrics"]["effective_field_pixels"] <= 16
+
+
+def verdicts(tmp_path, field, effective):
+    """Verdicts on records that give each stack these fields."""
+    records = Records(tmp_path)
+    records.folder("receptive-field").mkdir(parents=True)
+    for variant in DECLARED.variants:
+        if isinstance(variant.settings, experiment.Stack):
+            size = field(variant.settings.growth, variant.settings.depth)
+            for seed in range(3):
+                facts = {"receptive_field_pixels": size, "reaches_300": int(size >= 300)}
+                metrics = {"effective_field_pixels": effective + 0.01 * seed}
+                run = Run("receptive-field", variant.name, "none", variant.settings, seed)
+                records.save(run, {"status": "finished", "facts": facts, "metrics": metrics})
+    table = tables.judged(DECLARED, tables.write(DECLARED, records))
+    return {evidence.claim: judge(evidence, table)[0] for evidence in DECLARED.evidence}
+
+
+@pytest.mark.parametrize(
+    ("field", "effective", "expected"),
+    [
+        (
+            lambda growth, depth: 2 * depth + 1 if growth == "plain" else 2 ** (depth + 2),
+            310.0,
+            {"rf-linear": Verdict.REPRODUCED, "rf-faster": Verdict.REPRODUCED},
+        ),
+        (
+            lambda growth, depth: 2 * depth + 1 if growth != "plain" or depth < 149 else 299 + 2 * (depth - 149),
+            40.0,
+            {"rf-linear": Verdict.PARTLY, "rf-faster": Verdict.NOT_RUN},
+        ),
+        (
+            lambda growth, depth: 400 if growth == "plain" or depth == 8 else 3,
+            40.0,
+            {"rf-linear": Verdict.CONTRADICTED, "rf-faster": Verdict.CONTRADICTED},
+        ),
+    ],
+)
+def test_each_verdict_can_come_out(tmp_path, field, effective, expected):
+    assert verdicts(tmp_path, field, effective) == expected
+
+
+def test_nothing_run_is_not_run():
+    assert {judge(evidence, pd.DataFrame())[0] for evidence in DECLARED.evidence} == {Verdict.NOT_RUN}
