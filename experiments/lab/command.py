@@ -134,7 +134,7 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
     """Runs one experiment, writes and shows its table; True where a run failed."""
     from rich.console import Console
 
-    from experiments.lab import console, data, environment, fanout, figures, tables
+    from experiments.lab import console, data, environment, fanout
     from experiments.lab.records import Records
 
     screen = Console()
@@ -154,6 +154,8 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
             outcome = hands.execute(runs)
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
+    from experiments.lab import figures, tables  # heavy, and of no use before there are records
+
     frame = tables.write(experiment, records)
     figure = figures.draw(experiment, frame, records)
     console.show(screen, frame, experiment.columns, experiment.question)

@@ -141,7 +141,12 @@ class FanOut:
             WorkersLost: worker processes die before they can work.
             OSError: records cannot be written (disk full, folder not writable).
         """
-        self._waiting.extend(runs)
+        for run in runs:
+            ended = None if self.force else self.records.find(run)
+            if ended:  # no worker need start for it
+                self._ended(run, ended)
+            else:
+                self._waiting.append(run)
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 while self._waiting or self._held or any(hand.run for hand in self._hands):
@@ -186,7 +191,9 @@ class FanOut:
         self.listener.progress(hand.run, event)
 
     def _on_ended(self, hand: Hand, record: Record) -> None:
-        run = self._finish(hand)
+        self._ended(self._finish(hand), record)
+
+    def _ended(self, run: Run, record: Record) -> None:
         self.outcome.ended[run.key] = record
         self.listener.ended(run, record)
 
