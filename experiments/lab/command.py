@@ -134,7 +134,7 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
     """Runs one experiment, writes and shows its table; True where a run failed."""
     from rich.console import Console
 
-    from experiments.lab import console, data, environment, fanout
+    from experiments.lab import console, environment, fanout
     from experiments.lab.records import Records
 
     screen = Console()
@@ -142,16 +142,13 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
         screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
-    for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset in data.DATASETS:
-            data.load(dataset)  # fetched before any worker starts, or refused in one message
     with console.watch(screen, experiment.name, len(runs)) as display:
         workers = asked.workers or os.cpu_count() or 1
         hands = fanout.FanOut(
             experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
         )
         try:
-            outcome = hands.execute(runs)
+            outcome = hands.execute(runs, lambda: _fetch(runs))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
@@ -198,6 +195,15 @@ def _bench(asked: argparse.Namespace) -> None:
 
     asked.results.mkdir(parents=True, exist_ok=True)
     print(benchmark.write(asked.results).to_string(index=False))
+
+
+def _fetch(runs: list[Run]) -> None:
+    """Fetches and verifies the data before any run starts, or refuses in one message."""
+    from experiments.lab import data
+
+    for dataset in dict.fromkeys(run.dataset for run in runs):
+        if dataset in data.DATASETS:
+            data.load(dataset)
 
 
 def _tables(asked: argparse.Namespace) -> None:

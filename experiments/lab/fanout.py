@@ -12,7 +12,7 @@ import multiprocessing
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -134,8 +134,12 @@ class FanOut:
         self._started = 0
         self._lost_starts = 0
 
-    def execute(self, runs: Sequence[Run]) -> Outcome:
+    def execute(self, runs: Sequence[Run], prepare: Callable[[], object] = lambda: None) -> Outcome:
         """Executes the runs that have no record yet, and waits for those another process is at.
+
+        Args:
+            runs: what to do, in this order.
+            prepare: done while the first workers start, before any run; what it raises ends the call.
 
         Raises:
             WorkersLost: worker processes die before they can work.
@@ -149,6 +153,8 @@ class FanOut:
                 self._waiting.append(run)
         with tempfile.TemporaryDirectory() as scratch:
             try:
+                self._staff(Path(scratch))
+                prepare()
                 while self._waiting or self._held or any(hand.run for hand in self._hands):
                     self._take_back_held()
                     self._staff(Path(scratch))
