@@ -45,7 +45,7 @@ class ReceptiveField:
     @functools.cached_property
     def axes(self) -> tuple[Axis, ...]:
         """What is seen of each spatial axis of the input, through all paths together."""
-        return tuple(merged(column) for column in zip(*self.parts, strict=True))
+        return tuple(merged(column) for column in zip(*_seeing(self.parts), strict=True))
 
     @property
     def size(self) -> tuple[int | None, ...]:
@@ -189,8 +189,12 @@ def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
     groups: dict[object, list[Part]] = {}
     for part in parts:
         groups.setdefault(tuple(axis.blind for axis in part), []).append(part)
-    seeing = [group for group in groups.values() if not any(axis.nothing for axis in group[0])]
-    return tuple(tuple(merged(column) for column in zip(*group, strict=True)) for group in seeing or groups.values())
+    return _seeing([tuple(merged(column) for column in zip(*group, strict=True)) for group in groups.values()])
+
+
+def _seeing(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts of which some unit reads something, if there are any."""
+    return tuple(part for part in parts if not any(axis.nothing for axis in part)) or tuple(parts)
 
 
 def _box(part: Part, positions: Sequence[int | None], index: Sequence[int]) -> list[Interval] | None:

@@ -81,8 +81,8 @@ LAYERS = {
     "transposed2d valid more": ((5, 6, 3), layers.Conv2DTranspose(2, (5, 4), strides=(2, 3), output_padding=1)),
     "pooling2d": ((9, 8, 3), layers.MaxPooling2D((3, 2), (2, 1), padding="same")),
     "upsampling2d": ((9, 8, 3), layers.UpSampling2D((2, 3))),
-    "upsampling2d bilinear": ((9, 8, 3), layers.UpSampling2D((2, 3), interpolation="bilinear")),
-    "upsampling2d bicubic": ((9, 8, 3), layers.UpSampling2D((2, 3), interpolation="bicubic")),
+    "upsampling2d bilinear": ((9, 7, 3), layers.UpSampling2D((2, 3), interpolation="bilinear")),
+    "upsampling2d bicubic": ((9, 7, 3), layers.UpSampling2D((2, 3), interpolation="bicubic")),
     "padding2d": ((9, 8, 3), layers.ZeroPadding2D(((0, 1), (2, 0)))),
     "cropping2d": ((9, 8, 3), layers.Cropping2D(((0, 1), (2, 0)))),
     "permute": ((9, 8, 3), layers.Permute((2, 1, 3))),
@@ -294,6 +294,7 @@ PUBLISHED = [
     ("VGG16", 256, "block5_pool", 212, 32, 90),
     ("MobileNet", 352, "conv_pw_13_relu", 315, 32, 126),
     ("ResNet50", 544, "conv5_block3_out", 483, 32, None),
+    ("ResNet50V2", 512, "post_relu", 483, 32, None),
     ("ResNet152", 224, "conv5_block3_out", 1507, 32, None),
     ("InceptionV3", 299, "mixed10", 1311, 32, 618),
     ("InceptionResNetV2", 299, "conv_7b_ac", 3039, 32, 1482),
@@ -310,6 +311,14 @@ def test_published_values(name, side, layer, size, stride, padding):
         check(model, (side, side, 3), spatial=(0, 1), thin=True)
         middle = side // stride // 2
         assert all(last - first + 1 == size for first, last in field.unit((middle, middle)))
+
+
+def test_published_values_of_an_unknown_size():
+    """InceptionV3 of any size: 1183, 32 and 554 (google-research/receptive_field, RF_Keras_Applications.ipynb)."""
+    keras.backend.clear_session()  # so that its layers have the names of the notebook
+    model = keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(None, None, 3))
+    field = receptive_field(model, "conv2d_85")
+    assert (field.size, field.stride, field.padding) == ((1183, 1183), (32, 32), (554, 554))
 
 
 def test_a_published_network_whose_branches_do_not_align():
@@ -341,6 +350,36 @@ def test_squeeze_and_excitation():
     assert (field.size, field.stride, field.whole) == ((9, 7), (2, 2), (True, True))
     (boxes,) = extents(model, [model.output], [[{1: 0, 2: 2}]], (9, 8, 2))
     assert [box[:2] for box in boxes] == [field.unit((0, 2))] == [((0, 8), (0, 6))]
+
+
+def test_a_softmax_reads_the_last_axis():
+    """With the channels first that is an axis of the picture, also where the softmax is an activation."""
+    first = {"data_format": "channels_first"}
+    for last in (layers.Activation("softmax"), layers.DepthwiseConv1D(1, activation="softmax", **first)):
+        model = sequence((2, 9), layers.AveragePooling1D(2, **first), last)
+        assert receptive_field(model).size == (8,)
+        (boxes,) = extents(model, [model.outputs[0]], [[{1: 0, 2: 3}]], (2, 9))
+        assert [box[1:] for box in boxes] == [receptive_field(model).unit((3,))]
+    assert receptive_field(sequence((9, 2), layers.Conv1D(2, 3, activation="softmax"))).size == (3,)
+
+
+def test_a_tensor_of_fewer_axes_is_broadcast_from_the_first():
+    """Keras adds the missing axes behind the batch: column means are added to every row."""
+    inputs = keras.Input((9, 8, 2))
+    x = layers.Conv2D(2, 3)(inputs)
+    total = layers.Add()([x, ops.mean(x, axis=1)])
+    assert check(keras.Model(inputs, total), (9, 8, 2), spatial=(0, 1)).size == (9, 3)
+
+
+def test_a_map_of_one_unit_is_broadcast():
+    """One window in a corner, added everywhere: no single size, but what every unit reads."""
+    inputs = keras.Input((6, 5, 1))
+    corner = layers.Cropping2D(((0, 4), (0, 3)))(inputs)
+    field = check(
+        keras.Model(inputs, layers.Add()([inputs, layers.AveragePooling2D(2)(corner)])), (6, 5, 1), spatial=(0, 1)
+    )
+    assert (field.size, field.centres) == ((None, None), ((0.0, 0.5), (0.0, 0.5)))
+    assert field.unit((5, 0)) == ((0, 5), (0, 1))
 
 
 def test_operations_of_keras_ops():
@@ -431,6 +470,14 @@ def test_a_mixer_reads_along_the_axis_that_was_turned_to_the_end():
     model = sequence((9, 8, 2), layers.ZeroPadding2D(0), layers.Permute((3, 2, 1)), layers.Dense(5))
     field = check(model, (9, 8, 2), spatial=(0, 1))
     assert (field.size, field.positions) == ((9, 1), (None, 2))
+
+
+def test_depthwise_convolutions_keep_channels_apart():
+    """Also where the channels are the rows of the picture, turned to the end; each makes two."""
+    turned = [layers.ZeroPadding2D(0), layers.Permute((3, 2, 1))]
+    model = sequence((9, 8, 2), *turned, layers.DepthwiseConv2D((1, 3), depth_multiplier=2))
+    field = check(model, (9, 8, 2), spatial=(0, 1))
+    assert (field.size, field.stride, field.positions) == ((1, 3), (Fraction(1, 2), 1), (3, 2))
 
 
 def test_concatenation_along_rows():

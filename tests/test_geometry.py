@@ -237,6 +237,12 @@ def test_interpolation_reads_around_the_unit(radius, expected):
     assert (taps[0], taps[-1]) == expected
 
 
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 5])
+def test_interpolation_on_top_of_a_position_reads_it_alone(radius):
+    """The middle one of three units stands where the position stands, and the kernels are zero at the others."""
+    assert tuple(Resampling(3, radius).taps(7)) == (2,)
+
+
 def test_cropping_is_not_undone_by_padding():
     """Positions that were cut off stay unread, though the closed form, endless, does not know."""
     axis = stack(Axis.of_input(6), Window(before=-2), Window(before=2))
@@ -296,6 +302,7 @@ def test_a_branch_that_reads_only_padding_adds_nothing():
     assert both.unit((1, 0)) == ((1, 1), (0, 0))
     assert both.unit((1, 2)) == ((0, 2), (0, 2))
     assert both.through({1: Window(2)}).unit((1, 0)) == ((1, 2), (0, 0))
+    assert both.through({1: Window(after=-3), 2: Window(after=-2)}).collapsed({1, 2}).size == (1, 2)
 
 
 @pytest.mark.parametrize("fields", [((0, 0), (0, 0), (1, 1), (1, 1)), ((0, 2), (1, 3)), ((0, 0), (0, 1), (1, 2))])
@@ -335,6 +342,13 @@ def test_a_field_of_two_axes():
         field.unit((1,))
     with pytest.raises(ValueError, match="not known"):
         ReceptiveField.of_input({1: None}).unit((0,))
+
+
+def test_branches_of_one_unit_are_not_broadcast():
+    """Where all have one unit there is nothing to broadcast, and the stride stays."""
+    image = ReceptiveField.of_input({1: 3})
+    both = meet([image.through({1: Window(3)}), image.through({1: Window(1, before=-1, after=-1)})])
+    assert (both.size, both.stride, both.centre) == ((3,), (1,), (1.0,))
 
 
 def test_axes_that_a_merge_crosses_lose_their_order():
