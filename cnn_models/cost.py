@@ -8,7 +8,9 @@ import math
 
 import keras
 
+from cnn_models.blur import BlurPool2D
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
+from cnn_models.local import LocallyConnected
 
 FREE = (
     keras.layers.InputLayer,
@@ -41,6 +43,10 @@ def layer_macs(layer: keras.Layer) -> int:
             return positions * math.prod(layer.kernel.shape)
         case TrainableSubsampling2D():
             return positions * layer.coefficient.shape[0]
+        case LocallyConnected():
+            return math.prod(layer.kernel.shape)  # has its positions among its axes
+        case BlurPool2D():
+            return positions * layer.size**2 * layer.output.shape[-1]  # fixed weights are weights
         case RBFOutput():
             return math.prod(layer.prototypes.shape)
     raise TypeError(f"The MACs of layer '{layer.name}' ({type(layer).__name__}) are not known: add a rule to cost.py.")
