@@ -112,6 +112,8 @@ def cell(row: pd.Series, column: str) -> str:
     stem = column.removesuffix("_mean")
     if stem == column and float(value).is_integer():
         return f"{value:,.0f}"
+    if stem == column and abs(value) < 0.01:
+        return f"{value:.0e}"
     digits = 4 if "accuracy" in stem else 1 if stem.endswith("seconds") else 2
     text = f"{value:,.{digits}f}"
     if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):
