@@ -2,8 +2,9 @@
 
 A claim is taken apart into statements that a table can bear out or refute, each judged on its 95 %
 interval: it *holds* or *fails* where the whole interval says so, and is *undecided* where it does
-not; an exact fact has no interval, and holds or fails. All hold: reproduced. All fail: contradicted. Else: partly. Only rows of the declared recipe on
-the declared data set count: a quick look is no evidence.
+not; an exact fact has no interval, and holds or fails. All hold: reproduced. All fail:
+contradicted. Else: partly. Only rows of the declared recipe on the declared data set count: a quick
+look is no evidence.
 """
 
 import dataclasses
@@ -200,9 +201,7 @@ def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit
     return Finding(outcome, numbers)
 
 
-def _judge_fact(
-    table: "pd.DataFrame", variant: str, column: str, unit: str, holds: Callable[[float], bool]
-) -> Finding:
+def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, holds: Callable[[float], bool]) -> Finding:
     if variant not in table.index or column not in table:
         return Finding(Outcome.MISSING, f"{variant} was not run")
     value = float(str(table.loc[variant, column]))
