@@ -101,7 +101,7 @@ def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: s
 def _parts(frame: pd.DataFrame, columns: Sequence[str], width: int) -> Iterator[list[str]]:
     """The columns in parts that fit the width, the first column in each, so that no number is cut."""
     need = {
-        column: max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())])) + 1
+        column: max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())])) + 2
         for column in columns
     }
     first, part = list(columns[:1]), list(columns[:1])
