@@ -195,7 +195,10 @@ def _curves(part: "SubFigure", arrays: "dict[str, dict[str, np.ndarray]]") -> No
     from experiments.lab import figures
 
     part.suptitle("How far subsampling by 4 is invariant to shift, on 360 real digits", size=11)
-    panels = {"change_of_itself": "% of the answer itself", "change": "% of the distance to another digit's answer"}
+    panels = {
+        "change_of_itself": "by the size of the answer itself",
+        "change": "by the distance to another digit's answer",
+    }
     for axes, (measure, label) in zip(part.subplots(1, 2), panels.items(), strict=True):
         for name, colour, marker in zip(CURVES, figures.COLOURS, figures.MARKERS, strict=True):
             change = arrays[name][measure][:5]
@@ -203,6 +206,7 @@ def _curves(part: "SubFigure", arrays: "dict[str, dict[str, np.ndarray]]") -> No
         axes.axhline(100, color="0.4", linestyle=":")
         axes.set_xticks(range(5))
         axes.set_xlabel("shift of the digit, pixels")
-        axes.set_ylabel(f"change, {label}")
+        axes.set_ylabel("change of the answer, %")
+        axes.set_title(label, fontsize=10)
         axes.grid(color="0.9")
     part.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
