@@ -69,6 +69,8 @@ def pixels() -> tuple[Facts, Arrays]:
         "channels": cat.shape[2],
         "brightness_min": int(cat.min()),
         "brightness_max": int(cat.max()),
+        "brightness_levels": len(np.unique(cat)),
+        "brightness_outside": int(np.count_nonzero((cat < 0) | (cat > 255))),
         "brightness_fraction": float(np.max(cat - np.floor(cat))),
         "network_input_min": float(fed.min()),
         "network_input_max": float(fed.max()),
@@ -100,14 +102,12 @@ def _from_scipy(picture: np.ndarray, kernel: np.ndarray, dtype: str) -> float:
 
 
 def _step(kernel: np.ndarray) -> Facts:
-    """The answer to a step from 0 to 255 between two columns: least beside it, most elsewhere."""
+    """The answer to a step from 0 to 255: the least beside it over the most elsewhere, and the latter."""
     step = np.zeros((1, 12, 12, 1))
     step[:, :, 6:] = 255
     response = np.abs(convolve(step, kernel, "float64"))[0, ..., 0]  # its column c is the picture's c + 1
-    return {
-        "step_response_beside": float(response[:, 4:6].min()),
-        "step_response_elsewhere": float(np.delete(response, [4, 5], axis=1).max()),
-    }
+    beside, elsewhere = response[:, 4:6].min(), np.delete(response, [4, 5], axis=1).max()
+    return {"step_margin": float(beside - elsewhere), "step_response_elsewhere": float(elsewhere)}
 
 
 def _edges(picture: np.ndarray, response: np.ndarray) -> Facts:

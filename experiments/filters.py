@@ -79,16 +79,15 @@ EXPERIMENT = Experiment(
             "pixels",
             parts=(
                 Part("a colour picture is three matrices", FactAtLeast("pixels", "channels", 3)),
-                Part("the lowest brightness is at least 0", FactAtLeast("pixels", "brightness_min", 0)),
-                Part("the highest is at most 255", FactAtMost("pixels", "brightness_max", 255)),
-                Part("the scale is not 0 to 1", FactAtLeast("pixels", "brightness_max", 2)),
+                Part("no brightness is outside 0 to 255", FactAtMost("pixels", "brightness_outside", 0)),
+                Part("at least 100 of these 256 are there", FactAtLeast("pixels", "brightness_levels", 100)),
                 Part("brightnesses are whole numbers", FactAtMost("pixels", "brightness_fraction", 0)),
                 Part(
                     "what every training run feeds its network is x/255 − 0.5, to float32 rounding, for all 256 values",
                     FactAtMost("pixels", "network_input_deviation", 6e-8),
                 ),
             ),
-            reproduced_if="the photograph is three matrices of whole numbers within 0 and 255, and the suite's own "
+            reproduced_if="the photograph is three matrices of many whole numbers from 0 to 255, and the suite's own "
             "normalisation gives x/255 − 0.5 of each",
             contradicted_if="none of this is so",
         ),
@@ -97,10 +96,10 @@ EXPERIMENT = Experiment(
             parts=(
                 Part("edges gives exactly 0 on flat areas of all 256 values", FactAtMost("edges", "flat_response", 0)),
                 Part(
-                    "edges answers on both sides of a step from 0 to 255",
-                    FactAtLeast("edges", "step_response_beside", 1),
+                    "edges answers more on both sides of a step from 0 to 255 than elsewhere",
+                    FactAtLeast("edges", "step_margin", 1),
                 ),
-                Part("and nowhere else", FactAtMost("edges", "step_response_elsewhere", 0)),
+                Part("and not at all elsewhere", FactAtMost("edges", "step_response_elsewhere", 0)),
                 Part(
                     "on the cat, |edges| within a pixel tells the steepest tenth of all pixels (Sobel) from the rest, "
                     "AUC at least 0.8",

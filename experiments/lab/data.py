@@ -153,7 +153,7 @@ def shifted(images: np.ndarray, pixels: int, seed: int = 0) -> np.ndarray:
 def cat() -> np.ndarray:
     """The middle 300×300 pixels of scikit-image's photograph of a cat, uint8 `(300, 300, 3)`.
 
-    It is 300×451 pixels, by Stéfan van der Walt (public domain), and ships with scikit-image.
+    It is 300×451 pixels, by Stéfan van der Walt (CC0), and ships with scikit-image.
 
     Raises:
         UsageError: what scikit-image gives is not that photograph.
