@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 RESULTS ?= results
 
 # An experiment is a file: experiments/compare_fc.py is `make compare-fc`.
-EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/__%,$(wildcard experiments/*.py))))))
+EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_%,$(wildcard experiments/*.py))))))
 RUN := .venv/bin/python -m experiments
 OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \

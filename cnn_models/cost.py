@@ -14,8 +14,10 @@ from typing import Any
 import keras
 from keras import layers
 
+from cnn_models.blur import BlurPool2D
 from cnn_models.graph import Call, channels, find, trace, unwrapped
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
+from cnn_models.local import LocallyConnected
 from cnn_models.rules import Rule
 
 
@@ -110,6 +112,16 @@ def _prototypes(call: Call) -> int:
     return math.prod(call.layer.prototypes.shape)
 
 
+def _local(call: Call) -> int:
+    """The kernel has its positions among its axes."""
+    return math.prod(call.layer.kernel.shape)
+
+
+def _blur(call: Call) -> int | None:
+    """The blur's weights are fixed, but they multiply."""
+    return _times(call.layer.size**2, call.outputs[0].shape[1:])
+
+
 def _free(call: Call) -> int:
     return 0
 
@@ -123,6 +135,8 @@ _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
     _dense: [layers.Dense],
     _subsampling: [TrainableSubsampling2D],
     _prototypes: [RBFOutput],
+    _local: [LocallyConnected],
+    _blur: [BlurPool2D],
     _free: [
         *(layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.RMSNormalization),
         *(layers.Normalization, layers.PReLU, layers.Embedding),

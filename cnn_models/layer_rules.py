@@ -13,9 +13,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from cnn_models.blur import BlurPool2D
 from cnn_models.fields import ReceptiveField, meet
 from cnn_models.graph import Call, channels, spatial
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
+from cnn_models.local import LocallyConnected
 from cnn_models.sampling import Resampling, Sampling, Transposed, Window, same
 
 Sees = Callable[[Call, Sequence[ReceptiveField]], ReceptiveField]
@@ -124,6 +126,18 @@ def _own_convolution(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveF
 
 def _own_subsampling(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     return fields[0].through({1: Window(2, 2), 2: Window(2, 2)})
+
+
+def _local(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    windows = _windows(call, call.layer.kernel_size, call.layer.strides, (1,) * call.layer.rank)
+    return _activated(call, fields[0].through(windows).collapsed({call.rank - 1}))
+
+
+def _blur(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Mirrored pixels lie within the window that they complete, so mirroring reads what zeros leave."""
+    before, after = call.layer.borders
+    window = Window(call.layer.size, call.layer.strides, before=before, after=after)
+    return fields[0].through({1: window, 2: window})
 
 
 def _dense(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -240,6 +254,8 @@ _KINDS: dict[Sees, Sequence[Any]] = {
     _cropping: [layers.Cropping1D, layers.Cropping2D, layers.Cropping3D],
     _own_convolution: [SparseConv2D],
     _own_subsampling: [TrainableSubsampling2D],
+    _local: [LocallyConnected],
+    _blur: [BlurPool2D],
     _dense: [layers.Dense, RBFOutput],
     _flatten: [layers.Flatten],
     _permute: [layers.Permute],

@@ -6,7 +6,17 @@ import pandas as pd
 import pytest
 
 from experiments.lab import catalogue, tables, verdicts
-from experiments.lab.claims import AtLeast, AtMost, MoreThanBaseline, Outcome, Verdict, judge, verdict
+from experiments.lab.claims import (
+    AtLeast,
+    AtMost,
+    FactAtLeast,
+    FactAtMost,
+    MoreThanBaseline,
+    Outcome,
+    Verdict,
+    judge,
+    verdict,
+)
 from experiments.lab.ledger import CLAIMS
 from experiments.lab.records import Records
 from experiments.lab.spec import Experiment, Run, Training, Variant
@@ -99,6 +109,39 @@ EXPERIMENT = Experiment(
 def test_rules_read_the_interval(tmp_path, rule, errors, expected):
     table = study(tmp_path, EXPERIMENT, lambda name: errors if name == "a" else [2.0, 2.1, 2.3])
     assert rule(table).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (FactAtMost("a", "params", 5), Outcome.HOLDS),
+        (FactAtMost("a", "params", 4.5), Outcome.FAILS),
+        (FactAtLeast("a", "params", 5), Outcome.HOLDS),
+        (FactAtLeast("a", "params", 5.5), Outcome.FAILS),
+        (FactAtMost("a", "only_of_b", 5), Outcome.MISSING),
+        (FactAtMost("a", "of_none", 5), Outcome.MISSING),
+        (FactAtMost("c", "params", 5), Outcome.MISSING),
+    ],
+)
+def test_rules_of_exact_facts_need_one_run(tmp_path, rule, expected):
+    records = Records(tmp_path)
+    records.folder("lenet").mkdir(parents=True)
+    for variant, facts in zip(EXPERIMENT.variants, ({"params": 5}, {"params": 6, "only_of_b": 1}), strict=True):
+        run = Run("lenet", variant.name, "mnist", variant.settings, 0)
+        records.save(run, {"status": "finished", "facts": facts, "metrics": {}})
+    finding = rule(tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records)))
+    assert finding.outcome is expected
+    assert ("a 5" in finding.numbers) == (expected is not Outcome.MISSING)
+
+
+def test_facts_of_runs_that_did_not_finish_are_missing(tmp_path):
+    records = Records(tmp_path)
+    records.folder("lenet").mkdir(parents=True)
+    run = Run("lenet", "a", "mnist", EXPERIMENT.variants[0].settings, 0)
+    records.save(run, {"status": "diverged", "facts": {"params": 5}, "metrics": {}})
+    table = tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records))
+    assert FactAtMost("a", "params", 5)(table).outcome is Outcome.MISSING
+    assert FactAtMost("a", "params", 5)(pd.DataFrame()).outcome is Outcome.MISSING
 
 
 def test_a_quick_look_is_no_evidence(tmp_path):

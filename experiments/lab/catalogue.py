@@ -9,9 +9,9 @@ from experiments.lab.spec import Experiment, UsageError
 
 
 def names() -> list[str]:
-    """The names of all experiments, without importing them."""
+    """The names of all experiments, without importing them; what begins with _ is a part of one."""
     modules = (module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.ispkg)
-    return sorted(module.replace("_", "-") for module in modules if not module.startswith("__"))
+    return sorted(module.replace("_", "-") for module in modules if not module.startswith("_"))
 
 
 def find(name: str) -> Experiment:

@@ -2,20 +2,21 @@
 
 A claim is taken apart into statements that a table can bear out or refute, each judged on its 95 %
 interval: it *holds* or *fails* where the whole interval says so, and is *undecided* where it does
-not. All hold: reproduced. All fail: contradicted. Else: partly. Only rows of the declared recipe on
-the declared data set count: a quick look is no evidence.
+not; an exact fact has no interval, and holds or fails. All hold: reproduced. All fail:
+contradicted. Else: partly. Only rows of the declared recipe on the declared data set count: a quick
+look is no evidence.
 """
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from experiments.lab.spec import MIN_SEEDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MIN_SEEDS = 3  # fewer runs than this are shown, but neither tested nor judged
 COLUMNS = (
     "claim",
     "experiment",
@@ -118,6 +119,34 @@ class AtLeast:
 
 
 @dataclasses.dataclass(frozen=True)
+class FactAtMost:
+    """Holds where an exact column of a variant is at most `bound`: it has no spread, so one run is enough."""
+
+    variant: str
+    column: str
+    bound: float
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads the column of the variant's row."""
+        return _judge_fact(table, self.variant, self.column, self.unit, lambda value: value <= self.bound)
+
+
+@dataclasses.dataclass(frozen=True)
+class FactAtLeast:
+    """Holds where an exact column of a variant is at least `bound`: it has no spread, so one run is enough."""
+
+    variant: str
+    column: str
+    bound: float
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads the column of the variant's row."""
+        return _judge_fact(table, self.variant, self.column, self.unit, lambda value: value >= self.bound)
+
+
+@dataclasses.dataclass(frozen=True)
 class MoreThanBaseline:
     """Holds where a variant has more than the experiment's baseline, paired by seed, by over `margin`."""
 
@@ -186,3 +215,12 @@ def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit
     certain, against = (high <= bound, low > bound) if below else (low >= bound, high < bound)
     outcome = Outcome.HOLDS if certain else Outcome.FAILS if against else Outcome.UNDECIDED
     return Finding(outcome, numbers)
+
+
+def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, holds: Callable[[float], bool]) -> Finding:
+    if variant not in table.index or column not in table:
+        return Finding(Outcome.MISSING, f"{variant} was not run")
+    value = float(str(table.loc[variant, column]))
+    if math.isnan(value) or not int(str(table.loc[variant, "seeds"])):
+        return Finding(Outcome.MISSING, f"{variant} has no {column.replace('_', ' ')}")
+    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{variant} {value:.3g}{unit}")

@@ -89,14 +89,32 @@ def name(run: Run) -> str:
 
 def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: str) -> None:
     """Prints chosen columns of a table, rounded for reading; ± is half the 95 % interval over seeds."""
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     present = [column for column in columns if column in frame]
-    for column in present:
-        first = column == "variant"
-        shown.add_column(heading(column), justify="left" if first else "right", no_wrap=first, overflow="fold")
-    for _, row in frame.iterrows():
-        shown.add_row(*(cell(row, column) for column in present))
-    console.print(shown)
+    for part in _parts(frame, present, console.width):
+        shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        title = ""
+        for column in part:
+            shown.add_column(
+                heading(column), justify="left" if column == "variant" else "right", no_wrap=column == "variant"
+            )
+        for _, row in frame.iterrows():
+            shown.add_row(*(cell(row, column) for column in part))
+        console.print(shown)
+
+
+def _parts(frame: pd.DataFrame, columns: Sequence[str], width: int) -> Iterator[list[str]]:
+    """The columns in parts that fit the width, the first column in each, so that no number is cut."""
+    need = {
+        column: max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())])) + 2
+        for column in columns
+    }
+    first, part = list(columns[:1]), list(columns[:1])
+    for column in columns[1:]:
+        if len(part) > 1 and sum(need[name] for name in [*part, column]) + 2 > width:
+            yield part
+            part = first.copy()
+        part.append(column)
+    yield part
 
 
 def heading(column: str) -> str:
@@ -115,6 +133,8 @@ def cell(row: pd.Series, column: str) -> str:
     stem = column.removesuffix("_mean")
     if stem == column and float(value).is_integer():
         return f"{value:,.0f}"
+    if stem == column and abs(value) < 0.01:
+        return f"{value:.0e}"
     digits = 4 if "accuracy" in stem else 1 if stem.endswith("seconds") else 2
     text = f"{value:,.{digits}f}"
     if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):

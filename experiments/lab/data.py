@@ -29,6 +29,7 @@ from experiments.lab.spec import UsageError
 Arrays = dict[str, np.ndarray]
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+CAT_CHECKSUM = "416b729128bfb2c3d1eb69bf9b1734a796293abc17939267b2dc94f8a5784031"
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError)
 
 
@@ -150,10 +151,24 @@ def shifted(images: np.ndarray, pixels: int, seed: int = 0) -> np.ndarray:
 
 
 def cat() -> np.ndarray:
-    """The lecture's 300×300 cat: the middle of scikit-image's photograph, uint8 `(300, 300, 3)`."""
+    """The middle 300×300 pixels of scikit-image's photograph of a cat, uint8 `(300, 300, 3)`.
+
+    It is 300×451 pixels, by Stéfan van der Walt (CC0), and ships with scikit-image.
+
+    Raises:
+        UsageError: what scikit-image gives is not that photograph.
+    """
     import skimage.data
 
-    return skimage.data.cat()[:, 75:375]
+    photograph = np.ascontiguousarray(skimage.data.cat())
+    if hashlib.sha256(photograph.tobytes()).hexdigest() != CAT_CHECKSUM:
+        raise UsageError("scikit-image's data.cat() is not the photograph it was; install the locked scikit-image.")
+    return photograph[:, 75:375]
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    """Brightness of a colour picture, uint8 `(height, width)`: Rec. 709's weights of red, green and blue."""
+    return np.round(picture @ np.array([0.2126, 0.7152, 0.0722])).astype("uint8")
 
 
 def cache_folder() -> Path:

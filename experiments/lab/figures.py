@@ -9,11 +9,14 @@ import matplotlib
 import matplotlib.ticker
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from experiments.lab.files import write_whole
 from experiments.lab.records import Records
-from experiments.lab.spec import Experiment, resolve
+from experiments.lab.spec import Experiment, digest, resolve
+from experiments.lab.tables import declared
 
 STYLE: Any = {
     "font.size": 10,
@@ -44,6 +47,74 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
     path = records.results / f"{experiment.name}.svg"
     write_whole(path, lambda part: part.write_bytes(content.getvalue()))
     return path
+
+
+def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays beside the records of each variant's declared recipe, by variant."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for record in records.of(experiment.name):
+        specification = record["specification"]
+        variant, dataset = specification["variant"], specification["dataset"]
+        if "arrays" in record and digest(specification) == declared(experiment, variant, dataset):
+            with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
+                found.setdefault(variant, dict(content))
+    return found
+
+
+def picture(axes: Axes, image: np.ndarray, title: str) -> None:
+    """A picture, uint8, grey `(height, width)` or colour `(height, width, 3)`, pixel by pixel."""
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="none")
+    axes.set_title(title, fontsize=11)
+    axes.set_axis_off()
+
+
+def frame(axes: Axes, x: float, y: float, width: float, height: float) -> None:
+    """A frame around pixels of a picture, seen on light and on dark."""
+    for colour, line in (("black", 3.5), ("white", 1.5)):
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=colour, linewidth=line))
+
+
+def numbers(
+    axes: Axes,
+    values: Any,
+    title: str,
+    size: float = 11,
+    shades: np.ndarray | None = None,
+    marked: np.ndarray | None = None,
+) -> None:
+    """A matrix as a grid of its numbers.
+
+    Args:
+        values: `(rows, columns)`.
+        size: of the digits, in points.
+        shades: brightness of each cell, 0 to 1; white where not given.
+        marked: cells to stand out, by bold digits and a thick frame.
+    """
+    values = np.asarray(values)
+    shades = np.ones(values.shape) if shades is None else shades
+    axes.imshow(shades, cmap="gray", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(values):
+        mark = marked is not None and bool(marked[row, column])
+        axes.text(
+            column,
+            row,
+            f"{value:g}".replace("-", "−"),
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="black" if shades[row, column] > 0.5 else "white",
+            fontweight="bold" if mark else "normal",
+        )
+        if mark:
+            axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, linewidth=2))
+    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="0.6", linewidth=0.6)
+    axes.tick_params(which="both", length=0, labelleft=False, labelbottom=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=11)
 
 
 def error_by_variant(

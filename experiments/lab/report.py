@@ -60,8 +60,11 @@ def _section(experiment: Experiment, results: Path) -> Section:
 def _notes(frame: pd.DataFrame) -> list[str]:
     """What a reader must know before believing the table."""
     notes = []
+    sampled = any(str(column).endswith("_ci95_high") for column in frame)  # exact facts have no interval
     few = sorted(set(frame.loc[frame["seeds"] < 2, "variant"]))
-    if few:
+    if sampled:
+        notes.append("± is half the 95 % interval of the mean over seeds (Student's t).")
+    if sampled and few:
         notes.append(f"One seed or none, so no interval: {', '.join(few)}.")
     changed = sorted(set(frame.loc[~frame["declared"].astype(bool), "variant"]))
     if changed:

@@ -8,14 +8,10 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnn_models.zoo import MODELS, unknown
-
-if TYPE_CHECKING:
-    from experiments.lab.claims import Evidence
-
-MIN_SEEDS = 3  # fewer runs than this are shown, but neither tested nor judged
+from experiments.lab.claims import Evidence
 
 
 class UsageError(ValueError):
@@ -129,7 +125,7 @@ class Experiment:
     seeds: int = 5
     baseline: str | None = None
     compared: tuple[str, ...] = ("test_error_percent",)
-    evidence: "tuple[Evidence, ...]" = ()
+    evidence: tuple[Evidence, ...] = ()
     work: str = "experiments.lab.training.TrainingWork"
     columns: tuple[str, ...] = ()
     figure: str = "experiments.lab.figures.error_by_variant"

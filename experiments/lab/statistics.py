@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.stats
 
-from experiments.lab.spec import MIN_SEEDS
+from experiments.lab.claims import MIN_SEEDS
 
 
 @dataclasses.dataclass(frozen=True)

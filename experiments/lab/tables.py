@@ -14,9 +14,10 @@ from typing import Any
 import filelock
 import pandas as pd
 
+from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import MIN_SEEDS, Experiment, Run, digest
+from experiments.lab.spec import Experiment, Run, digest
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")

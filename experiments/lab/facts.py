@@ -1,0 +1,37 @@
+"""Work that trains nothing: a variant is computed once, and what comes out are exact facts."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.lab.records import Attachment, Record, Records
+from experiments.lab.spec import Run
+from experiments.lab.worker import Report
+
+Facts = dict[str, float | int | str]
+Arrays = dict[str, np.ndarray]
+
+
+class FactsWork:
+    """The work of an experiment that measures without training; a subclass says what is measured."""
+
+    def __init__(self, records: Records) -> None:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()
+
+    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+        """Measures one variant; see `lab.worker.Work`. The seed is of no account."""
+        facts, arrays = self.measure(run.settings)
+        attachment = Attachment(".npz", lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
+        return {"status": "finished", "facts": facts, "metrics": {}}, attachment if arrays else None
+
+    def measure(self, settings: Any) -> tuple[Facts, Arrays]:
+        """What is so, by column, and the arrays that the figure needs (none: no file)."""
+        raise NotImplementedError
+
+
+def deviation(found: Any, expected: Any) -> float:
+    """The largest absolute difference of any two elements, in float64."""
+    return float(np.max(np.abs(np.asarray(found, "float64") - np.asarray(expected, "float64"))))

@@ -1,0 +1,51 @@
+"""Blurred subsampling against scipy, which knows nothing of it."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.signal
+
+from cnn_models import blur
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(12)
+
+
+def test_binomial_weights():
+    assert (blur.binomial(2) * 2).tolist() == [1, 1]
+    assert (blur.binomial(3) * 4).tolist() == [1, 2, 1]
+    assert (blur.binomial(5) * 16).tolist() == [1, 4, 6, 4, 1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("padding", blur.PADDINGS)
+def test_blur_is_a_correlation_and_a_slice(rng, size, strides, padding):
+    images = rng.normal(size=(2, 9, 8, 3))
+    weights = np.outer(blur.binomial(size), blur.binomial(size))[np.newaxis, ..., np.newaxis]
+    if padding == "valid":
+        every = np.stack([scipy.signal.correlate(picture[np.newaxis], weights, "valid")[0] for picture in images])
+    else:
+        centre = (0, -1, -1, 0) if size % 2 == 0 else 0  # an even window has no middle: it begins at its pixel
+        every = scipy.ndimage.correlate(images, weights, mode="mirror", origin=centre)
+    layer = blur.BlurPool2D(size, strides, padding, dtype="float64")
+    found = np.asarray(layer(images))
+    np.testing.assert_allclose(found, every[:, ::strides, ::strides], rtol=0, atol=1e-14)
+    assert found.shape == layer.compute_output_shape(images.shape)
+    assert not layer.weights
+
+
+def test_blur_leaves_a_flat_picture_flat():
+    flat = np.full((1, 10, 10, 2), 0.7, "float32")
+    np.testing.assert_allclose(blur.BlurPool2D(5)(flat), 0.7, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"size": 0}, "1 or more"), ({"strides": 0}, "1 or more"), ({"padding": "same"}, "one of reflect, valid")],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        blur.BlurPool2D(**options)

@@ -1,0 +1,42 @@
+"""Worlds in which a claim comes out one way or another, written as real records."""
+
+from experiments.lab import tables
+from experiments.lab.claims import FactAtMost
+from experiments.lab.records import Records
+from experiments.lab.spec import Run
+
+
+def table(folder, experiment, facts):
+    """The experiment's judged table, from records that hold these facts by variant."""
+    records = Records(folder)
+    records.folder(experiment.name).mkdir(parents=True, exist_ok=True)
+    settings = {variant.name: variant.settings for variant in experiment.variants}
+    for variant, values in facts.items():
+        run = Run(experiment.name, variant, experiment.dataset, settings[variant], 0)
+        records.save(run, {"status": "finished", "facts": values, "metrics": {}})
+    return tables.judged(experiment, tables.write(experiment, records))
+
+
+def world(evidence, outcomes):
+    """Facts by variant in which each part of a claim holds or fails, as told."""
+    facts = {}
+    for part, holds in zip(evidence.parts, outcomes, strict=True):
+        rule = part.judge
+        beyond = 1 if isinstance(rule, FactAtMost) else -1
+        value = rule.bound if holds else rule.bound + beyond
+        assert facts.setdefault(rule.variant, {}).setdefault(rule.column, value) == value, (
+            "parts must not exclude others"
+        )
+    return facts
+
+
+def every_verdict(evidence):
+    """Worlds and the verdicts they must give: all holds, each part fails alone, all fails, a run is missing."""
+    count = len(evidence.parts)
+    yield world(evidence, [True] * count), "reproduced"
+    for failing in range(count):
+        yield world(evidence, [number != failing for number in range(count)]), "partly"
+    yield world(evidence, [False] * count), "contradicted"
+    facts = world(evidence, [True] * count)
+    facts.pop(evidence.parts[-1].judge.variant)
+    yield facts, "not run"
