@@ -1,7 +1,9 @@
 """26 parameters against 8.1×10⁹ (slide "В сверточном слое меньше параметров")."""
 
+import contextlib
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cnn_models.zoo import MODELS
@@ -81,7 +83,7 @@ def _lecture_layer(kernel: int | None) -> tuple[dict[str, Any], dict[str, float]
     else:
         layers += [keras.layers.Conv2D(1, kernel, padding="same")]
         formula, macs = by_formula(kernel, kernel, 1, 1), SIDE**2 * kernel**2
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         model = keras.Sequential(layers)
         params = model.count_params()
     rose = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -97,11 +99,27 @@ def _grid() -> dict[str, Any]:
     mismatches = []
     cases = list(itertools.product(KERNELS, KERNELS, CHANNELS, CHANNELS))
     for height, width, inputs, outputs in cases:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_weights():
             model = keras.Sequential([keras.Input((8, 8, inputs)), keras.layers.Conv2D(outputs, (height, width))])
             if model.count_params() != by_formula(width, height, inputs, outputs):
                 mismatches.append((height, width, inputs, outputs))
     return {"grid_cases": len(cases), "grid_mismatches": len(mismatches)}
+
+
+@contextlib.contextmanager
+def without_weights() -> Iterator[None]:
+    """Layers built in this block have shapes and counts, but no weights.
+
+    Keras takes note of such variables and would make them, all 32 GB, at the end of the next
+    `StatelessScope`, wherever that is: so its notes are cleared.
+    """
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        keras.utils.clear_session(free_memory=False)
 
 
 def by_formula(width: int, height: int, inputs: int, outputs: int) -> int:

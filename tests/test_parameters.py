@@ -42,6 +42,13 @@ def test_the_lectures_numbers():
     assert grid["facts"] == {"grid_cases": 225, "grid_mismatches": 0}
 
 
+def test_what_was_counted_is_never_made_later():
+    with parameters.without_weights():
+        keras.Sequential([keras.Input((300, 300, 1)), keras.layers.Flatten(), keras.layers.Dense(90_000)])
+    with keras.StatelessScope():  # here Keras makes what it has noted: 32 GB would not fit
+        pass
+
+
 def test_the_formula_is_what_keras_allocates():
     layer = keras.layers.Conv2D(7, (3, 5))
     layer.build((None, 16, 16, 4))

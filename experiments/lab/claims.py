@@ -171,11 +171,7 @@ class Equals:
 
     def __call__(self, table: "pd.DataFrame") -> Finding:
         """Reads the column of the variant's row."""
-        if self.variant not in table.index or self.column not in table:
-            return Finding(Outcome.MISSING, f"{self.variant} was not run")
-        found = float(str(table.loc[self.variant, self.column]))
-        outcome = Outcome.HOLDS if found == self.value else Outcome.FAILS
-        return Finding(outcome, f"{self.variant}: {found:,.10g}")
+        return _judge_fact(table, self.variant, self.column, "", lambda value: value == self.value)
 
 
 def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
@@ -223,4 +219,8 @@ def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, hol
     value = float(str(table.loc[variant, column]))
     if math.isnan(value) or not int(str(table.loc[variant, "seeds"])):
         return Finding(Outcome.MISSING, f"{variant} has no {column.replace('_', ' ')}")
-    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{variant} {value:.3g}{unit}")
+    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{variant} {_number(value)}{unit}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.3g}"
