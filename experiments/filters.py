@@ -142,6 +142,7 @@ EXPERIMENT = Experiment(
     ),
     columns=(
         "variant",
+        "network_input_deviation",
         "deviation_float64",
         "deviation_float32",
         "flat_response",
