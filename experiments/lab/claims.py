@@ -205,6 +205,7 @@ def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, hol
     if variant not in table.index or column not in table:
         return Finding(Outcome.MISSING, f"{variant} was not run")
     value = float(str(table.loc[variant, column]))
+    name = f"{variant}: {column.replace('_', ' ')}"
     if math.isnan(value) or not int(str(table.loc[variant, "seeds"])):
-        return Finding(Outcome.MISSING, f"{variant} has no {column.replace('_', ' ')}")
-    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{variant} {value:.3g}{unit}")
+        return Finding(Outcome.MISSING, f"{name} was not measured")
+    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{name} {value:.3g}{unit}")
