@@ -139,6 +139,8 @@ EXPERIMENT = Experiment(
         "any_shift_deviation",
         "max_change_digits",
         "max_change_cat",
+        "max_least",
+        "max_largest",
         "change_1_pixel_percent",
         "change_1_pixel_percent_of_itself",
         "half_changed_pixels",

@@ -1,4 +1,8 @@
-"""Three classic kernels on a photograph of a cat, and the template that tells \\ from /."""
+"""Three classic kernels on a photograph of a cat, and a template that tells one diagonal from the other.
+
+The AUC of 0.8 that counts as finding edges was set before it was measured at the very pixel (0.68); the
+part that allows a pixel of tolerance was added after that, and passes narrowly (0.803).
+"""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -142,6 +146,7 @@ EXPERIMENT = Experiment(
     ),
     columns=(
         "variant",
+        "network_input_deviation",
         "deviation_float64",
         "deviation_float32",
         "flat_response",

@@ -131,7 +131,7 @@ def test_rules_of_exact_facts_need_one_run(tmp_path, rule, expected):
         records.save(run, {"status": "finished", "facts": facts, "metrics": {}})
     finding = rule(tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records)))
     assert finding.outcome is expected
-    assert ("a 5" in finding.numbers) == (expected is not Outcome.MISSING)
+    assert ("a: params 5" in finding.numbers) == (expected is not Outcome.MISSING)
 
 
 def test_facts_of_runs_that_did_not_finish_are_missing(tmp_path):

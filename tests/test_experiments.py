@@ -1,6 +1,7 @@
 """One battery over every experiment: its name, its rows, and a real short run by its own target."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,12 @@ def test_our_own_tables_and_figures_are_made_from_their_records(name, tmp_path):
     assert out.stdout.strip().splitlines()[-1] == "0 False False"
     for file in (f"{name}.csv", f"{name}.svg"):
         assert (tmp_path / file).read_bytes() == (REFERENCE / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_has_no_id_twice(name):
+    ids = re.findall(r' id="([^"]+)"', (REFERENCE / f"{name}.svg").read_text())
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -46,7 +46,7 @@ def test_another_normalisation_does_not_pass(tmp_path, monkeypatch):
     table = worlds.table(tmp_path, filters.EXPERIMENT, {"pixels": _filters.pixels()[0]})
     verdict, words = judge(EVIDENCE["pixels"], table)
     assert verdict.value == "partly"
-    assert "fails (pixels 0.5)" in words
+    assert "fails (pixels: network input deviation 0.5)" in words
 
 
 def test_the_cat_is_a_photograph_of_300_by_300():

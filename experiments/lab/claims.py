@@ -217,9 +217,10 @@ def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, hol
     if variant not in table.index or column not in table:
         return Finding(Outcome.MISSING, f"{variant} was not run")
     value = float(str(table.loc[variant, column]))
+    name = f"{variant}: {column.replace('_', ' ')}"
     if math.isnan(value) or not int(str(table.loc[variant, "seeds"])):
-        return Finding(Outcome.MISSING, f"{variant} has no {column.replace('_', ' ')}")
-    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{variant} {_number(value)}{unit}")
+        return Finding(Outcome.MISSING, f"{name} was not measured")
+    return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{name} {_number(value)}{unit}")
 
 
 def _number(value: float) -> str:

@@ -90,31 +90,38 @@ def name(run: Run) -> str:
 def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: str) -> None:
     """Prints chosen columns of a table, rounded for reading; ± is half the 95 % interval over seeds."""
     present = [column for column in columns if column in frame]
-    for part in _parts(frame, present, console.width):
+    parts = list(_parts(frame, present, console.width))
+    for part in parts:
         shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         title = ""
         for column in part:
             shown.add_column(
-                heading(column), justify="left" if column == "variant" else "right", no_wrap=column == "variant"
+                heading(column),
+                justify="left" if column == "variant" else "right",
+                min_width=_least_width(frame, column),
+                no_wrap=column == "variant",
             )
         for _, row in frame.iterrows():
-            shown.add_row(*(cell(row, column) for column in part))
+            cells = [cell(row, column) for column in part]
+            if len(parts) == 1 or set(cells[1:]) != {"–"}:  # of many parts, a row stands where it says something
+                shown.add_row(*cells)
         console.print(shown)
 
 
 def _parts(frame: pd.DataFrame, columns: Sequence[str], width: int) -> Iterator[list[str]]:
     """The columns in parts that fit the width, the first column in each, so that no number is cut."""
-    need = {
-        column: max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())])) + 2
-        for column in columns
-    }
     first, part = list(columns[:1]), list(columns[:1])
     for column in columns[1:]:
-        if len(part) > 1 and sum(need[name] for name in [*part, column]) + 2 > width:
+        if len(part) > 1 and sum(_least_width(frame, name) + 2 for name in [*part, column]) + 1 > width:
             yield part
             part = first.copy()
         part.append(column)
     yield part
+
+
+def _least_width(frame: pd.DataFrame, column: str) -> int:
+    """Characters of the longest word of the heading and of the longest cell."""
+    return max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())]))
 
 
 def heading(column: str) -> str:

@@ -92,9 +92,11 @@ def numbers(
     """
     values = np.asarray(values)
     shades = np.ones(values.shape) if shades is None else shades
-    axes.imshow(shades, cmap="gray", vmin=0, vmax=1)
+    axes.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5), aspect="equal")
     for (row, column), value in np.ndenumerate(values):
         mark = marked is not None and bool(marked[row, column])
+        shade = str(float(shades[row, column]))
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="0.6", linewidth=0.6))
         axes.text(
             column,
             row,
@@ -107,10 +109,6 @@ def numbers(
         )
         if mark:
             axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, linewidth=2))
-    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="0.6", linewidth=0.6)
-    axes.tick_params(which="both", length=0, labelleft=False, labelbottom=False)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
