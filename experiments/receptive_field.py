@@ -44,11 +44,11 @@ class Stack:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A network that another experiment trained, looked at in one of its layers."""
+    """A network that another experiment trained as one of its variants, looked at in one of its layers."""
 
-    experiment: str
-    variant: str
-    dataset: str
+    trained_by: str
+    trained_as: str
+    trained_on: str
     layer: str
 
 
@@ -91,21 +91,21 @@ class FieldWork:
 
         model = cnn_models.open_model(str(self._network(settings, seed)))
         field = cnn_models.receptive_field(model, settings.layer)
-        images = data.load(settings.dataset).validation.images[:500]
+        images = data.load(settings.trained_on).validation.images[:500]
         inputs = images / 255.0 - 0.5
         facts = {"params": model.count_params(), "receptive_field_pixels": _pixels(field.size)}
         return facts, gradient_of_centre(keras.Model(model.inputs, model.get_layer(settings.layer).output), inputs)
 
     def _network(self, settings: Trained, seed: int) -> Path:
         """The trained network of this seed, from its record."""
-        for record in self.records.of(settings.experiment):
+        for record in self.records.of(settings.trained_by):
             found = record["specification"]
-            if (found["variant"], found["dataset"], found["seed"]) == (settings.variant, settings.dataset, seed):
+            if (found["variant"], found["dataset"], found["seed"]) == (settings.trained_as, settings.trained_on, seed):
                 try:
                     return self.records.attachment(record, "network")
                 except (KeyError, FileNotFoundError):
                     continue
-        raise Unavailable(f"no trained network of {settings.variant}, seed {seed}: make {settings.experiment} first")
+        raise Unavailable(f"no trained {settings.trained_as}, seed {seed}: make {settings.trained_by} first")
 
 
 def _stack(settings: Stack) -> "tuple[dict[str, Any], np.ndarray | None]":

@@ -123,7 +123,8 @@ def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
     counted = collections.Counter(record["status"] for record in row.records)
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
     line |= next((record["facts"] for record in row.records if record["facts"]), {})
-    line |= {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    line |= {name: value for name, value in scalars.items() if name not in line}
     line["declared"] = row.specification == declared(experiment, row.variant, row.dataset)
     line |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
     for metric in dict.fromkeys(name for record in row.finished for name in record["metrics"]):
