@@ -251,7 +251,7 @@ def _draw_growth(axes: Any, frame: "pd.DataFrame") -> None:
     axes.set_ylabel("side of the field, pixels (log scale)")
     axes.set_title("filled: field in theory; hollow: effective field at initialisation, 95 % interval", size=10)
     axes.set_ylim(1.8, 700)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.84))
+    axes.legend(frameon=False, loc="lower right")
 
 
 def _draw_heat_maps(figure: Any, maps: "dict[str, np.ndarray]", frame: "pd.DataFrame") -> None:
