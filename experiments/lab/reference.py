@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.lab import console, tables
+from experiments.lab import console, tables, verdicts
 from experiments.lab.spec import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,7 @@ REFERENCE = ROOT / "results" / "reference"
 
 
 def keep(experiment: Experiment, results: Path) -> None:
-    """Copies an experiment's records, without networks, its table and its figure; renews the README."""
+    """Copies an experiment's records, without networks, its table and its figure; renews ledger and README."""
     kept = REFERENCE / "runs" / experiment.name
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
@@ -26,6 +26,7 @@ def keep(experiment: Experiment, results: Path) -> None:
             shutil.copy(file, kept)
     for ending in ("csv", "svg"):
         shutil.copy(results / f"{experiment.name}.{ending}", REFERENCE)
+    verdicts.write(REFERENCE)
     readme = ROOT / "README.md"
     frame = tables.read(REFERENCE / f"{experiment.name}.csv")
     readme.write_text(with_table(readme.read_text(), experiment, frame))
