@@ -87,6 +87,18 @@ def test_foreign_files_are_not_records(records):
     assert (records.folder("lenet") / "notes.txt").exists()
 
 
+def test_a_part_that_a_killed_writer_left_is_not_counted_even_if_whole(records, capsys):
+    records.save(RUN, OUTCOME)
+    path = records.path(RUN)
+    part = path.with_name(f".part-{path.name}")
+    part.write_bytes(path.read_bytes())
+    assert len(records.of("lenet")) == 1
+    part.write_bytes(b"half")
+    assert len(records.of("lenet")) == 1
+    assert part.exists()
+    assert not capsys.readouterr().err
+
+
 def test_a_failure_is_recorded_and_gone_once_the_run_succeeds(records):
     records.save_failed(RUN, "MemoryError", "last\nlines")
     assert records.find(RUN) is None

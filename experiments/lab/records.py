@@ -58,7 +58,8 @@ class Records:
 
     def of(self, experiment: str) -> list[Record]:
         """All records of an experiment, failed runs too, in the order of their file names."""
-        found = (_read(path) for path in sorted(self.folder(experiment).glob("*.json")))
+        # A name that begins with a dot is a part that a killed writer left, whole or not: never a record.
+        found = (_read(path) for path in sorted(self.folder(experiment).glob("[!.]*.json")))
         return [record for record in found if record]
 
     def experiments(self) -> list[str]:
