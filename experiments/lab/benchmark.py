@@ -18,14 +18,14 @@ import pandas as pd
 from experiments.lab import environment, tables
 
 PAIRS = 5
-STUDY = ("lenet", "--variants", "lenet5-relu", "--seeds", "8", "--epochs", "1")
+STUDY = ("lenet", "--variants", "lenet5-relu", "--seeds", "6", "--epochs", "1")
 
 ONE_PROCESS = """
 import sys
 from experiments.lab import data, training
 from experiments.lab.spec import Training
 trainer = training.Trainer(Training("lenet5-relu", epochs=1), data.load("mnist"))
-for seed in range(8):
+for seed in range(6):
     trainer.run(seed)
     trainer.model.save(f"{sys.argv[1]}/{seed}.keras")
 """
@@ -53,12 +53,12 @@ def _study(workers: int) -> Callable[[str], list[str]]:
 
 COMPARISONS = (
     Comparison(
-        "eight one-epoch runs of lenet5-relu",
+        "six one-epoch runs of lenet5-relu",
         ("one process with TensorFlow's own threads", lambda folder: [sys.executable, "-c", ONE_PROCESS, folder]),
         ("this suite, WORKERS=2", _study(2)),
     ),
     Comparison(
-        "eight one-epoch runs of lenet5-relu",
+        "six one-epoch runs of lenet5-relu",
         ("this suite, WORKERS=1", _study(1)),
         ("this suite, WORKERS=2", _study(2)),
     ),
