@@ -41,7 +41,9 @@ class CountingWork:
     """Counts with Keras itself, without allocating a weight, and beside it by the lecture's formula."""
 
     def __init__(self, records: "Records") -> None:
-        pass
+        from experiments.lab.devices import one_thread
+
+        one_thread()
 
     def execute(self, run: Run, report: "Report") -> "tuple[Record, Attachment | None]":
         """Counts one row; see `lab.worker.Work`."""
@@ -131,6 +133,8 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     """Parameters and multiply-accumulates of every row on one logarithmic axis, each with its number."""
     from matplotlib.figure import Figure
 
+    if "params" not in frame:
+        return None
     shown = frame.dropna(subset=["params"]).sort_values("params", ascending=False).reset_index(drop=True)
     if shown.empty:
         return None

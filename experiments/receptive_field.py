@@ -64,6 +64,9 @@ class FieldWork:
     """Reads the theoretical field off the model's graph, and measures the effective one by its gradient."""
 
     def __init__(self, records: "Records") -> None:
+        from experiments.lab.devices import one_thread
+
+        one_thread()
         self.records = records
 
     def execute(self, run: Run, report: "Report") -> "tuple[Record, Attachment | None]":
@@ -209,22 +212,19 @@ def _kept(gradient: "np.ndarray") -> "Attachment | None":
 
 def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
     """Growth by depth, heat maps of effective fields, and networks' fields to scale on the cat."""
-    import numpy as np
     from matplotlib.figure import Figure
 
-    from experiments.lab import data
+    from experiments.lab import data, figures
 
     if frame.empty:
         return None
+    # Columns that the chosen rows do not have: only networks, say, or only what is too large to measure.
+    frame = frame.reindex(columns=[*frame, *(column for column in DRAWN if column not in frame)])
     figure = Figure(figsize=(10, 11.5))
     rows: Any = figure.subfigures(3, 1, height_ratios=(5, 3, 5.3))
     _draw_growth(rows[0].subplots(), frame)
-    maps = {}
-    for record in records.of(experiment.name):
-        if "arrays" in record:
-            with np.load(records.attachment(record, "arrays"), allow_pickle=False) as arrays:
-                maps[record["specification"]["variant"]] = arrays["gradient"]
-    _draw_heat_maps(rows[1], {name: maps[name] for name in HEAT_MAPS if name in maps}, frame)
+    maps = figures.arrays(experiment, records)
+    _draw_heat_maps(rows[1], {name: maps[name]["gradient"] for name in HEAT_MAPS if name in maps}, frame)
     _draw_on_cat(rows[2].subplots(1, 2), frame, data.cat())
     return figure
 
@@ -331,6 +331,7 @@ def layers_needed(table: "pd.DataFrame", growth: str) -> int | None:
     return None if depths.empty else int(depths.min())
 
 
+DRAWN = ("growth", "depth", *(f"effective_field_pixels_{part}" for part in ("mean", "ci95_low", "ci95_high")))
 LARGEST_HEAT_MAP = 130  # pixels
 HEAT_MAPS = ("plain-5", "plain-20", "plain-50", "stride-5", "trained-lenet5-relu")
 NETWORKS = {

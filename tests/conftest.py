@@ -18,8 +18,6 @@ def digits():
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    import tensorflow as tf
+    from experiments.lab import devices
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
+    devices.one_thread()

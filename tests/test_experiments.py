@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.lab import catalogue, data, reference
+from experiments.lab import catalogue, data, figures, reference, tables
+from experiments.lab.records import Records
 from experiments.lab.spec import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -101,3 +102,23 @@ def test_the_readme_shows_our_own_table(name):
     assert f"<!-- table: {name} -->" in readme
     frame = pd.read_csv(REFERENCE / f"{name}.csv")
     assert reference.with_table(readme, catalogue.find(name), frame) == readme
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
+    experiment = catalogue.find(name)
+    for variant in experiment.variants:
+        records = Records(tmp_path / variant.name)
+        records.folder(name).mkdir(parents=True)
+        for file in (REFERENCE / "runs" / name).glob(f"{variant.name}.*"):
+            shutil.copy(file, records.folder(name))
+        frame = tables.write(experiment, records)
+        assert frame["variant"].tolist() == [variant.name]
+        figures.draw(experiment, frame, records)
+
+
+def test_keeping_what_is_not_there_touches_nothing(tmp_path):
+    before = sorted(path.name for path in (REFERENCE / "runs" / "lenet").iterdir())
+    with pytest.raises(UsageError, match="make lenet first"):
+        reference.keep(catalogue.find("lenet"), tmp_path)
+    assert before == sorted(path.name for path in (REFERENCE / "runs" / "lenet").iterdir())

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run
 from experiments.lab.worker import Report
@@ -17,9 +17,7 @@ class FactsWork:
     """The work of an experiment that measures without training; a subclass says what is measured."""
 
     def __init__(self, records: Records) -> None:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_op_determinism()
+        one_thread()
 
     def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
         """Measures one variant; see `lab.worker.Work`. The seed is of no account."""

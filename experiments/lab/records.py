@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +148,3 @@ def _read(path: Path) -> Record | None:
 
 def _checksum(record: Record) -> str:
     return hashlib.sha256(canonical(record)).hexdigest()
-
-
-def iterate(records: list[Record], **specification: Any) -> Iterator[Record]:
-    """The records whose specification has these values."""
-    for record in records:
-        if all(record["specification"][key] == value for key, value in specification.items()):
-            yield record

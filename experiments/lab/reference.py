@@ -10,14 +10,20 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.lab import console, tables, verdicts
-from experiments.lab.spec import Experiment
+from experiments.lab.spec import Experiment, UsageError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 
 
 def keep(experiment: Experiment, results: Path) -> None:
-    """Copies an experiment's records, without networks, its table and its figure; renews ledger and README."""
+    """Copies an experiment's records, without networks, its table and its figure; renews ledger and README.
+
+    Raises:
+        UsageError: the results hold no such study; what was kept before stays.
+    """
+    if not (results / f"{experiment.name}.csv").exists():  # before what is kept is touched
+        raise UsageError(f"{results} holds no table of {experiment.name}: make {experiment.name} first.")
     kept = REFERENCE / "runs" / experiment.name
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)

@@ -20,6 +20,7 @@ from cnn_models import cost
 from cnn_models.losses import MapCriterion
 from experiments.lab import data
 from experiments.lab.data import Dataset, Split, shifted
+from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Distortion, Run, Training
 from experiments.lab.worker import Report
@@ -32,9 +33,7 @@ class TrainingWork:
     """The work of a training experiment; keeps the data and the traced graph of the last variant."""
 
     def __init__(self, records: Records) -> None:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_op_determinism()
+        one_thread()
         self._kept: tuple[tuple[str, Training], Trainer] | None = None
 
     def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
