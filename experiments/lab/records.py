@@ -140,7 +140,10 @@ def _read(path: Path) -> Record | None:
     if whole:
         return record
     aside = path.with_name(f"{path.name}.set-aside")
-    os.replace(path, aside)
+    try:
+        os.replace(path, aside)
+    except FileNotFoundError:  # another process has just set it aside
+        return None
     sync(path.parent)
     print(f"{path}: not a whole record. Set aside as {aside.name}; it is not counted.", file=sys.stderr)
     return None
