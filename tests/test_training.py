@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from experiments.lab.data import Split, shifted
-from experiments.lab.spec import Distortion, Training
-from experiments.lab.training import Trainer, distort, normalise
+from experiments.lab import views
+from experiments.lab.data import Split
+from experiments.lab.spec import Canvas, Distortion, Training, UsageError
+from experiments.lab.training import Trainer, distort, normalise, place
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
 
@@ -119,19 +120,67 @@ def test_distortion_is_the_affine_map_of_scipy(digits):
         np.testing.assert_allclose(distort(images, largest, seed)[n, ..., 0], expected, atol=0.05)
 
 
-def test_shifts_move_pictures_by_whole_pixels_within_bounds(digits):
-    images = digits.test.images[:50]
-    moved = shifted(images, 4)
-    np.testing.assert_array_equal(moved, shifted(images, 4))
-    found = set()
-    for picture, other in zip(images, moved, strict=True):
-        matches = [
-            (dy, dx)
-            for dy in range(-4, 5)
-            for dx in range(-4, 5)
-            # 20×20 digits in the middle of 28×28 lose nothing within four pixels
-            if np.array_equal(np.roll(picture, (dy, dx), (0, 1)), other)
-        ]
-        assert len(matches) == 1
-        found |= set(matches)
-    assert len(found) > 20
+@pytest.mark.parametrize("positions", ["centre", "left", "everywhere"])
+def test_placing_in_the_graph_is_placing_in_numpy(digits, positions):
+    images, canvas = digits.test.images[:40], Canvas(56, positions)
+    corners = views.positions(canvas, 28, 40, seed=3)
+    np.testing.assert_array_equal(place(images, corners, 56), views.place(images, corners, 56))
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
+    trainer = Trainer(Training("linear", epochs=1, canvas=Canvas(56, "left", moving)), digits)
+    trainer._reset(0)
+    batch = np.arange(50, dtype="int32")
+    images = digits.train.images[:50]
+    first, second = (trainer._shown(images, batch, np.array([0, step], "int32")).numpy() for step in (1, 2))
+    np.testing.assert_array_equal(first.sum((1, 2, 3)), images.sum((1, 2, 3), dtype="uint64"))
+    assert np.array_equal(first, second) != moving
+    left = images.shape[2] // 2 + np.argmax(first.any(axis=(0, 1, 3)))
+    assert left < 28
+    middles = [np.flatnonzero(picture.any(axis=(0, 2))).mean() for picture in first]
+    assert max(middles) < 35  # a digit's own middle is within a few pixels of its frame's
+    assert np.ptp([np.flatnonzero(picture.any(axis=(1, 2))).mean() for picture in first]) > 20
+
+
+def test_shuffled_pixels_are_the_same_for_training_and_test(digits):
+    trainer = Trainer(Training("linear", epochs=1, shuffled_pixels=True), digits)
+    trainer._reset(5)
+    shown = trainer._shown(digits.train.images[:9], np.arange(9, dtype="int32"), np.array([5, 0], "int32")).numpy()
+    np.testing.assert_array_equal(shown, trainer.view(digits.train, 5).images[:9])
+    assert not np.array_equal(shown, trainer.view(digits.train, 6).images[:9])
+    np.testing.assert_array_equal(np.sort(shown, axis=None), np.sort(digits.train.images[:9], axis=None))
+
+
+def test_only_the_chosen_examples_are_learned_from(digits):
+    trainer = Trainer(Training("linear", epochs=1, examples=100, steps_per_epoch=7, batch_size=64), digits)
+    trainer._reset(2)
+    order = trainer._order(2, 0)
+    assert len(order) >= 7 * 64
+    assert set(order) == set(views.nested_order(digits.train.labels, 2)[:100])
+    assert np.bincount(order[:100]).max() == 1  # all are shown before one comes again
+    assert not np.array_equal(order, trainer._order(2, 1))
+    outcome = trainer.run(2)
+    assert outcome["status"] == "finished"
+
+
+def test_fewer_examples_than_a_batch_make_a_batch(digits):
+    outcome = Trainer(Training("linear", epochs=2, examples=20), digits).run(0)
+    assert outcome["history"]["train_accuracy"]
+    assert outcome["status"] == "finished"
+
+
+def test_consistency_is_whole_for_a_network_that_cannot_tell_and_less_for_one_that_can(digits):
+    trainer = Trainer(Training("lenet5-relu", epochs=1, batch_size=32, consistency_shift=4), digits)
+    assert 0 < trainer.run(0)["metrics"]["shift_consistency_percent"] < 100
+    for variable in trainer.model.variables:
+        variable.assign(np.zeros(variable.shape))
+    assert trainer._consistency(digits.test, 4) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: Canvas(20, object_side=28), lambda: Canvas(56, "right"), lambda: Training("linear", examples=0)]
+)
+def test_what_cannot_be_is_refused(wrong):
+    with pytest.raises(UsageError):
+        wrong()

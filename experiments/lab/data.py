@@ -133,23 +133,6 @@ def checksum_of(arrays: Arrays) -> str:
     return digest.hexdigest()
 
 
-def shifted(images: np.ndarray, pixels: int, seed: int = 0) -> np.ndarray:
-    """Every picture moved by its own random offset of up to `pixels` along each axis.
-
-    The offsets depend on `seed` alone, so every network is tested on the same pictures. What leaves
-    the frame is lost, what enters is black.
-    """
-    offsets = np.random.default_rng(seed).integers(-pixels, pixels, size=(len(images), 2), endpoint=True)
-    height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-    return np.stack(
-        [
-            picture[pixels - dy : pixels - dy + height, pixels - dx : pixels - dx + width]
-            for picture, (dy, dx) in zip(padded, offsets, strict=True)
-        ]
-    )
-
-
 def cat() -> np.ndarray:
     """The middle 300×300 pixels of scikit-image's photograph of a cat, uint8 `(300, 300, 3)`.
 

@@ -39,6 +39,34 @@ class Distortion:
     shift_pixels: float = 0.0
 
 
+POSITIONS = ("centre", "left", "everywhere")
+
+
+@dataclasses.dataclass(frozen=True)
+class Canvas:
+    """A larger black canvas on which each picture lies somewhere, whole.
+
+    Attributes:
+        side: height and width of the canvas, pixels.
+        positions: where pictures lie in training, validation and test: all in the "centre", in the
+            "left" half (their middle is left of the canvas's, at any height), or "everywhere".
+        moving: a training picture lies somewhere else each time it is shown; otherwise it keeps the
+            one place that the run's seed drew for it. Validation and test pictures never move.
+        object_side: pictures are scaled to this height and width first; None: they keep their size.
+    """
+
+    side: int = 56
+    positions: str = "everywhere"
+    moving: bool = False
+    object_side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.positions not in POSITIONS:
+            raise UsageError(unknown("positions", self.positions, dict.fromkeys(POSITIONS)))
+        if not 0 < (self.object_side or 1) <= self.side:
+            raise UsageError(f"A picture of {self.object_side} pixels does not fit on a canvas of {self.side}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How a network of the zoo is trained and what is measured of it.
@@ -55,6 +83,14 @@ class Training:
             `cnn_models.losses.MapCriterion`.
         test_shifts: also measure accuracy on the test set with every picture shifted by a fixed
             random offset of up to this many pixels along each axis.
+        consistency_shift: also measure how often two random shifts of a test picture, of up to this
+            many pixels along each axis, get the same class (shift consistency, Zhang 2019).
+        examples: learn from this many pictures only: a stratified choice by the run's seed, of which
+            a smaller one is a part; None: from all.
+        steps_per_epoch: optimizer steps an epoch, in which pictures come again in a new order when
+            all were shown; None: one pass.
+        canvas: put each picture on a larger canvas, or None.
+        shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
     """
 
     model: str
@@ -66,12 +102,18 @@ class Training:
     distortion: Distortion | None = None
     rubbish_penalty: float | None = None
     test_shifts: tuple[int, ...] = ()
+    consistency_shift: int | None = None
+    examples: int | None = None
+    steps_per_epoch: int | None = None
+    canvas: Canvas | None = None
+    shuffled_pixels: bool | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise UsageError(unknown("model", self.model, MODELS))
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
+        for name in ("epochs", "batch_size", "learning_rate", "examples", "steps_per_epoch", "consistency_shift"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")

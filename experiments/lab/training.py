@@ -6,6 +6,7 @@ call runs many steps: gather, distort, normalise, forward, backward, update.
 """
 
 import collections
+import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -18,11 +19,11 @@ import tensorflow as tf
 import cnn_models
 from cnn_models import cost
 from cnn_models.losses import MapCriterion
-from experiments.lab import data
-from experiments.lab.data import Dataset, Split, shifted
+from experiments.lab import data, views
+from experiments.lab.data import Dataset, Split
 from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Distortion, Run, Training
+from experiments.lab.spec import Canvas, Distortion, Run, Training
 from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
@@ -65,8 +66,13 @@ class Trainer:
         self, training: Training, dataset: Dataset, callbacks: Sequence[keras.callbacks.Callback] = ()
     ) -> None:
         self.training = training
-        self.dataset = dataset
-        self.steps = len(dataset.train.labels) // training.batch_size
+        self.dataset = dataset = _scaled(dataset, training.canvas)
+        self.examples = min(training.examples or len(dataset.train.labels), len(dataset.train.labels))
+        self.batch_size = min(training.batch_size, self.examples)
+        self.steps = training.steps_per_epoch or self.examples // self.batch_size
+        self.shape = (
+            (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
+        )
         self.model = self._build()
         self.optimizer = self._optimizer()
         self.optimizer.build(self.model.trainable_variables)
@@ -74,10 +80,13 @@ class Trainer:
         self.loss = self._loss()
         self._images = tf.constant(dataset.train.images)
         self._labels = tf.constant(dataset.train.labels.astype("int32"))
+        # What a seed decides; `_reset` assigns it.
+        self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
+        self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
         self._train = tf.function(self._steps)
         self._logits = tf.function(
             lambda images: self.model(normalise(images), training=False),
-            input_signature=[tf.TensorSpec([None, *dataset.shape], tf.uint8)],
+            input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
         )
         if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
             self.model.compile(self.optimizer, self.loss)
@@ -113,7 +122,7 @@ class Trainer:
         misread: dict[str, list[int]] = {}
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
-            tested, misread = self._test()
+            tested, misread = self._test(seed)
             metrics |= tested
         return {
             "status": "finished" if finite else "diverged",
@@ -128,8 +137,17 @@ class Trainer:
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
         return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
 
+    def view(self, split: Split, seed: int) -> Split:
+        """A split as the network is shown it in a run of this seed."""
+        images, canvas = split.images, self.training.canvas
+        if canvas:
+            images = views.place(images, views.positions(canvas, images.shape[1], len(images), seed), canvas.side)
+        if self.training.shuffled_pixels:
+            images = views.reordered(images, views.pixel_order(images.shape[1] * images.shape[2], seed))
+        return Split(images, split.labels)
+
     def evaluate(self, split: Split) -> tuple[float, np.ndarray]:
-        """Mean loss over a whole split, and the predicted class of each picture."""
+        """Mean loss over a whole split of pictures as the network is shown them, and the predicted class of each."""
         logits = np.concatenate(
             [
                 np.asarray(self._logits(split.images[start : start + EVALUATION_BATCH]))
@@ -139,7 +157,7 @@ class Trainer:
         return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
 
     def _build(self) -> keras.Model:
-        return cnn_models.build(self.training.model, self.dataset.shape, self.dataset.classes)
+        return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
 
     def _loss(self) -> keras.losses.Loss:
         if self.training.rubbish_penalty is None:
@@ -167,14 +185,20 @@ class Trainer:
             variable.assign(fresh)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
+        count = len(self.dataset.train.labels)
+        self._chosen = views.nested_order(self.dataset.train.labels, seed)[: self.examples]
+        if self.training.canvas:
+            self._corners.assign(views.positions(self.training.canvas, self.dataset.shape[0], count, seed))
+        if self.training.shuffled_pixels:
+            self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
+        self._validation = self.view(self.dataset.validation, seed)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
-        """One pass over the training split in a new order; a last partial batch waits for another order."""
+        """One pass over what is learned from in a new order; a last partial batch waits for another order."""
         self.callbacks.on_epoch_begin(epoch)
         began = time.perf_counter()
-        size = self.training.batch_size
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.dataset.train.labels))
-        batches = order[: self.steps * size].reshape(self.steps, size).astype("int32")
+        size = self.batch_size
+        batches = self._order(seed, epoch)[: self.steps * size].reshape(self.steps, size).astype("int32")
         loss = correct = 0.0
         for start in range(0, self.steps, STEPS_PER_CALL):
             chunk = batches[start : start + STEPS_PER_CALL]
@@ -187,12 +211,20 @@ class Trainer:
             progress = epoch + done / self.steps
             report({"done": progress, "total": self.training.epochs, "note": f"{speed:,.0f} images/s"})
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
-        validation_loss, predictions = self.evaluate(self.dataset.validation)
+        validation_loss, predictions = self.evaluate(self._validation)
         values["validation_loss"] = validation_loss
-        values["validation_accuracy"] = float(np.mean(predictions == self.dataset.validation.labels))
+        values["validation_accuracy"] = float(np.mean(predictions == self._validation.labels))
         values["epoch_seconds"] = time.perf_counter() - began
         self.callbacks.on_epoch_end(epoch, values)
         return values
+
+    def _order(self, seed: int, epoch: int) -> np.ndarray:
+        """Indices of an epoch's pictures: as many new orders of all that is learned from as its steps need."""
+        generator = np.random.default_rng([seed, epoch])
+        if self.training.examples is None and self.training.steps_per_epoch is None:
+            return generator.permutation(self.examples)
+        passes = -(-self.steps * self.batch_size // self.examples)
+        return np.concatenate([generator.permutation(self._chosen) for _ in range(passes)])
 
     def _steps(self, batches: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Many optimizer steps in one graph.
@@ -213,8 +245,7 @@ class Trainer:
     def _step(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images = tf.gather(self._images, batch)
         labels = tf.gather(self._labels, batch)
-        if self.training.distortion:
-            images = distort(images, self.training.distortion, seed)
+        images = self._shown(images, batch, seed)
         with tf.GradientTape() as tape:
             logits = self.model(normalise(images), training=True)
             loss = self.loss(labels, logits)
@@ -223,27 +254,85 @@ class Trainer:
         hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
         return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 
-    def _test(self) -> tuple[dict[str, float], dict[str, list[int]]]:
+    def _shown(self, images: tf.Tensor, batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Training pictures as the network is shown them: distorted, on their canvas, in their order of pixels."""
+        canvas = self.training.canvas
+        if self.training.distortion:
+            images = distort(images, self.training.distortion, seed)
+        if canvas:
+            corners = tf.gather(self._corners, batch)
+            if canvas.moving:
+                low, high = (tf.constant(limit, tf.float32) for limit in views.limits(canvas, self.dataset.shape[0]))
+                draws = tf.random.stateless_uniform([tf.size(batch), 2], seed + 1)
+                corners = tf.floor(low + draws * (high - low + 1))
+            images = place(images, corners, canvas.side)
+        if self.training.shuffled_pixels:
+            flat = tf.reshape(images, [-1, self._pixels.shape[0], self.shape[2]])
+            images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
+        return images
+
+    def _test(self, seed: int) -> tuple[dict[str, float], dict[str, list[int]]]:
         """Accuracy and misread pictures on the test split, as it is and shifted."""
-        test = self.dataset.test
-        views = {"test": test.images} | {
-            f"test_shift{pixels}": shifted(test.images, pixels) for pixels in self.training.test_shifts
+        test = self.view(self.dataset.test, seed)
+        seen = {"test": test.images} | {
+            f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in self.training.test_shifts
         }
         metrics: dict[str, float] = {}
         misread: dict[str, list[int]] = {}
-        for name, images in views.items():
+        for name, images in seen.items():
             loss, predictions = self.evaluate(Split(images, test.labels))
             misread[name] = np.flatnonzero(predictions != test.labels).tolist()
             accuracy = 1 - len(misread[name]) / len(test.labels)
             metrics[f"{name}_accuracy"] = accuracy
             metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
             metrics[f"{name}_loss"] = loss
+        if self.training.consistency_shift:
+            metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
         return metrics, misread
+
+    def _consistency(self, test: Split, pixels: int) -> float:
+        """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
+        one, other = (self.evaluate(Split(views.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
+        return float(np.mean(one == other))
 
 
 def normalise(images: tf.Tensor) -> tf.Tensor:
     """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
     return tf.cast(images, tf.float32) / 255.0 - 0.5
+
+
+def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
+    """Pictures on black canvases, as `views.place` does, within a graph.
+
+    Args:
+        images: `(batch, height, width, channels)`, uint8 or float32.
+        corners: row and column of each picture's upper left pixel, integers `(batch, 2)`.
+        side: height and width of the canvas.
+
+    Returns:
+        Pictures `(batch, side, side, channels)` of the same type.
+    """
+    row, column = tf.unstack(-tf.cast(corners, tf.float32), axis=1)
+    one, zero = tf.ones_like(row), tf.zeros_like(row)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([one, zero, column, zero, one, row, zero, zero], axis=1),
+        output_shape=[side, side],
+        fill_value=0.0,
+        interpolation="NEAREST",
+        fill_mode="CONSTANT",
+    )
+
+
+def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:
+    """The data set with its pictures at the size they have on the canvas."""
+    if canvas is None or canvas.object_side in (None, dataset.shape[0]):
+        return dataset
+    train, validation, test = (
+        Split(views.scaled(split.images, canvas.object_side), split.labels)
+        for split in (dataset.train, dataset.validation, dataset.test)
+    )
+    return dataclasses.replace(dataset, train=train, validation=validation, test=test)
 
 
 def distort(images: tf.Tensor, distortion: Distortion, seed: tf.Tensor) -> tf.Tensor:
