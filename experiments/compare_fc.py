@@ -69,4 +69,11 @@ EXPERIMENT = Experiment(
             "test_shift4_error_percent": "shifted by up to ±4 pixels",
         }
     },
+    reading="The shifted columns read the same 10,000 test digits, each moved once by its own random offset of up to "
+    "±2 (±4) pixels along each axis; every network sees the same offsets. Networks are trained on digits in their "
+    'place. "Error 1998" is what LeCun et al. printed for the network of that name.',
+    surprises="LeNet-5 errs least, but it is not invariant either. Moved by up to ±2 pixels it misreads six times as "
+    "many digits as in their place, by up to ±4 pixels forty times as many; a fully connected net with as many "
+    "parameters then misreads more than half. And the fully connected nets of 1998, trained as one trains today, err "
+    "about half as often as was printed.",
 )

@@ -396,4 +396,7 @@ EXPERIMENT = Experiment(
         "stride_pixels",
         "seeds",
     ),
+    reading="The effective field is the side of the square of as many pixels as have more than 4.55 % of the largest "
+    "gradient of the middle unit (Luo et al. 2016), at initialisation, one draw of the weights a seed; of the trained "
+    "LeNet-5, on 500 validation digits.",
 )

@@ -61,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
 
-    keep = commands.add_parser("keep", help="keep a study in results/reference and in the README's tables")
+    keep = commands.add_parser(
+        "keep", help="keep a study in results/reference, with its page and the ledger of README.md"
+    )
     keep.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
     keep.set_defaults(do=_keep)
 

@@ -1,6 +1,7 @@
-"""Keeps our own runs: their records, tables and figures under results/reference, and in the README.
+"""Keeps our own runs: their records, tables and figures under results/reference, and what they say in Markdown.
 
-The README's tables stand between marks and are written here, never by hand.
+`results/reference/README.md` and the ledger between two marks of the project's README are written
+here, never by hand.
 """
 
 import re
@@ -9,11 +10,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.lab import console, tables, verdicts
+from experiments.lab import catalogue, console, tables, verdicts
 from experiments.lab.spec import Experiment, UsageError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
+BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
+HEAD = """# What came out
+
+Our own runs, five seeds each where something is drawn, on two cores of an AMD EPYC; the records are in
+`runs/`, the verdicts with their evidence in `claims.csv`, the meaning of columns in
+[the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other
+work ran on the machine meanwhile, so seconds are longer than on a quiet one. This page is written from the
+tables by `python -m experiments keep`."""
 
 
 def keep(experiment: Experiment, results: Path) -> None:
@@ -33,16 +42,48 @@ def keep(experiment: Experiment, results: Path) -> None:
     for ending in ("csv", "svg"):
         shutil.copy(results / f"{experiment.name}.{ending}", REFERENCE)
     verdicts.write(REFERENCE)
+    write_pages()
+
+
+def write_pages() -> None:
+    """Writes what is kept as Markdown: a page of all tables and figures, and the ledger in the README."""
+    (REFERENCE / "README.md").write_text(page())
     readme = ROOT / "README.md"
+    readme.write_text(with_ledger(readme.read_text(), tables.read(REFERENCE / "claims.csv")))
+
+
+def page() -> str:
+    """All experiments that are kept, each with its question, table, figure and what surprised."""
+    experiments = [catalogue.find(name) for name in catalogue.names()]
+    sections = [_section(experiment) for experiment in experiments if (REFERENCE / f"{experiment.name}.csv").exists()]
+    return "\n\n".join([HEAD, *sections]) + "\n"
+
+
+def _section(experiment: Experiment) -> str:
     frame = tables.read(REFERENCE / f"{experiment.name}.csv")
-    readme.write_text(with_table(readme.read_text(), experiment, frame))
+    words = [experiment.reading, experiment.surprises and f"**What surprised.** {experiment.surprises}"]
+    return "\n\n".join(
+        [
+            f"## {experiment.question}",
+            f"`make {experiment.name}`. Expected: {experiment.expectation}",
+            markdown(experiment, frame),
+            f"![{experiment.question}]({experiment.name}.svg)",
+            *(text for text in words if text),
+        ]
+    )
 
 
-def with_table(readme: str, experiment: Experiment, frame: pd.DataFrame) -> str:
-    """The README with this experiment's table between its two marks."""
-    begin, end = f"<!-- table: {experiment.name} -->", "<!-- end of table -->"
-    table = f"{begin}\n{markdown(experiment, frame)}\n{end}"
-    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: table, readme, flags=re.DOTALL)
+def with_ledger(readme: str, claims: pd.DataFrame) -> str:
+    """The README with the verdicts on all claims between its two marks."""
+    lines = ["| claim of the lecture | verdict, by experiment |", "| --- | --- |"]
+    for _, rows in claims.groupby("claim", sort=False):
+        judged = rows.dropna(subset="experiment")
+        verdicts_ = (
+            ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples()) or "no experiment yet"
+        )
+        lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_} |")
+    table = "\n".join([BEGIN, *lines, END])
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
 
 
 def markdown(experiment: Experiment, frame: pd.DataFrame) -> str:

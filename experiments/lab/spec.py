@@ -156,6 +156,8 @@ class Experiment:
         columns: columns of the printed table, in order.
         figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
+        reading: how to read its table and figure: what was measured of what.
+        surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
     """
 
     name: str
@@ -172,6 +174,8 @@ class Experiment:
     columns: tuple[str, ...] = ()
     figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    reading: str = ""
+    surprises: str = ""
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
