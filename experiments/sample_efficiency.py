@@ -76,8 +76,8 @@ def needed(table: "pd.DataFrame", net: str, dataset: str) -> Needed | None:
     if dataset not in WANTED or f"{MEASURE}_mean" not in rows or not set(names) <= set(rows.index):
         return None
     rows = rows.loc[names]
-    edges = (_crossing(rows[f"{MEASURE}_{part}"].tolist(), WANTED[dataset]) for part in PARTS)
-    return Needed(*edges, seeds=int(rows["seeds"].min()))
+    value, low, high = (_crossing(rows[f"{MEASURE}_{part}"].tolist(), WANTED[dataset]) for part in PARTS)
+    return Needed(value, low, high, int(rows["seeds"].min()))
 
 
 def _crossing(accuracies: list[float], wanted: float) -> float:
@@ -94,7 +94,7 @@ def _crossing(accuracies: list[float], wanted: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class NeedsMore:
-    """Holds where a net needs over `times` as many examples as LeNet-5, the nearest ends of their intervals included."""
+    """Holds where a net needs over `times` LeNet-5's examples, the nearest ends of their intervals included."""
 
     net: str
     dataset: str
@@ -184,13 +184,13 @@ EXPERIMENT = Experiment(
         Evidence(
             "fc-relearns",
             parts=tuple(_needs_more(net, dataset, 2) for dataset in WANTED for net in ("fc-matched", "fc-524")),
-            reproduced_if="for 95 % on MNIST and for 85 % on Fashion-MNIST a fully connected net with as many parameters "
-            "as LeNet-5, and one with as many multiply-accumulates, need over twice LeNet-5's examples",
+            reproduced_if="for 95 % on MNIST and for 85 % on Fashion-MNIST a fully connected net with as many "
+            "parameters as LeNet-5, and one with as many multiply-accumulates, need over twice LeNet-5's examples",
             contradicted_if="neither needs twice as many on either",
-            literature_for="Li, Zhang and Arora 2021: a task on which a convolutional net needs O(1) examples and a fully "
-            "connected net of the usual training needs a number that grows with the square of the picture's size.",
-            literature_against="Tolstikhin et al. 2021 (MLP-Mixer) and Bachmann et al. 2023 (Scaling MLPs): with enough "
-            "data the gap closes.",
+            literature_for="Li, Zhang and Arora 2021: a task on which a convolutional net needs O(1) examples and "
+            "a fully connected net, trained as usual, a number that grows with the square of the picture's size.",
+            literature_against="Tolstikhin et al. 2021 (MLP-Mixer), Bachmann et al. 2023 (Scaling MLPs): with "
+            "enough data the gap closes.",
         ),
     ),
     columns=(
@@ -206,8 +206,8 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.sample_efficiency.draw",
-    reading="A run learns from a stratified random choice of the training split; a seed's smaller choice is part of its "
-    "larger one, and all nets get the same. 5,000 of the 60,000 pictures are the validation split, so the most is "
+    reading="A run learns from a stratified random choice of the training split; a seed's smaller choice is part of "
+    "its larger one, and all nets get the same. 5,000 of the 60,000 pictures are the validation split, so the most is "
     "55,000. The recipe is the same for all nets but for the learning rate. Examples needed are read off the mean "
     "curve, interpolated on the logarithm; their interval is where the edges of the 95 % intervals are as wanted.",
 )

@@ -114,8 +114,8 @@ EXPERIMENT = Experiment(
             "more than the convolution of the same widths and windows, and the convolution errs more than the fully "
             "connected net once the pixels are shuffled, so that what helped was the place of pixels",
             contradicted_if="neither errs more, and the convolution keeps its edge on shuffled pixels",
-            literature_for="LeCun 1989: on 480 digits test errors fall from a fully connected net over local windows to "
-            "shared weights. MNIST-1D: fully connected 68 % correct, convolutional 94 %; shuffled 68 % and 56 %.",
+            literature_for="LeCun 1989: on 480 digits test errors fall from a fully connected net over local windows "
+            "to shared weights. MNIST-1D: fully connected 68 % correct, convolutional 94 %; shuffled 68 % and 56 %.",
             literature_against="d'Ascoli et al. 2019 and Neyshabur 2020: with enough data, or a sparsity penalty, "
             "unshared windows come near convolutions, or are found by fully connected nets.",
         ),
@@ -133,7 +133,7 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.weight_sharing.draw",
-    reading="The three nets have hidden layers of 1,152 and 256 units whatever connects them; the last two see the same "
-    "windows, 5×5 at a stride of 2. Shuffled: all pictures of a run, training and test, have their pixels in one "
+    reading="The three nets have hidden layers of 1,152 and 256 units whatever connects them; the last two see the "
+    "same windows, 5×5 at a stride of 2. Shuffled: all pictures of a run, training and test, have their pixels in one "
     'random order, drawn by the seed. "Minus baseline" is minus the row that "comparison" names.',
 )
