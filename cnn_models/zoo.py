@@ -59,7 +59,9 @@ MODELS: dict[str, Architecture] = {
         "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
     ),
     # On a canvas of 56×56 these three have 201,000 parameters each: lecture slide "Не, так не работает!".
-    "fc-64": Architecture("fully_connected.perceptron", "this suite", {"hidden": (64,), "activation": "relu"}),
+    "fc-64": Architecture(
+        "fully_connected.perceptron", "this suite", {"hidden": (64,), "activation": "relu", "black_at_zero": True}
+    ),
     "conv-flatten": Architecture("position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}),
     "conv-global-max": Architecture("position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}),
     # One network, three ways to connect it: lecture slides "Не, так не работает!" and "В сверточном слое …".

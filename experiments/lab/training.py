@@ -19,7 +19,7 @@ import tensorflow as tf
 import cnn_models
 from cnn_models import cost
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, views
+from experiments.lab import data, maps, views
 from experiments.lab.data import Dataset, Split
 from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
@@ -102,7 +102,8 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch) and `misread` (indices of the test pictures read wrongly).
+            epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
+            for, see `lab.maps`.
         """
         self._reset(seed)
         history: dict[str, list[float]] = collections.defaultdict(list)
@@ -120,16 +121,21 @@ class Trainer:
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
         misread: dict[str, list[int]] = {}
+        extra: dict[str, Any] = {}
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
             tested, misread = self._test(seed)
             metrics |= tested
+            if self.training.position_grid:
+                extra["maps"] = self._maps(self.training.position_grid)
+                metrics |= maps.summary(extra["maps"])
         return {
             "status": "finished" if finite else "diverged",
             "facts": self.facts(),
             "metrics": metrics,
             "history": dict(history),
             "misread": misread,
+            **extra,
         }
 
     def facts(self) -> dict[str, int]:
@@ -137,10 +143,11 @@ class Trainer:
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
         return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
 
-    def view(self, split: Split, seed: int) -> Split:
-        """A split as the network is shown it in a run of this seed."""
+    def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
+        """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
         images, canvas = split.images, self.training.canvas
         if canvas:
+            canvas = dataclasses.replace(canvas, positions=positions or canvas.positions)
             images = views.place(images, views.positions(canvas, images.shape[1], len(images), seed), canvas.side)
         if self.training.shuffled_pixels:
             images = views.reordered(images, views.pixel_order(images.shape[1] * images.shape[2], seed))
@@ -277,6 +284,8 @@ class Trainer:
         seen = {"test": test.images} | {
             f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in self.training.test_shifts
         }
+        if self.training.position_grid:
+            seen["test_everywhere"] = self.view(self.dataset.test, seed, "everywhere").images
         metrics: dict[str, float] = {}
         misread: dict[str, list[int]] = {}
         for name, images in seen.items():
@@ -289,6 +298,12 @@ class Trainer:
         if self.training.consistency_shift:
             metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
         return metrics, misread
+
+    def _maps(self, grid: int) -> dict[str, list[list[float]]]:
+        """The test pictures read at a grid of positions, whatever positions were learned from."""
+        assert self.training.canvas
+        predict = lambda images: self.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
+        return maps.by_position(predict, self.dataset.test, self.training.canvas, grid)
 
     def _consistency(self, test: Split, pixels: int) -> float:
         """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
