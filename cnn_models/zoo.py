@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import keras
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
+SPRINGENBERG_2015 = "Springenberg et al. 2015, Striving for simplicity: the all convolutional net, table 1"
+ZHANG_2019 = "Zhang 2019, Making convolutional networks shift-invariant again, section 3.2"
 LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
 
 
@@ -73,6 +75,39 @@ MODELS: dict[str, Architecture] = {
         "this suite: one hidden layer, as many multiply-accumulates as lenet5",
         {"hidden": (524,), "activation": "relu"},
     ),
+    # One network, nine ways to reduce: lecture slide "Нужно растить поле обзора быстрее!".
+    **{
+        f"reduce-{reduction}": Architecture("downsampling.reduced", source, {"reduction": reduction})
+        for reduction, source in {
+            "none": "this suite",
+            "max": SPRINGENBERG_2015,
+            "average": SPRINGENBERG_2015,
+            "strided": SPRINGENBERG_2015,
+            "conv-pool": SPRINGENBERG_2015,
+            "all-conv": SPRINGENBERG_2015,
+            "dilation": "Yu and Koltun 2016, Multi-scale context aggregation by dilated convolutions",
+            "blur-max": ZHANG_2019,
+            "blur-stride": ZHANG_2019,
+        }.items()
+    },
+    # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
+    **{
+        f"deep-{growth}-{depth}": Architecture(
+            "depth.stack", "this suite", {"depth": depth, "width": 8, "growth": growth}
+        )
+        for growth, depths in {
+            "plain": (1, 2, 4, 8, 12, 16),
+            "residual": (8, 16),
+            "stride": (4, 8, 16),
+            "pooling": (4, 8, 16),
+        }.items()
+        for depth in depths
+    },
+    # As many parameters as deep-plain-16, in fewer layers.
+    **{
+        f"wide-plain-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
+        for depth, width in ((2, 30), (4, 18), (8, 12))
+    },
 }
 
 

@@ -10,6 +10,14 @@ from cnn_models.layers import RBFOutput, TrainableSubsampling2D
 
 CONV5 = 5 * 5
 
+
+def stack(depth, width):
+    """Parameters of `depth` layers of 3×3 with `width` maps, on one channel, for ten classes."""
+    return (9 + 1) * width + (depth - 1) * (9 * width + 1) * width + (width + 1) * 10
+
+
+REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10
+
 # All weights, trainable or not: layer by layer.
 PARAMETERS = {
     "linear": (784 + 1) * 10,
@@ -31,6 +39,14 @@ PARAMETERS = {
     "ladder-full": (784 + 1) * 1_152 + (1_152 + 1) * 256 + (256 + 1) * 10,
     "ladder-local": (CONV5 + 1) * 1_152 + (CONV5 * 8 + 1) * 256 + (256 + 1) * 10,
     "ladder-convolution": (CONV5 + 1) * 8 + (CONV5 * 8 + 1) * 16 + (256 + 1) * 10,
+    **{
+        f"reduce-{arm}": REDUCED for arm in ("none", "max", "average", "strided", "dilation", "blur-max", "blur-stride")
+    },
+    **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
+    **{f"deep-plain-{depth}": stack(depth, 8) for depth in (1, 2, 4, 8, 12, 16)},
+    **{f"deep-residual-{depth}": stack(depth, 8) for depth in (8, 16)},
+    **{f"deep-{growth}-{depth}": stack(depth, 8) for growth in ("stride", "pooling") for depth in (4, 8, 16)},
+    **{f"wide-plain-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18), (8, 12))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
 }
 

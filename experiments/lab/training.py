@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import cnn_models
 from cnn_models import cost
+from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
 from experiments.lab import data, maps, views
 from experiments.lab.data import Dataset, Split
@@ -28,6 +29,7 @@ from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
+FIELD_PICTURES = 200  # of the validation split, for effective fields and norms of gradients
 
 
 class TrainingWork:
@@ -102,14 +104,15 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
-            for, see `lab.maps`.
+            epoch), `misread` (indices of the test pictures read wrongly), and where they are asked for `maps`
+            (see `lab.maps`) and `gradient_norms`, "before" and "after" training, first kernel to last.
         """
         self._reset(seed)
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
         finite = True
+        before = self._gradient_norms() if self.training.gradient_norms else []
         for epoch in range(self.training.epochs):
             values = self._epoch(seed, epoch, report)
             finite = all(math.isfinite(value) for value in values.values())
@@ -122,10 +125,15 @@ class Trainer:
         metrics: dict[str, float] = {"train_seconds": train_seconds}
         misread: dict[str, list[int]] = {}
         extra: dict[str, Any] = {}
+        if before:
+            extra["gradient_norms"] = {"before": before, "after": self._gradient_norms() if finite else []}
+            metrics["gradient_first_to_last"] = before[0] / max(before[-1], 1e-30)
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
             tested, misread = self._test(seed)
             metrics |= tested
+            if self.training.field_layer:
+                metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
             if self.training.position_grid:
                 extra["maps"] = self._maps(self.training.position_grid)
                 metrics |= maps.summary(extra["maps"])
@@ -139,9 +147,13 @@ class Trainer:
         }
 
     def facts(self) -> dict[str, int]:
-        """What is known of the network without training it: parameters and multiply-accumulates."""
+        """What is known of the network without training it: parameters, multiply-accumulates, a layer's field."""
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
-        return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+        facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+        if self.training.field_layer:
+            field = cnn_models.receptive_field(self.model, self.training.field_layer)
+            facts["receptive_field_pixels"] = int(field.size[0])
+        return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
         """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
@@ -289,7 +301,10 @@ class Trainer:
         metrics: dict[str, float] = {}
         misread: dict[str, list[int]] = {}
         for name, images in seen.items():
+            began = time.perf_counter()
             loss, predictions = self.evaluate(Split(images, test.labels))
+            if name == "test":
+                metrics["inference_seconds"] = time.perf_counter() - began
             misread[name] = np.flatnonzero(predictions != test.labels).tolist()
             accuracy = 1 - len(misread[name]) / len(test.labels)
             metrics[f"{name}_accuracy"] = accuracy
@@ -298,6 +313,20 @@ class Trainer:
         if self.training.consistency_shift:
             metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
         return metrics, misread
+
+    def _effective_field(self, layer: str) -> float:
+        """Side of a layer's effective field in pixels, see `cnn_models.effective`."""
+        seen = keras.Model(self.model.inputs, self.model.get_layer(layer).output)
+        images = self._validation.images[:FIELD_PICTURES]
+        return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
+
+    def _gradient_norms(self) -> list[float]:
+        """The norm of the loss's gradient in each kernel, first to last, on one batch of validation pictures."""
+        images, labels = self._validation.images[:FIELD_PICTURES], self._validation.labels[:FIELD_PICTURES]
+        kernels = [variable.value for variable in self.model.trainable_variables if variable.name == "kernel"]
+        with tf.GradientTape() as tape:
+            loss = self.loss(labels, self.model(normalise(images), training=False))
+        return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, kernels)]
 
     def _maps(self, grid: int) -> dict[str, list[list[float]]]:
         """The test pictures read at a grid of positions, whatever positions were learned from."""
