@@ -2,7 +2,6 @@
 
 Slide "Нужно растить поле обзора быстрее!".
 
-
 The arms "max", "strided", "conv-pool" and "all-conv" are those of Springenberg et al. 2015 (Striving for
 simplicity, table 1, base C), the blurred ones Zhang's (2019, section 3.2), on a smaller network.
 """

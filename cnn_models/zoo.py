@@ -98,15 +98,15 @@ MODELS: dict[str, Architecture] = {
         for growth, depths in {
             "plain": (1, 2, 4, 8, 12, 16),
             "residual": (8, 16),
-            "stride": (4, 8, 16),
-            "pooling": (4, 8, 16),
+            "stride": (4, 8),
+            "pooling": (4, 8),
         }.items()
         for depth in depths
     },
     # As many parameters as deep-plain-16, in fewer layers.
     **{
         f"wide-plain-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
-        for depth, width in ((2, 30), (4, 18), (8, 12))
+        for depth, width in ((2, 30), (4, 18))
     },
 }
 

@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from experiments.lab.records import Records
 
 ERROR, CONSISTENCY = "test_error_percent", "shift_consistency_percent"
-# Arms with their learning rates, the best of 0.003, 0.01 and 0.03 on MNIST's validation split with seed 100, the
-# same budget for each; and the error that Springenberg et al. 2015 print for CIFAR-10 (base C, no augmentation).
+# Arms with their learning rates, the best of 0.003, 0.01 and 0.03 on MNIST's validation split with seed 100, four
+# passes over 6,000 pictures for each. Validation errors, %, in this order: none 38.62, 15.96, 14.54; max 9.98, 5.48,
+# 3.04; average 16.46, 7.28, 4.96; strided 17.58, 8.02, 4.68; conv-pool 8.12, 5.12, 4.98; all-conv 10.64, 5.86, 8.48;
+# dilation 15.76, 6.08, 4.22; blur-max 8.52, 4.66, 3.72; blur-stride 15.84, 7.22, 4.36. And the error that Springenberg
+# et al. 2015 print for CIFAR-10 (base C, no augmentation).
 ARMS: dict[str, tuple[float, float | None]] = {
-    "none": (LR, None),
-    "max": (LR, 9.74),
-    "average": (LR, None),
-    "strided": (LR, 10.19),
-    "conv-pool": (LR, 9.31),
-    "all-conv": (LR, 9.08),
-    "dilation": (LR, None),
-    "blur-max": (LR, None),
-    "blur-stride": (LR, None),
+    "none": (0.03, None),
+    "max": (0.03, 9.74),
+    "average": (0.03, None),
+    "strided": (0.03, 10.19),
+    "conv-pool": (0.03, 9.31),
+    "all-conv": (0.01, 9.08),
+    "dilation": (0.03, None),
+    "blur-max": (0.03, None),
+    "blur-stride": (0.03, None),
 }
 PUBLISHED = "cifar10_error_percent_2015"
 SMALLER_FIELD = 11  # pixels that the arm without any reduction sees
@@ -34,10 +37,10 @@ def _row(arm: str) -> Variant:
     learning_rate, published = ARMS[arm]
     settings = Training(
         f"reduce-{arm}",
-        epochs=4,
+        epochs=2,
         batch_size=64,
         learning_rate=learning_rate,
-        examples=6_000,
+        examples=8_000,
         consistency_shift=3,
         field_layer="last",
     )
@@ -116,14 +119,14 @@ EXPERIMENT = Experiment(
                 ),
                 Part("and more than with a stride", Above("none", "strided", ERROR, 0, " points")),
             ),
-            reproduced_if="a stride and max pooling each make the last layer's field over 1.5 times as large, in effect "
-            "also larger, and the net without either errs more than with the one or the other",
+            reproduced_if="a stride and max pooling each make the last layer's field over 1.5 times as large, in "
+            "effect also larger, and the net without either errs more than with the one or the other",
             contradicted_if="neither makes the field larger, and the net without either errs no more",
             literature_for="Springenberg et al. 2015: both work; Araujo, Norris and Sim 2019: the field grows by the "
             "product of strides.",
-            literature_against="Luo et al. 2016: the effective field is a fraction of the theoretical one. Springenberg "
-            "et al. 2015: a strided network errs more than a pooled one (10.19 and 9.74 % on CIFAR-10) unless it gets "
-            "the convolution's parameters.",
+            literature_against="Luo et al. 2016: the effective field is a fraction of the theoretical one. "
+            "Springenberg et al. 2015: a strided network errs more than a pooled one (10.19 and "
+            "9.74 % on CIFAR-10) unless it gets the convolution's parameters.",
         ),
     ),
     columns=(
@@ -146,7 +149,7 @@ EXPERIMENT = Experiment(
         "diverged",
     ),
     figure="experiments.stride_vs_pooling.draw",
-    reading="All arms are one network of five 3×3 convolutions that learns from 6,000 pictures; they differ in what "
+    reading="All arms are one network of five 3×3 convolutions that learns from 8,000 pictures; they differ in what "
     "reduces the maps twice. conv-pool and all-conv have a convolution more in each block. The effective field is that "
     "of the last convolution's middle position after training, over 200 validation pictures. Shift consistency is the "
     "share of test pictures of which two random shifts of up to 3 pixels get the same class. Blurred arms are compared "

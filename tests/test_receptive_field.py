@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from cnn_models import effective
-
 from experiments import receptive_field as experiment
 from experiments.lab import tables
 from experiments.lab.claims import Verdict, judge

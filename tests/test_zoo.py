@@ -45,8 +45,8 @@ PARAMETERS = {
     **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
     **{f"deep-plain-{depth}": stack(depth, 8) for depth in (1, 2, 4, 8, 12, 16)},
     **{f"deep-residual-{depth}": stack(depth, 8) for depth in (8, 16)},
-    **{f"deep-{growth}-{depth}": stack(depth, 8) for growth in ("stride", "pooling") for depth in (4, 8, 16)},
-    **{f"wide-plain-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18), (8, 12))},
+    **{f"deep-{growth}-{depth}": stack(depth, 8) for growth in ("stride", "pooling") for depth in (4, 8)},
+    **{f"wide-plain-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
 }
 

@@ -151,8 +151,9 @@ class Trainer:
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
         facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
         if self.training.field_layer:
-            field = cnn_models.receptive_field(self.model, self.training.field_layer)
-            facts["receptive_field_pixels"] = int(field.size[0])
+            side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
+            if side is not None:  # None: it depends on a size that the graph does not tell
+                facts["receptive_field_pixels"] = side
         return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
