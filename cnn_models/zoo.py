@@ -90,24 +90,6 @@ MODELS: dict[str, Architecture] = {
             "blur-stride": ZHANG_2019,
         }.items()
     },
-    # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
-    **{
-        f"deep-{growth}-{depth}": Architecture(
-            "depth.stack", "this suite", {"depth": depth, "width": 8, "growth": growth}
-        )
-        for growth, depths in {
-            "plain": (1, 2, 4, 8, 12, 16),
-            "residual": (8, 16),
-            "stride": (4, 8),
-            "pooling": (4, 8),
-        }.items()
-        for depth in depths
-    },
-    # As many parameters as deep-plain-16, in fewer layers.
-    **{
-        f"wide-plain-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
-        for depth, width in ((2, 30), (4, 18))
-    },
 }
 
 

@@ -9,13 +9,6 @@ from cnn_models import cost, lenet
 from cnn_models.layers import RBFOutput, TrainableSubsampling2D
 
 CONV5 = 5 * 5
-
-
-def stack(depth, width):
-    """Parameters of `depth` layers of 3×3 with `width` maps, on one channel, for ten classes."""
-    return (9 + 1) * width + (depth - 1) * (9 * width + 1) * width + (width + 1) * 10
-
-
 REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10
 
 # All weights, trainable or not: layer by layer.
@@ -43,10 +36,6 @@ PARAMETERS = {
         f"reduce-{arm}": REDUCED for arm in ("none", "max", "average", "strided", "dilation", "blur-max", "blur-stride")
     },
     **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
-    **{f"deep-plain-{depth}": stack(depth, 8) for depth in (1, 2, 4, 8, 12, 16)},
-    **{f"deep-residual-{depth}": stack(depth, 8) for depth in (8, 16)},
-    **{f"deep-{growth}-{depth}": stack(depth, 8) for growth in ("stride", "pooling") for depth in (4, 8)},
-    **{f"wide-plain-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
 }
 

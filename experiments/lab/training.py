@@ -29,7 +29,7 @@ from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
-FIELD_PICTURES = 200  # of the validation split, for effective fields and norms of gradients
+FIELD_PICTURES = 200  # of the validation split, for effective fields
 
 
 class TrainingWork:
@@ -104,15 +104,14 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch), `misread` (indices of the test pictures read wrongly), and where they are asked for `maps`
-            (see `lab.maps`) and `gradient_norms`, "before" and "after" training, first kernel to last.
+            epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
+            for, see `lab.maps`.
         """
         self._reset(seed)
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
         finite = True
-        before = self._gradient_norms() if self.training.gradient_norms else []
         for epoch in range(self.training.epochs):
             values = self._epoch(seed, epoch, report)
             finite = all(math.isfinite(value) for value in values.values())
@@ -125,9 +124,6 @@ class Trainer:
         metrics: dict[str, float] = {"train_seconds": train_seconds}
         misread: dict[str, list[int]] = {}
         extra: dict[str, Any] = {}
-        if before:
-            extra["gradient_norms"] = {"before": before, "after": self._gradient_norms() if finite else []}
-            metrics["gradient_first_to_last"] = before[0] / max(before[-1], 1e-30)
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
             tested, misread = self._test(seed)
@@ -320,14 +316,6 @@ class Trainer:
         seen = keras.Model(self.model.inputs, self.model.get_layer(layer).output)
         images = self._validation.images[:FIELD_PICTURES]
         return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
-
-    def _gradient_norms(self) -> list[float]:
-        """The norm of the loss's gradient in each kernel, first to last, on one batch of validation pictures."""
-        images, labels = self._validation.images[:FIELD_PICTURES], self._validation.labels[:FIELD_PICTURES]
-        kernels = [variable.value for variable in self.model.trainable_variables if variable.name == "kernel"]
-        with tf.GradientTape() as tape:
-            loss = self.loss(labels, self.model(normalise(images), training=False))
-        return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, kernels)]
 
     def _maps(self, grid: int) -> dict[str, list[list[float]]]:
         """The test pictures read at a grid of positions, whatever positions were learned from."""
