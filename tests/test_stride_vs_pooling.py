@@ -72,7 +72,7 @@ def test_arms_differ_in_their_reduction_and_learning_rate_alone():
 def test_the_measured_field_lies_within_the_theoretical_one(digits):
     variant = next(variant for variant in EXPERIMENT.variants if variant.name == "max")
     trainer = Trainer(variant.settings, digits)
-    trainer._reset(0)
+    trainer.reset(0)
     assert trainer.facts()["receptive_field_pixels"] == 27
     assert 3 < trainer._effective_field("last") <= 27
     for variable in trainer.model.variables:

@@ -82,7 +82,7 @@ class Trainer:
         self.loss = self._loss()
         self._images = tf.constant(dataset.train.images)
         self._labels = tf.constant(dataset.train.labels.astype("int32"))
-        # What a seed decides; `_reset` assigns it.
+        # What a seed decides; `reset` assigns it.
         self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
         self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
         self._train = tf.function(self._steps)
@@ -107,7 +107,7 @@ class Trainer:
             epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
             for, see `lab.maps`.
         """
-        self._reset(seed)
+        self.reset(seed)
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
@@ -194,7 +194,7 @@ class Trainer:
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         return optimizer
 
-    def _reset(self, seed: int) -> None:
+    def reset(self, seed: int) -> None:
         """Weights, dropout state and optimizer as a newly built model of this seed would have them."""
         keras.utils.set_random_seed(seed)
         for variable, fresh in zip(self.model.variables, self._build().variables, strict=True):
