@@ -58,6 +58,13 @@ MODELS: dict[str, Architecture] = {
     "lenet5-relu": Architecture(
         "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
     ),
+    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
+    "bn-6": Architecture(
+        "batch_normalised.pairs",
+        "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
+        "Szegedy 2015)",
+        {"widths": (8, 8, 16, 16, 32, 32)},
+    ),
 }
 
 

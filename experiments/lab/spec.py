@@ -91,6 +91,8 @@ class Training:
             all were shown; None: one pass.
         canvas: put each picture on a larger canvas, or None.
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
+        random_labels: learn the training pictures with each other's classes, in one random order drawn by
+            the seed; validation and test keep their own.
     """
 
     model: str
@@ -107,6 +109,7 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    random_labels: bool | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
