@@ -46,7 +46,7 @@ class Ascent:
             noise has no gradient to start with.
     """
 
-    steps: int = 128
+    steps: int = 64
     step: float = 0.1
     noise: float = 0.1
     jitter: float = 1 / 16
@@ -79,7 +79,7 @@ class Maximised:
 def maximise(
     model: keras.Model,
     layer: str,
-    ascent: Ascent = Ascent(),  # noqa: B008 (frozen)
+    ascent: Ascent = Ascent(),
     *,
     channels: Sequence[int] | None = None,
     seed: int = 0,
@@ -108,9 +108,10 @@ def maximise(
     field = receptive_field(model, layer)
     target = named(model, layer)
     unit = middle(target.output, field)
-    box = field.unit(unit or (0, 0))
-    if box is None:
+    seen = field.unit(unit or (0, 0))
+    if seen is None:
         raise ValueError(f"The middle unit of layer '{layer}' reads nothing of the picture.")
+    box: Box = (seen[0], seen[1])
     count = target.output.shape[-1]
     chosen = np.arange(count) if channels is None else np.asarray(channels)
     if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= count:
@@ -232,9 +233,11 @@ def _with_size(model: keras.Model, layer: str) -> keras.Model:
     if None not in sides:
         return model
     field = receptive_field(model, layer)
-    if None in field.size or None in field.stride:
-        raise ValueError(f"What layer '{layer}' sees depends on the size of the input; build the model with one.")
-    sides = [math.ceil(size + 3 * stride) for size, stride in zip(field.size, field.stride, strict=True)]
+    sides = []
+    for size, stride in zip(field.size, field.stride, strict=True):
+        if size is None or stride is None:
+            raise ValueError(f"What layer '{layer}' sees depends on the size of the input; build the model with one.")
+        sides.append(math.ceil(size + 3 * stride))
     sized = keras.models.clone_model(model, input_tensors=keras.Input((*sides, colours)))
     sized.set_weights(model.get_weights())
     return sized

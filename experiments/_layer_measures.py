@@ -1,11 +1,11 @@
 """What a layer's activations say of a picture's class, and how much of the picture they need."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
+import scipy.linalg
 import tensorflow as tf
 
 from cnn_models import receptive_field
@@ -14,8 +14,8 @@ from experiments.lab.data import Dataset, Split
 from experiments.lab.training import normalise
 
 BATCH = 500
-PROBE_PICTURES = 2_000  # of the training split, that a linear probe is fitted on
-PROBE_PENALTIES = np.logspace(0, 5, 6)  # ridge's; leave-one-out errors on those pictures choose
+PROBE_PICTURES = 2_000  # of the training split, that a linear probe is fitted on; as many choose its penalty
+PROBE_PENALTIES = np.logspace(0, 5, 6)
 PATCHES = 8  # pictures that excite a channel most
 Probe = Callable[[np.ndarray], np.ndarray]
 
@@ -83,12 +83,22 @@ class Reading:
 
 
 def measure(layer: Layer, dataset: Dataset) -> tuple[dict[str, float], Reading]:
-    """All numbers of a layer: probes fitted on training pictures and everything read once on the test split."""
-    chosen = Split(dataset.train.images[:PROBE_PICTURES], dataset.train.labels[:PROBE_PICTURES])
-    fitted_on = np.concatenate(list(layer.batches(chosen.images)))
-    full = linear_probe(fitted_on.reshape(len(fitted_on), -1), chosen.labels)
-    pooled = linear_probe(fitted_on.mean(axis=(1, 2)), chosen.labels)
-    reading = read(layer, dataset.test, full)
+    """All numbers of a layer.
+
+    Probes are fitted on training pictures, their penalty is chosen on the validation split, and everything is
+    read once on the test split.
+    """
+    train, held_out = (
+        Split(split.images[:PROBE_PICTURES], split.labels[:PROBE_PICTURES])
+        for split in (dataset.train, dataset.validation)
+    )
+    maps = [np.concatenate(list(layer.batches(split.images))) for split in (train, held_out)]
+
+    def probe(pair: list[np.ndarray]) -> Probe:
+        return linear_probe(pair[0], train.labels, pair[1], held_out.labels)
+
+    pooled = probe([each.mean(axis=(1, 2)) for each in maps])
+    reading = read(layer, dataset.test, probe([each.reshape(len(each), -1) for each in maps]))
     selectivity = class_selectivity(reading.mean, dataset.test.labels)
     sides, hidden = patterns(layer, dataset.test.images, reading)
     metrics = {
@@ -98,23 +108,47 @@ def measure(layer: Layer, dataset: Dataset) -> tuple[dict[str, float], Reading]:
     }
     # Of a layer that is silent as a whole these are not known.
     known = {"selectivity": selectivity, "pattern_pixels": sides, "hidden_percent": hidden}
-    return metrics | {name: float(np.nanmean(each)) for name, each in known.items() if not np.isnan(each).all()}, reading
+    return metrics | {
+        name: float(np.nanmean(each)) for name, each in known.items() if not np.isnan(each).all()
+    }, reading
 
 
-def linear_probe(activations: np.ndarray, labels: np.ndarray) -> Probe:
-    """A linear classifier on activations `(n, features)`: ridge regression on the classes.
+def linear_probe(train: np.ndarray, labels: np.ndarray, held_out: np.ndarray, held_out_labels: np.ndarray) -> Probe:
+    """A linear classifier on activations: ridge regression on the classes, in closed form.
 
-    Each feature is standardised; the penalty is the best of `PROBE_PENALTIES` by leave-one-out errors.
+    Features are standardised. One matrix of products serves all penalties, which scikit-learn's ridge would
+    compute for each anew, or take apart by eigenvalues, at several times the cost.
+
+    Args:
+        train: `(n, features)`, what it is fitted on.
+        labels: classes, `(n,)`.
+        held_out, held_out_labels: the penalty with the fewest errors here is taken.
+
+    Returns:
+        From activations `(m, features)` to classes `(m,)`.
     """
-    from sklearn.linear_model import RidgeClassifierCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    centre, spread = train.mean(axis=0), train.std(axis=0)
+    scale = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 0)
+    classes, places = np.unique(labels, return_inverse=True)
+    targets = np.eye(len(classes))[places] - 1 / len(classes)
+    fits = _ridges((train - centre) * scale, targets)
+    scores = [np.mean(classes[((held_out - centre) * scale @ fit).argmax(axis=1)] == held_out_labels) for fit in fits]
+    best = fits[int(np.argmax(scores))]
+    weights = scale[:, np.newaxis] * best
+    return lambda more: classes[((more - centre) @ weights).argmax(axis=1)]
 
-    probe = make_pipeline(StandardScaler(), RidgeClassifierCV(PROBE_PENALTIES))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a constant feature has no spread
-        probe.fit(activations.astype("float64"), labels)
-    return lambda more: probe.predict(more.astype("float64"))
+
+def _ridges(inputs: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:
+    """Weights `(features, classes)` of ridge regression for each of `PROBE_PENALTIES`, by the smaller system."""
+    count, features = inputs.shape
+    wide = features > count
+    products = (inputs @ inputs.T if wide else inputs.T @ inputs).astype("float64")
+    right = targets if wide else inputs.T @ targets
+    fits = []
+    for penalty in PROBE_PENALTIES:
+        solved = scipy.linalg.solve(products + penalty * np.eye(len(products)), right, assume_a="pos")
+        fits.append((inputs.T @ solved if wide else solved).astype("float32"))
+    return fits
 
 
 def read(layer: Layer, split: Split, probe: Probe) -> Reading:
@@ -169,29 +203,43 @@ def patterns(layer: Layer, images: np.ndarray, reading: Reading) -> tuple[np.nda
     """
     sides, hidden = np.full((2, layer.channels), np.nan)
     top = strongest(reading)
-    for channel in np.flatnonzero(reading.peak.max(axis=0) > 0):
-        chosen = [picture for picture in top[channel] if reading.peak[picture, channel] > 0]
-        found = np.array([_pattern(layer, images[picture], channel, reading, picture) for picture in chosen])
-        sides[channel], hidden[channel] = np.sqrt(found[:, 0]).mean(), 100 * (1 - found[:, 0] / found[:, 1]).mean()
+    for channel in map(int, np.flatnonzero(reading.peak.max(axis=0) > 0)):
+        chosen = top[channel][reading.peak[top[channel], channel] > 0]
+        places = reading.at[chosen, channel]
+        windows = np.stack([_windows(layer.box(row, column), images.shape[1:3]) for row, column in places])
+        kept, field = _remaining(layer, images[chosen], windows, places, channel)
+        sides[channel], hidden[channel] = np.sqrt(kept).mean(), 100 * (1 - kept / field).mean()
     return sides, hidden
 
 
-def _pattern(layer: Layer, image: np.ndarray, channel: int, reading: Reading, picture: int) -> tuple[int, int]:
-    """Pixels of the smallest window that suffices for one channel at one picture, and of its field."""
-    row, column = reading.at[picture, channel]
-    windows = _windows(layer.box(row, column), image.shape)
-    answers = layer.maps(np.where(windows[..., np.newaxis], image, 0).astype("uint8"))[:, row, column, channel]
-    enough = np.flatnonzero(answers < reading.peak[picture, channel] / 2)
-    last = enough[0] - 1 if len(enough) else len(windows) - 1
-    return int(windows[max(last, 0)].sum()), int(windows[0].sum())
+def _remaining(
+    layer: Layer, images: np.ndarray, windows: np.ndarray, places: np.ndarray, channel: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of the smallest window that suffices for a channel at each of some pictures, and of its field.
+
+    Args:
+        layer: the channel's.
+        images: uint8 `(n, height, width, colours)`.
+        windows: what stays of each, from the whole field to nothing, `(n, steps, height, width)`.
+        places: row and column of the unit that looks at each, `(n, 2)`.
+        channel: its number.
+    """
+    count, steps = windows.shape[:2]
+    shown = np.where(windows[..., np.newaxis], images[:, np.newaxis], 0).astype("uint8")
+    maps = layer.maps(shown.reshape(count * steps, *images.shape[1:]))[..., channel]
+    each = np.arange(count)
+    answers = maps.reshape(count, steps, *maps.shape[1:])[each, :, places[:, 0], places[:, 1]]
+    # The first window is the whole field: what it gives is half of itself at least.
+    enough = answers >= answers[:, :1] / 2
+    last = np.where(enough.all(axis=1), steps - 1, enough.argmin(axis=1) - 1)
+    pixels = windows.sum(axis=(2, 3))
+    return pixels[each, last], pixels[:, 0]
 
 
 def _windows(box: Box, shape: tuple[int, ...]) -> np.ndarray:
     """The whole field, then a pixel less on each side at a time, then nothing, `(steps, height, width)`."""
     (top, bottom), (left, right) = box
     y, x = np.ogrid[: shape[0], : shape[1]]
-    steps = (min(bottom - top, right - left) + 1) // 2
-    shrunk = [
-        (y >= top + i) & (y <= bottom - i) & (x >= left + i) & (x <= right - i) for i in range(steps + 1)
-    ]
+    steps = min(bottom - top, right - left) // 2
+    shrunk = [(y >= top + i) & (y <= bottom - i) & (x >= left + i) & (x <= right - i) for i in range(steps + 1)]
     return np.stack([*shrunk, np.zeros(shape[:2], bool)])
