@@ -90,6 +90,13 @@ MODELS: dict[str, Architecture] = {
             "blur-stride": ZHANG_2019,
         }.items()
     },
+    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
+    "bn-6": Architecture(
+        "batch_normalised.pairs",
+        "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
+        "Szegedy 2015)",
+        {"widths": (8, 8, 16, 16, 32, 32)},
+    ),
 }
 
 

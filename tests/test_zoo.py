@@ -37,6 +37,8 @@ PARAMETERS = {
     },
     **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
+    # Kernels, four numbers a map of each normalisation, and the output.
+    "bn-6": 9 * (8 + 8 * 8 + 8 * 16 + 16 * 16 + 16 * 32 + 32 * 32) + 4 * (8 + 8 + 16 + 16 + 32 + 32) + (32 + 1) * 10,
 }
 
 

@@ -74,13 +74,30 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", help="a network of the zoo, keras.applications.NAME, or a .keras file")
     inspect.set_defaults(do=_inspect)
 
+    features = commands.add_parser(
+        "features",
+        help="pictures of what each channel of a layer answers to, of any Keras model that takes a picture",
+        description="Pictures of what each channel of a layer answers to most, found by gradient ascent from noise, "
+        "each at the size of its receptive field. The study of this name is `run features`.",
+    )
+    features.add_argument("model", help="a .keras file, keras.applications.NAME, or a network of the zoo")
+    features.add_argument("--layer", required=True, metavar="NAME", help="a layer whose output is maps or units")
+    features.add_argument("--channels", type=_positive, default=64, metavar="N", help="the first N (default: 64)")
+    features.add_argument("--seed", type=_natural, default=0, metavar="N", help="decides the noise (default: 0)")
+    features.add_argument("--low", type=float, default=-0.5, metavar="X", help="the model's black (default: -0.5)")
+    features.add_argument("--high", type=float, default=0.5, metavar="X", help="the model's white (default: 0.5)")
+    features.add_argument(
+        "--output", type=Path, metavar="FILE", help="the figure, SVG (default: RESULTS/features-MODEL-LAYER.svg)"
+    )
+    features.set_defaults(do=_features)
+
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, keep, report, inspect, bench, tables):
+    for command in (run, keep, report, inspect, features, bench, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -186,9 +203,39 @@ def _inspect(asked: argparse.Namespace) -> None:
         table = cnn_models.layer_table(cnn_models.open_model(asked.model))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
-    path = asked.results / f"inspect-{Path(asked.model).stem if asked.model.endswith('.keras') else asked.model}.csv"
+    path = asked.results / f"inspect-{_model_name(asked.model)}.csv"
     tables.write_csv(table.frame(), path)
     print(f"{table}\ntable: {path}")
+
+
+def _features(asked: argparse.Namespace) -> None:
+    if not asked.low < asked.high:
+        raise UsageError(f"--low must be less than --high, got {asked.low:g} and {asked.high:g}.")
+    name = f"features-{_model_name(asked.model)}-{asked.layer.replace('/', '-')}.svg"
+    path = asked.output or asked.results / name
+    if path.suffix != ".svg":
+        raise UsageError(f"--output is an SVG file, its name ends in .svg; got {path}.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import cnn_models
+    from cnn_models import maximisation
+    from experiments.lab import channels
+
+    try:
+        model = cnn_models.open_model(asked.model)
+        count = min(asked.channels, maximisation.named(model, asked.layer).output.shape[-1])
+        found = maximisation.maximise(
+            model, asked.layer, channels=range(count), seed=asked.seed, low=asked.low, high=asked.high
+        )
+        title = f"{_model_name(asked.model)}, {asked.layer}: channel, and its answer to this picture"
+        channels.write_sheet(path, title, found.pictures, found.after)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    height, width = found.pictures.shape[1:3]
+    print(f"{count} channels of {asked.layer}, {height}×{width} pixels each\nfigure: {path}")
+
+
+def _model_name(model: str) -> str:
+    return Path(model).stem if model.endswith(".keras") else model
 
 
 def _bench(asked: argparse.Namespace) -> None:

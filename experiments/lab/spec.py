@@ -95,6 +95,8 @@ class Training:
         position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
             many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
+        random_labels: learn the training pictures with each other's classes, in one random order drawn by
+            the seed; validation and test keep their own.
     """
 
     model: str
@@ -113,6 +115,7 @@ class Training:
     shuffled_pixels: bool | None = None
     position_grid: int | None = None
     field_layer: str | None = None
+    random_labels: bool | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

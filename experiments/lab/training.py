@@ -81,8 +81,8 @@ class Trainer:
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         self.loss = self._loss()
         self._images = tf.constant(dataset.train.images)
-        self._labels = tf.constant(dataset.train.labels.astype("int32"))
         # What a seed decides; `reset` assigns it.
+        self._labels = tf.Variable(dataset.train.labels.astype("int32"))
         self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
         self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
         self._train = tf.function(self._steps)
@@ -207,6 +207,8 @@ class Trainer:
             self._corners.assign(views.positions(self.training.canvas, self.dataset.shape[0], count, seed))
         if self.training.shuffled_pixels:
             self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
+        if self.training.random_labels:
+            self._labels.assign(views.shuffled_labels(self.dataset.train.labels, seed).astype("int32"))
         self._validation = self.view(self.dataset.validation, seed)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
