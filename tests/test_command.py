@@ -1,5 +1,6 @@
 """The command line: bad calls are refused whole, with one message and exit code 2."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.lab.command import main
+from experiments.lab import catalogue
+from experiments.lab.command import main, parser, plan
 from experiments.lab.records import Records
 
 ROOT = Path(__file__).parent.parent
@@ -82,3 +84,16 @@ def alive(session):
     out = subprocess.run(["ps", "-eo", "sess,stat,pid"], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in out.splitlines()[1:]]
     return [row for row in rows if int(row[0]) == session and not row[1].startswith("Z")]
+
+
+def test_every_declared_data_set_is_run_unless_one_is_named():
+    experiment = dataclasses.replace(catalogue.find("lenet"), also_on=("fashion-mnist",))
+    asked = parser().parse_args(["run", "lenet", "--seeds", "2", "--variants", "lenet1"])
+    assert [(run.dataset, run.seed) for run in plan(experiment, asked)] == [
+        ("mnist", 0),
+        ("mnist", 1),
+        ("fashion-mnist", 0),
+        ("fashion-mnist", 1),
+    ]
+    asked.dataset = "digits"
+    assert {run.dataset for run in plan(experiment, asked)} == {"digits"}

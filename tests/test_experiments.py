@@ -1,5 +1,6 @@
 """One battery over every experiment: its name, its rows, and a real short run by its own target."""
 
+import itertools
 import os
 import re
 import shutil
@@ -107,10 +108,10 @@ def test_our_own_pages_are_made_from_the_tables():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
     experiment = catalogue.find(name)
-    for variant in experiment.variants:
-        records = Records(tmp_path / variant.name)
+    for variant, dataset in itertools.product(experiment.variants, experiment.datasets):
+        records = Records(tmp_path / f"{variant.name}.{dataset}")
         records.folder(name).mkdir(parents=True)
-        for file in (REFERENCE / "runs" / name).glob(f"{variant.name}.*"):
+        for file in (REFERENCE / "runs" / name).glob(f"{variant.name}.{dataset}.*"):
             shutil.copy(file, records.folder(name))
         frame = tables.write(experiment, records)
         assert frame["variant"].tolist() == [variant.name]

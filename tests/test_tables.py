@@ -1,5 +1,6 @@
 """Tables: records in, numbers out; checked against scipy's own bootstrap-free arithmetic by hand."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,8 +8,9 @@ import pandas as pd
 import pytest
 
 from experiments.lab import figures, tables
+from experiments.lab.claims import MoreThanBaseline, Outcome
 from experiments.lab.records import Records
-from experiments.lab.spec import Experiment, Run, Training, Variant
+from experiments.lab.spec import Experiment, Run, Training, UsageError, Variant
 from experiments.lab.statistics import summarise
 
 EXPERIMENT = Experiment(
@@ -62,6 +64,53 @@ def test_another_recipe_or_data_set_is_another_row(tmp_path):
     assert sorted(zip(frame["dataset"], frame["epochs"], strict=True)) == [("digits", 10), ("mnist", 1), ("mnist", 10)]
     on_digits = frame[frame["dataset"] == "digits"]
     assert on_digits["error_percent_1998"].isna().all()  # 1998's figure is of MNIST
+
+
+TWO_SETS = dataclasses.replace(EXPERIMENT, also_on=("fashion-mnist",), baseline="b")
+
+
+def test_rows_on_two_data_sets_are_judged_each_by_its_own_name(tmp_path):
+    records = Records(tmp_path)
+    for seed in range(3):
+        for dataset, accuracy in (("mnist", 0.98), ("fashion-mnist", 0.88), ("digits", 0.5)):
+            save(records, "b", seed, accuracy, dataset=dataset, epochs=15)
+            save(records, "a", seed, accuracy - 0.01 - 0.001 * seed, dataset=dataset, epochs=15)
+    frame = tables.write(TWO_SETS, records)
+    keys = list(zip(frame["dataset"], frame["variant"], strict=True))
+    assert keys == [(dataset, variant) for dataset in ("mnist", "fashion-mnist", "digits") for variant in "ba"]
+    assert frame["test_error_percent_minus_baseline_mean"].tolist()[1::2] == pytest.approx([1.1] * 3)
+    judged = tables.judged(TWO_SETS, frame)
+    assert list(judged.index) == ["b", "a", "b on fashion-mnist", "a on fashion-mnist"]
+    assert judged.loc["a on fashion-mnist", "test_error_percent_mean"] == pytest.approx(13.1)
+    below = MoreThanBaseline("a on fashion-mnist", "test_error_percent")
+    assert below(judged).outcome is Outcome.HOLDS
+    assert list(tables.judged(EXPERIMENT, frame).index) == ["b", "a"]
+
+
+def test_a_row_may_be_compared_with_another_than_the_baseline(tmp_path):
+    others = (Variant("c", Training("fc-300")), Variant("d", Training("fc-300"), against="c"))
+    pairs = dataclasses.replace(EXPERIMENT, variants=(*EXPERIMENT.variants, *others), baseline="b")
+    records = Records(tmp_path)
+    for variant, error in {"b": 1.0, "a": 2.0, "c": 5.0, "d": 9.0}.items():
+        settings = {row.name: row.settings for row in pairs.variants}[variant]
+        records.folder("lenet").mkdir(parents=True, exist_ok=True)
+        for seed in range(3):
+            metrics = {"test_error_percent": error + 0.1 * seed * (variant == "d")}
+            run = Run("lenet", variant, "mnist", settings, seed)
+            records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
+    frame = tables.write(pairs, records).set_index("variant")
+    assert frame["test_error_percent_minus_baseline_mean"].dropna().to_dict() == pytest.approx(
+        {"a": 1.0, "c": 4.0, "d": 4.1}
+    )
+    assert frame.loc["d", "comparison"] == "paired by seed with c, n=3"
+    assert frame.loc["c", "comparison"] == "paired by seed, n=3"
+    assert frame.loc["b", "comparison"] == "baseline"
+
+
+@pytest.mark.parametrize("wrong", [{"also_on": ("mnist",)}, {"variants": (Variant("a", None, against="z"),)}])
+def test_a_declaration_that_contradicts_itself_is_refused(wrong):
+    with pytest.raises(UsageError):
+        dataclasses.replace(EXPERIMENT, **wrong)
 
 
 def test_one_seed_has_no_spread():

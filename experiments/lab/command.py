@@ -93,23 +93,22 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     """
     from experiments.lab import data
 
-    name = asked.dataset or experiment.dataset
-    if experiment.dataset not in data.DATASETS:
+    trains = experiment.dataset in data.DATASETS
+    if not trains:
         _refuse_for_fixed(experiment, asked)
-        size = None
-    else:
-        size = data.recipe_of(name).size
     runs = []
-    for variant in experiment.select(asked.variants):
-        settings = variant.settings
-        if asked.epochs:
-            settings = dataclasses.replace(settings, epochs=asked.epochs)
-        if size is not None and settings.batch_size > size:
-            raise UsageError(
-                f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
-            )
-        seeds = range(asked.seeds or experiment.seeds)
-        runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
+    for name in [asked.dataset] if asked.dataset else experiment.datasets:
+        size = data.recipe_of(name).size if trains else None
+        for variant in experiment.select(asked.variants):
+            settings = variant.settings
+            if asked.epochs:
+                settings = dataclasses.replace(settings, epochs=asked.epochs)
+            if size is not None and settings.batch_size > size:
+                raise UsageError(
+                    f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
+                )
+            seeds = range(asked.seeds or experiment.seeds)
+            runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
     return runs
 
 

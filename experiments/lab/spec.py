@@ -128,12 +128,14 @@ class Variant:
         settings: what is done and how: a frozen dataclass of plain values.
         published: numbers from the literature to stand beside ours, by column name.
         about: what this row is, in a few words.
+        against: the variant it is compared with, paired by seed, where that is not the experiment's baseline.
     """
 
     name: str
     settings: Any
     about: str = ""
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    against: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,8 +150,10 @@ class Experiment:
         variants: the rows.
         dataset: name of the data set, unless the user names another; or, of an experiment that trains
             nothing, a word for what it looks at.
+        also_on: further data sets, each with all the rows. In claims, a row on one of these is called
+            "VARIANT on DATASET".
         seeds: how many runs a row has, unless the user says otherwise.
-        baseline: the variant all others are compared with, paired by seed; or None.
+        baseline: the variant that others are compared with, paired by seed, on the same data; or None.
         compared: the measures that are compared.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.worker.Work` that does a run.
@@ -166,6 +170,7 @@ class Experiment:
     sources: tuple[str, ...]
     variants: tuple[Variant, ...]
     dataset: str = "mnist"
+    also_on: tuple[str, ...] = ()
     seeds: int = 5
     baseline: str | None = None
     compared: tuple[str, ...] = ("test_error_percent",)
@@ -181,8 +186,22 @@ class Experiment:
         names = [variant.name for variant in self.variants]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
-        if self.baseline is not None and self.baseline not in names:
-            raise UsageError(f"{self.name}: its baseline '{self.baseline}' is none of its variants.")
+        for baseline in (self.baseline, *(variant.against for variant in self.variants)):
+            if baseline is not None and baseline not in names:
+                raise UsageError(f"{self.name}: its baseline '{baseline}' is none of its variants.")
+        if len(set(self.datasets)) < len(self.datasets):
+            raise UsageError(f"{self.name}: a data set is named twice: {', '.join(self.datasets)}.")
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All the data sets its rows are declared on, the first being the one without a name in claims."""
+        return (self.dataset, *self.also_on)
+
+    def baseline_of(self, name: str) -> str | None:
+        """The variant that this one is compared with; None where there is none, or it is that variant itself."""
+        own = next((variant.against for variant in self.variants if variant.name == name), None)
+        baseline = own or self.baseline
+        return None if baseline == name else baseline
 
     def select(self, names: list[str] | None) -> tuple[Variant, ...]:
         """The variants with these names, in the order of the declaration; all where none are named."""

@@ -66,7 +66,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     """
     rows = _rows(experiment, records)
     described = [_describe(experiment, row) for row in rows]
-    if experiment.baseline is not None:
+    if any(experiment.baseline_of(row.name) for row in experiment.variants):
         for measure in experiment.compared:
             _compare(experiment, rows, described, measure)
     return pd.DataFrame(
@@ -83,11 +83,21 @@ def declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
 
 
 def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that count as evidence, indexed by variant: declared recipe, declared data set."""
+    """The rows that count as evidence: declared recipe, declared data set.
+
+    Returns:
+        Rows indexed by variant; those on a further data set of the experiment by "VARIANT on DATASET".
+    """
     if frame.empty:
         return frame
-    rows = frame[frame["declared"].astype(bool) & (frame["dataset"] == experiment.dataset)]
-    return rows.set_index("variant", drop=False)
+    rows = frame[frame["declared"].astype(bool) & frame["dataset"].isin(experiment.datasets)]
+    names = [row_name(experiment, *key) for key in zip(rows["variant"], rows["dataset"], strict=True)]
+    return rows.set_index(pd.Index(names))
+
+
+def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
+    """What claims call a declared row."""
+    return variant if dataset == experiment.dataset else f"{variant} on {dataset}"
 
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
@@ -115,7 +125,8 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
         specification = record["specification"]
         groups[specification["variant"], specification["dataset"], digest(specification)].append(record)
     order = {variant.name: place for place, variant in enumerate(experiment.variants)}
-    keys = sorted(groups, key=lambda key: (order.get(key[0], len(order)), *key))
+    sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}
+    keys = sorted(groups, key=lambda key: (sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key))
     return [Row(*key, tuple(groups[key])) for key in keys]
 
 
@@ -141,14 +152,18 @@ def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]
     """Adds each row's paired difference from its baseline row; Holm's family is all of one measure."""
     stem = f"{measure}_minus_baseline"
     for row, line in zip(rows, lines, strict=True):
-        baseline = _baseline(experiment, row, rows)
-        if baseline is None or baseline is row:
-            line["comparison"] = "no baseline was run" if baseline is None else "baseline"
+        name = experiment.baseline_of(row.variant)
+        baseline = name and _baseline(experiment, name, row, rows)
+        if not baseline:
+            line["comparison"] = "no baseline was run" if name else "baseline"
             continue
         difference = paired(row.values(measure), baseline.values(measure))
         enough = difference.n >= MIN_SEEDS
+        with_own = f" with {name}" if name != experiment.baseline else ""
         line["comparison"] = (
-            f"paired by seed, n={difference.n}" if enough else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
+            f"paired by seed{with_own}, n={difference.n}"
+            if enough
+            else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
         )
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("mean", "ci95_low", "ci95_high")}
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value")}
@@ -159,13 +174,11 @@ def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]
         line[f"{stem}_p_value_holm"] = adjusted
 
 
-def _baseline(experiment: Experiment, row: Row, rows: list[Row]) -> Row | None:
+def _baseline(experiment: Experiment, name: str, row: Row, rows: list[Row]) -> Row | None:
     """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
-    candidates = [other for other in rows if other.variant == experiment.baseline and other.dataset == row.dataset]
-    if row in candidates:
-        return row
+    candidates = [other for other in rows if other.variant == name and other.dataset == row.dataset]
     if row.specification == declared(experiment, row.variant, row.dataset):
-        wanted = declared(experiment, str(experiment.baseline), row.dataset)
+        wanted = declared(experiment, name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
 
