@@ -58,6 +58,12 @@ MODELS: dict[str, Architecture] = {
     "lenet5-relu": Architecture(
         "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
     ),
+    # Deeper: lecture slide "Да и одного сверточного слоя мало!".
+    "vgg-6": Architecture(
+        "vgg.vgg",
+        "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
+        {"filters": (16, 32, 64), "dropout": 0.3},
+    ),
 }
 
 

@@ -116,3 +116,8 @@ def reordered(images: np.ndarray, order: np.ndarray) -> np.ndarray:
     """All pictures with their pixels in this order, of the same shape."""
     count, height, width, channels = images.shape
     return images.reshape(count, height * width, channels)[:, order].reshape(images.shape)
+
+
+def merged(images: np.ndarray) -> np.ndarray:
+    """Pictures of which every channel is the brightest of all their channels, of the same shape."""
+    return np.repeat(images.max(axis=-1, keepdims=True), images.shape[-1], axis=-1)
