@@ -55,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
         "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
-    run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
+    run.add_argument(
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, quickdraw or digits (the last two need no network)"
+    )
     run.add_argument(
         "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
     )
