@@ -96,7 +96,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     Raises:
         UsageError: an unknown variant, data set or class, or a batch larger than the training split.
     """
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     trains = experiment.dataset in data.DATASETS
     if not trains:
@@ -104,14 +104,15 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     runs = []
     for declared in [asked.dataset] if asked.dataset else experiment.datasets:
         name = data.by_class(declared, asked.classes) if asked.classes else declared
-        size = data.size_of(name) if trains else None
+        of_pairs = experiment.takes_pairs and name.startswith(pairs.PREFIX)
+        size = data.size_of(name) if trains and not of_pairs else None
         for variant in experiment.select(asked.variants):
             if not asked.dataset and declared not in experiment.datasets_of(variant.name):
                 continue
             settings = variant.settings
-            if asked.epochs:
+            if asked.epochs and hasattr(settings, "epochs"):
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
-            if size is not None and settings.batch_size > size:
+            if size is not None and getattr(settings, "batch_size", 0) > size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
                 )
@@ -208,10 +209,12 @@ def _bench(asked: argparse.Namespace) -> None:
 
 def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset.partition(":")[0] in data.DATASETS:
+        if dataset.startswith(pairs.PREFIX):
+            pairs.load(dataset)
+        elif dataset.partition(":")[0] in data.DATASETS:
             data.load(dataset, told)
 
 

@@ -171,6 +171,7 @@ class Experiment:
         figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.
+        takes_pairs: whether it also takes a folder of a user's own pairs of pictures, see `lab.pairs`.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
     """
 
@@ -189,6 +190,7 @@ class Experiment:
     columns: tuple[str, ...] = ()
     figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    takes_pairs: bool = False
     reading: str = ""
     surprises: str = ""
 
