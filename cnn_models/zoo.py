@@ -97,6 +97,12 @@ MODELS: dict[str, Architecture] = {
         "Szegedy 2015)",
         {"widths": (8, 8, 16, 16, 32, 32)},
     ),
+    # Deeper: lecture slide "Да и одного сверточного слоя мало!".
+    "vgg-6": Architecture(
+        "vgg.vgg",
+        "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
+        {"filters": (16, 32, 64), "dropout": 0.3},
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -55,7 +55,12 @@ def parser() -> argparse.ArgumentParser:
         "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
-    run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
+    run.add_argument(
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, quickdraw or digits (the last two need no network)"
+    )
+    run.add_argument(
+        "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
+    )
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
@@ -106,21 +111,25 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     """The runs a call asks for, checked against the data's size.
 
     Raises:
-        UsageError: an unknown variant or data set, or a batch larger than the training split.
+        UsageError: an unknown variant, data set or class, or a batch larger than the training split.
     """
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     trains = experiment.dataset in data.DATASETS
     if not trains:
         _refuse_for_fixed(experiment, asked)
     runs = []
-    for name in [asked.dataset] if asked.dataset else experiment.datasets:
-        size = data.recipe_of(name).size if trains else None
+    for declared in [asked.dataset] if asked.dataset else experiment.datasets:
+        name = data.by_class(declared, asked.classes) if asked.classes else declared
+        of_pairs = experiment.takes_pairs and name.startswith(pairs.PREFIX)
+        size = data.size_of(name) if trains and not of_pairs else None
         for variant in experiment.select(asked.variants):
+            if not asked.dataset and declared not in experiment.datasets_of(variant.name):
+                continue
             settings = variant.settings
-            if asked.epochs:
+            if asked.epochs and hasattr(settings, "epochs"):
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
-            if size is not None and settings.batch_size > size:
+            if size is not None and getattr(settings, "batch_size", 0) > size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
                 )
@@ -130,7 +139,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
 
 
 def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:
-    for word in ("dataset", "epochs"):
+    for word in ("dataset", "epochs", "classes"):
         if getattr(asked, word):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
@@ -166,7 +175,7 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
             experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
         )
         try:
-            outcome = hands.execute(runs, lambda: _fetch(runs))
+            outcome = hands.execute(runs, lambda: _fetch(runs, display.fetched))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
@@ -245,13 +254,15 @@ def _bench(asked: argparse.Namespace) -> None:
     print(benchmark.write(asked.results).to_string(index=False))
 
 
-def _fetch(runs: list[Run]) -> None:
+def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset in data.DATASETS:
-            data.load(dataset)
+        if dataset.startswith(pairs.PREFIX):
+            pairs.load(dataset)
+        elif dataset.partition(":")[0] in data.DATASETS:
+            data.load(dataset, told)
 
 
 def _tables(asked: argparse.Namespace) -> None:

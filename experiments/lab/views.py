@@ -121,3 +121,8 @@ def reordered(images: np.ndarray, order: np.ndarray) -> np.ndarray:
 def shuffled_labels(labels: np.ndarray, seed: int) -> np.ndarray:
     """Every picture with the class of another one, drawn at random: each class as often as before, `(n,)`."""
     return np.random.default_rng([seed, 4]).permutation(labels)
+
+
+def merged(images: np.ndarray) -> np.ndarray:
+    """Pictures of which every channel is the brightest of all their channels, of the same shape."""
+    return np.repeat(images.max(axis=-1, keepdims=True), images.shape[-1], axis=-1)
