@@ -160,7 +160,7 @@ def _draw_curves(axes: "Axes", frame: "pd.DataFrame", dataset: str) -> None:
     axes.set_title(dataset, size=10)
     axes.set_xlabel("examples learned from (log scale)")
     axes.set_ylabel("test accuracy, %; bars: 95 % interval")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(edgecolor="none", framealpha=1, loc="lower right")
 
 
 def _needs_more(net: str, dataset: str, times: float) -> Part:
@@ -210,4 +210,10 @@ EXPERIMENT = Experiment(
     "its larger one, and all nets get the same. 5,000 of the 60,000 pictures are the validation split, so the most is "
     "55,000. The recipe is the same for all nets but for the learning rate. Examples needed are read off the mean "
     "curve, interpolated on the logarithm; their interval is where the edges of the 95 % intervals are as wanted.",
+    surprises="On MNIST LeNet-5 needs 839 examples where the fully connected nets need 7,150 and 11,618; on "
+    "Fashion-MNIST it is 3,654 against 8,756 and 9,800. There, with 100 to 1,000 examples, no net is surely "
+    "better than another, and the convolution's lead grows with data, to 3 points, instead of closing; on "
+    "MNIST it shrinks from 7 points to 2. The learning rate was chosen at 10,000 examples of MNIST for each "
+    "net; the wide fully connected net at 100 examples would be better off with a lower one (seed 100, "
+    "validation: 27 % errors at 0.001, where the table's 0.02 gives 31 %).",
 )
