@@ -22,12 +22,16 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if f"{ERROR}_mean" not in frame:
         return None
     rows = frame.sort_values("declared", ascending=False, kind="stable").drop_duplicates("variant").set_index("variant")
-    figure = Figure(figsize=(11, 8.6), layout="constrained")
-    (by_depth, by_field), (fields, gradients) = figure.subplots(2, 2)
+    figure = Figure(figsize=(14, 8.4), layout="constrained")
+    (by_depth, by_cost, by_field), (fields, *_) = grid = figure.subplots(2, 3)
     for place, (family, label) in enumerate(FAMILIES.items()):
-        for axes, stem in ((by_depth, ERROR), (fields, EFFECTIVE)):
-            _curve(axes, rows, family, LARGE, None, stem, place, label)
+        for axes, along, stem in ((by_depth, None, ERROR), (by_cost, "macs", ERROR), (fields, None, EFFECTIVE)):
+            _curve(axes, rows, family, LARGE, along, stem, place, label)
     _dress_depth(by_depth, fields, rows)
+    by_cost.set_xscale("log")
+    by_cost.set_xlabel("multiply-accumulates of one picture (log scale)")
+    by_cost.set_title("large digit", size=10)
+    _legend(by_cost, "test error, %; bars: 95 % interval")
     for place, (side, name) in enumerate(SIZES.items()):
         label = f"{name} digit, {object_pixels(side):.0f} pixels"
         _curve(by_field, rows, "plain", side, FIELD, ERROR, place, label)
@@ -35,7 +39,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     _log2(by_field, "field of the last layer, pixels (log scale); lines: the digit's own side")
     by_field.set_title("plain nets of 1 to 16 layers, by size of the digit", size=10)
     _legend(by_field, "test error, %; bars: 95 % interval")
-    _gradients(gradients, experiment, rows, records)
+    for axes, when in zip(grid[1][1:], ("before", "after"), strict=True):
+        _gradients(axes, experiment, rows, records, when)
     return figure
 
 
@@ -65,19 +70,18 @@ def _curve(
     axes.errorbar(x, mean, yerr=[mean - low, high - mean], label=label, **style)
 
 
-def _gradients(axes: Any, experiment: Experiment, rows: pd.DataFrame, records: Records) -> None:
-    """Norms of the gradient by layer of the deepest nets, geometric means over seeds."""
-    norms = {name: _norms(experiment, name, records) for name in (variant_name(f, DEEPEST) for f in SHOWN_GRADIENTS)}
-    for place, (name, family) in enumerate(zip(norms, SHOWN_GRADIENTS, strict=True)):
-        for when, style, filled in (("before", "-", COLOURS[place]), ("after", ":", "none")):
-            found = [record[when] for record in norms[name] if when in record]
-            if found and name in rows.index:
-                mean = np.exp(np.mean(np.log(np.maximum(found, 1e-12)), axis=0))
-                line = {"color": COLOURS[place], "marker": MARKERS[place], "mfc": filled, "ms": 4, "ls": style}
-                axes.plot(range(1, len(mean) + 1), mean, label=f"{family}, {when} training", **line)
+def _gradients(axes: Any, experiment: Experiment, rows: pd.DataFrame, records: Records, when: str) -> None:
+    """Norms of the gradient by layer of the deepest nets, "before" or "after" training, geometric means over seeds."""
+    for place, family in enumerate(FAMILIES):
+        name = variant_name(family, DEEPEST)
+        found = [norms[when] for norms in _norms(experiment, name, records) if when in norms]
+        if family in SHOWN_GRADIENTS and found and name in rows.index:
+            mean = np.exp(np.mean(np.log(np.maximum(found, 1e-12)), axis=0))
+            style = {"color": COLOURS[place], "marker": MARKERS[place], "ls": LINES[place], "ms": 4}
+            axes.plot(range(1, len(mean) + 1), mean, label=FAMILIES[family], **style)
     axes.set_yscale("log")
     axes.set_xlabel(f"layer, first to last ({DEEPEST + 1}: logits)")
-    axes.set_title(f"{DEEPEST} layers", size=10)
+    axes.set_title(f"{DEEPEST} layers, {when} training", size=10)
     axes.set_ylabel("norm of the loss's gradient in its kernel (log scale)")
     axes.grid(color="0.92")
     if axes.lines:
