@@ -36,6 +36,8 @@ DEPTHS: dict[tuple[str, int], tuple[int, ...]] = {
     ("pooling", LARGE): (4, 8, 16),
     ("wide", LARGE): (2, 4, 8),
 }
+# For all: with seed 100 eight and sixteen plain layers reach 12.6 and 9.1 % error on MNIST's validation split with it.
+# Sixteen layers without normalisation learned nothing in 300 steps (89 %) at 0.003, 0.01 or 0.03.
 LEARNING_RATE = 0.03
 
 
