@@ -92,6 +92,7 @@ class Training:
         canvas: put each picture on a larger canvas, or None.
         field_layer: name of the layer whose receptive field is also given: as the graph says, and in effect
             after training (Luo et al. 2016), on validation pictures.
+        gradient_norms: also record the norm of the loss's gradient in each kernel, before and after training.
         position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
             many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
@@ -113,6 +114,7 @@ class Training:
     shuffled_pixels: bool | None = None
     position_grid: int | None = None
     field_layer: str | None = None
+    gradient_norms: bool | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
