@@ -1,6 +1,5 @@
 """The lecture's table of parameters: counted, and judged each way."""
 
-
 import keras
 import pandas as pd
 import pytest
