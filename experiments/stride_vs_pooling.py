@@ -16,7 +16,7 @@ ERROR, CONSISTENCY = "test_error_percent", "shift_consistency_percent"
 # passes over 8,000 pictures for each. Validation errors, %, in this order: none 16.58, 12.20, 8.54; max 4.78, 3.28,
 # 2.92; average 7.98, 5.40, 4.14; strided 6.16, 4.04, 4.46; conv-pool 4.64, 2.92, 2.74; all-conv 5.16, 3.60, 4.20;
 # dilation 6.16, 4.70, 3.44; blur-max 4.06, 2.96, 3.12; blur-stride 6.12, 4.20, 2.70. At 0.03 some seeds of
-# several arms learned nothing. And the error that Springenberg et al. 2015 print for CIFAR-10 (base C, no augmentation).
+# several arms learned nothing. And the error that Springenberg et al. 2015 print for CIFAR-10 (base C, plain data).
 ARMS: dict[str, tuple[float, float | None]] = {
     "none": (0.02, None),
     "max": (0.02, 9.74),
