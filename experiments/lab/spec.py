@@ -165,6 +165,8 @@ class Experiment:
         seeds: how many runs a row has, unless the user says otherwise.
         baseline: the variant that others are compared with, paired by seed, on the same data; or None.
         compared: the measures that are compared.
+        derived: `module.function` that computes further measures of a row, by seed, from several rows' records, see
+            `lab.tables.Derive`; or nothing.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.worker.Work` that does a run.
         columns: columns of the printed table, in order.
@@ -184,6 +186,7 @@ class Experiment:
     seeds: int = 5
     baseline: str | None = None
     compared: tuple[str, ...] = ("test_error_percent",)
+    derived: str = ""
     evidence: tuple[Evidence, ...] = ()
     work: str = "experiments.lab.training.TrainingWork"
     columns: tuple[str, ...] = ()

@@ -150,13 +150,15 @@ class Trainer:
         }
 
     def facts(self) -> dict[str, int]:
-        """What is known of the network without training it: parameters, multiply-accumulates, a layer's field."""
+        """What is known of the network without training it: parameters, multiply-accumulates, examples, a field."""
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
         facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
         if self.training.field_layer:
             side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
             if side is not None:  # None: it depends on a size that the graph does not tell
                 facts["receptive_field_pixels"] = side
+        if self.training.examples:
+            facts["examples"] = self.examples  # a small data set may have fewer than are asked for
         return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
