@@ -14,6 +14,7 @@ from experiments.lab.records import Records
 from experiments.lab.spec import Experiment
 
 STRIP = 250  # pixels of the networks' input across a strip of channels
+SQUARE = 6  # pixels of the figure along a pixel of a network's input
 BETWEEN = 8  # pixels between the strips of two layers
 TRENDS = {
     "pattern_pixels": "side of the pattern\nthat matters, pixels",
@@ -30,14 +31,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if rows.empty:
         return None
     arrays = figures.arrays(experiment, records)
-    figure = Figure(figsize=(13, 14.5))
-    channels, details, trends = figure.subfigures(3, 1, height_ratios=(7, 2.4, 5), squeeze=False).flat
+    figure = Figure(figsize=(13, 14))
+    channels, details, trends = figure.subfigures(3, 1, height_ratios=(6.3, 2.4, 5), squeeze=False).flat
     channels.suptitle(
         "What channels answer to, drawn to scale at the size of their receptive field. "
         "Upper row: by gradient ascent; below: the two test patches that excite them most",
         fontsize=11,
     )
-    for axes, model in zip(channels.subplots(1, len(LAYERS)), LAYERS, strict=True):
+    room = {"left": 0.06, "right": 0.99, "bottom": 0.02, "top": 0.92, "wspace": 0.13}
+    for axes, model in zip(channels.subplots(1, len(LAYERS), gridspec_kw=room), LAYERS, strict=True):
         _channels(axes, model, arrays)
     _details(details, arrays)
     _trends(trends, rows)
@@ -62,7 +64,14 @@ def _channels(axes: Axes, model: str, arrays: Arrays) -> None:
         sheet[top : top + len(strip), : strip.shape[1]] = strip
         axes.text(-5, top + len(strip) / 2, label, ha="right", va="center", fontsize=9)
         top += len(strip) + BETWEEN
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="none")
+    axes.set_anchor("N")
+    _show(axes, sheet, (-0.5, STRIP - 0.5, top - 0.5, -0.5))
+
+
+def _show(axes: Axes, sheet: np.ndarray, extent: tuple[float, float, float, float] | None = None) -> None:
+    """Grey pixels as squares, also where a viewer smooths what it enlarges."""
+    squares = sheet.repeat(SQUARE, axis=0).repeat(SQUARE, axis=1)
+    axes.imshow(squares, cmap="gray", vmin=0, vmax=255, interpolation="none", extent=extent)
 
 
 def _strip(found: dict[str, np.ndarray], patches: int = 2) -> np.ndarray:
@@ -90,7 +99,7 @@ def _details(figure: SubFigure, arrays: Arrays) -> None:
         return
     for axes, (title, pictures) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         sheet = mosaic(pictures, columns=2 if len(pictures) <= 6 else 3)
-        axes.imshow(sheet[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="none")
+        _show(axes, sheet[..., 0])
         axes.set_title(title, fontsize=9)
         axes.set_axis_off()
 
