@@ -56,9 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     run.add_argument(
-        "--dataset",
-        metavar="NAME",
-        help="mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)",
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10, quickdraw or digits (no network needed)"
     )
     run.add_argument(
         "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"

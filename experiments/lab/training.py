@@ -169,7 +169,9 @@ class Trainer:
                 facts["receptive_field_pixels"] = side
         if self.training.examples:
             facts["examples"] = self.examples  # a small data set may have fewer than are asked for
-        return facts | ({"classes": self.dataset.classes} if self.training.map_at else {})
+        if self.training.map_at:
+            facts["classes"] = self.dataset.classes
+        return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
         """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
