@@ -177,10 +177,10 @@ class Translator:
     def translate(self, inputs: np.ndarray) -> np.ndarray:
         """What the network makes of inputs, as brightnesses, uint8 `(n, height, width, channels)`."""
         made = [
-            np.round(127.5 * (np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH])) + 1)).astype("uint8")
+            np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH]))
             for start in range(0, len(inputs), EVALUATION_BATCH)
         ]
-        return np.concatenate(made)
+        return np.round(127.5 * (np.clip(np.concatenate(made), -1, 1) + 1)).astype("uint8")
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         shape, channels = self.pairs.train.inputs.shape[1:], self.pairs.train.targets.shape[-1]

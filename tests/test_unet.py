@@ -27,7 +27,6 @@ def test_pictures_of_any_size_come_out_as_large(shape, skips):
     model = unet(name="u", input_shape=shape, channels=3, skips=skips)
     outputs = np.asarray(model(np.random.default_rng(0).uniform(-0.5, 0.5, (2, *shape)).astype("float32")))
     assert outputs.shape == (2, *shape[:2], 3)
-    assert np.abs(outputs).max() <= 1
     answers = patch_discriminator(name="j", input_shape=shape, channels=3)([np.zeros((2, *shape), "float32"), outputs])
     assert answers.shape == (2, -(-shape[0] // 4), -(-shape[1] // 4), 1)
 
