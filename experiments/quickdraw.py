@@ -83,6 +83,7 @@ EXPERIMENT = Experiment(
     surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
     "without it (3.2 to 5.0), on 345 classes of which it sees 18 drawings each. A third of the pen's way in each "
     "channel leaves the network to put the shape together; with so few drawings it does not pay, and what millions "
-    "would give is not measured here. The mistakes that all seeds make are mostly drawings that do not show what they "
-    "are called.",
+    "would give is not measured here. The five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, "
+    "err 0.9 points more (-0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what "
+    "they are called.",
 )
