@@ -9,6 +9,7 @@ EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_
 RUN := .venv/bin/python -m experiments
 OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
+          $(if $(DEVICES),--devices "$(DEVICES)") $(if $(PRECISION),--precision "$(PRECISION)") \
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
@@ -30,6 +31,8 @@ help: ## show this list
 	  DATASET=mnist "only on mnist, fashion-mnist, or digits (which needs no network)" \
 	  RESULTS=results "folder for records, tables and figures" \
 	  WORKERS=2 "worker processes; default: the number of cores" \
+	  DEVICES=cpu:2 "what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any" \
+	  PRECISION=float32 "what layers compute in: float32, mixed_bfloat16 or mixed_float16" \
 	  RETRIES=0 "tries more for a run that fails" \
 	  FORCE=1 "run again what has a record" \
 	  PYTHON=python3.11 "the Python that makes .venv"

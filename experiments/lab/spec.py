@@ -67,6 +67,9 @@ class Canvas:
             raise UsageError(f"A picture of {self.object_side} pixels does not fit on a canvas of {self.side}.")
 
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How a network of the zoo is trained and what is measured of it.
@@ -91,6 +94,8 @@ class Training:
             all were shown; None: one pass.
         canvas: put each picture on a larger canvas, or None.
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
+        precision: None for float32; "mixed_bfloat16" or "mixed_float16": layers compute in that, weights
+            and loss stay in float32, and for float16 the loss is scaled.
     """
 
     model: str
@@ -107,6 +112,7 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -115,6 +121,10 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
+            object.__setattr__(self, "precision", None)
+        elif self.precision is not None and self.precision not in PRECISIONS:
+            raise UsageError(unknown("precision", self.precision, dict.fromkeys(PRECISIONS)))
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
 
