@@ -141,7 +141,7 @@ def test_float32_is_no_setting_and_other_precisions_are():
     }
     assert names[None] == names["float32"]
     assert len(set(names.values())) == 3
-    with pytest.raises(UsageError, match="Did you mean mixed_float16"):
+    with pytest.raises(UsageError, match="mixed_float16"):
         Training("linear", precision="float16")
 
 

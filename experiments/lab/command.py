@@ -143,7 +143,14 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     if experiment.dataset not in data.DATASETS:  # trains nothing
         return devices.layout("cpu", asked.workers, (), 0, cores)
     batches = [min(run.settings.batch_size, run.settings.examples or run.settings.batch_size) for run in runs]
-    return devices.layout(asked.devices, asked.workers, batches, len(devices.visible_gpus()), cores)
+    hosts, gpus = _hosts(), len(devices.visible_gpus())
+    if hosts:
+        return devices.together(asked.devices, hosts, batches, gpus)
+    return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
+
+
+def _hosts() -> devices.Hosts | None:
+    return devices.configured(os.environ.get("TF_CONFIG"))
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -159,39 +166,40 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
     """Runs one experiment, writes and shows its table; True where a run failed."""
     from rich.console import Console
 
-    from experiments.lab import console, environment, fanout
+    from experiments.lab import console, data, environment, fanout
     from experiments.lab.records import Records
 
     screen = Console()
     if not screen.is_terminal:
         screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
-    if layout.devices != devices.Devices():
-        print(f"devices: {layout}")
+    hosts = _hosts() if experiment.dataset in data.DATASETS else None
+    if layout.devices != devices.Devices() or hosts:
+        print(f"devices: {hosts or layout}", flush=True)
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     with console.watch(screen, experiment.name, len(runs)) as display:
-        hands = fanout.FanOut(
-            experiment.work,
-            records,
-            environment.describe(),
-            display,
-            layout.workers,
-            asked.retries,
-            asked.force,
-            layout.devices,
-        )
+        common = (experiment.work, records, environment.describe(), display)
+        hands: fanout.Engine
+        if hosts:
+            from experiments.lab.hosts import Together
+
+            hands = Together(hosts, *common, asked.force, layout.devices)
+        else:
+            hands = fanout.FanOut(*common, layout.workers, asked.retries, asked.force, layout.devices)
         try:
             outcome = hands.execute(runs, lambda: _fetch(runs))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
+    for key, reason in outcome.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    if hosts and not hosts.chief:
+        return bool(outcome.failed)
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
 
     frame = tables.write(experiment, records)
     figure = figures.draw(experiment, frame, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
-    for key, reason in outcome.failed.items():
-        print(f"failed: {key}: {reason}", file=sys.stderr)
     return bool(outcome.failed)
 
 

@@ -5,6 +5,8 @@ Deciding needs no TensorFlow, which is imported only where it is told.
 
 import contextlib
 import dataclasses
+import functools
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ from typing import Any
 from experiments.lab.spec import UsageError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+COLLECTIVE_SECONDS = 600.0  # a sum over hosts that takes longer will never come
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,59 @@ class Layout:
         kind, each = self.devices.kind.upper(), self.devices.replicas
         share = f"{each} {'virtual ' if kind == 'CPU' else ''}{kind}s" if each > 1 else f"one {kind}"
         return f"{self.workers} at a time, each run on {share}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosts:
+    """The hosts of one training, as `TF_CONFIG` names them.
+
+    Attributes:
+        addresses: host:port of each, the chief first.
+        index: which of them this is.
+    """
+
+    addresses: tuple[str, ...]
+    index: int
+
+    @property
+    def chief(self) -> bool:
+        """Whether this host writes the records."""
+        return self.index == 0
+
+    def __str__(self) -> str:
+        part = "the chief, which writes the records" if self.chief else f"the chief, {self.addresses[0]}, writes"
+        return f"{self.address}, one of {len(self.addresses)} that share each batch; {part}"
+
+    @property
+    def address(self) -> str:
+        """This host's own."""
+        return self.addresses[self.index]
+
+
+def configured(variable: str | None) -> Hosts | None:
+    """What `TF_CONFIG` says; None where it names no other host.
+
+    Args:
+        variable: its value, JSON: `{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}`.
+
+    Raises:
+        UsageError: it is not that.
+    """
+    if not variable:
+        return None
+    try:
+        parsed = json.loads(variable)
+        cluster, task = parsed["cluster"], parsed["task"]
+        if set(cluster) - {"chief", "worker"}:
+            raise ValueError("only chief and worker are known jobs")
+        addresses = tuple(address for job in ("chief", "worker") for address in cluster.get(job, ()))
+        address = cluster[task["type"]][int(task["index"])]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise UsageError(
+            f"TF_CONFIG cannot be read ({type(error).__name__}: {error}). Expected, with another index on each host: "
+            '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+        ) from error
+    return Hosts(addresses, addresses.index(address)) if len(addresses) > 1 else None
 
 
 def layout(asked: str | None, workers: int | None, batches: Sequence[int], gpus: int, cores: int) -> Layout:
@@ -75,6 +131,27 @@ def layout(asked: str | None, workers: int | None, batches: Sequence[int], gpus:
     for batch in batches:
         refuse_uneven(batch, devices.replicas)
     return Layout(devices, min(workers, most) if workers and kind == "gpu" else workers or most)
+
+
+def together(asked: str | None, hosts: Hosts, batches: Sequence[int], gpus: int) -> Layout:
+    """The devices of one host among several that train each run together: all its GPUs, or its CPU.
+
+    Args:
+        asked: as for `layout`.
+        hosts: which hosts; all are taken to have as many GPUs as this one.
+        batches: the batch size of each run.
+        gpus: GPUs there are.
+
+    Raises:
+        UsageError: there are no such devices, or those of all hosts do not divide a batch.
+    """
+    kind, count = _parse(asked) if asked else ("gpu" if gpus else "cpu", None)
+    if kind == "cpu" and (count or 1) > 1:
+        raise UsageError(f"DEVICES={asked}: several hosts share a batch already, so a host's CPU is not split.")
+    devices = layout(f"{kind}:{count or (gpus if kind == 'gpu' else 1)}", None, (), gpus, 1).devices
+    for batch in batches:
+        refuse_uneven(batch, devices.replicas * len(hosts.addresses))
+    return Layout(devices, 1)
 
 
 def refuse_uneven(batch: int, replicas: int) -> None:
@@ -139,14 +216,19 @@ def one_thread() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+@functools.cache  # hosts can be joined only once
 def strategy() -> Any:
     """The `tf.distribute.Strategy` for the devices this process has.
 
     Returns:
-        MirroredStrategy over several GPUs, or over several virtual CPUs; else TensorFlow's default.
+        MultiWorkerMirroredStrategy where `TF_CONFIG` names several hosts; MirroredStrategy over several
+        GPUs, or over several virtual CPUs; else TensorFlow's default.
     """
     import tensorflow as tf
 
+    if configured(os.environ.get("TF_CONFIG")):
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=COLLECTIVE_SECONDS)
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     for kind in ("GPU", "CPU"):
         names = [device.name for device in tf.config.list_logical_devices(kind)]
         if len(names) > 1:
@@ -154,6 +236,24 @@ def strategy() -> Any:
         if names:
             return tf.distribute.get_strategy()
     raise AssertionError("TensorFlow always has a CPU")
+
+
+def on_each(strategy: Any, array: Any) -> Any:
+    """An array as a constant on the device of each replica of this host, for `strategy.run` to pass to it.
+
+    A variable would be sent from the chief to all hosts, which have the data already.
+    """
+    import tensorflow as tf
+
+    if strategy.num_replicas_in_sync == 1:
+        return tf.constant(array)
+    names = strategy.extended.worker_devices
+
+    def constant(context: Any) -> Any:
+        with tf.device(names[context.replica_id_in_sync_group % len(names)]):
+            return tf.constant(array)
+
+    return strategy.experimental_distribute_values_from_function(constant)
 
 
 def in_use(strategy: Any) -> str:

@@ -51,30 +51,33 @@ class Outcome:
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+class Engine(Protocol):
+    """What executes the runs of a call: `FanOut` here, `lab.hosts.Together`, `lab.cluster.Cluster`."""
+
+    def execute(self, runs: Sequence[Run], prepare: Callable[[], object]) -> Outcome:
+        """Executes the runs that have no record yet; see `FanOut.execute`."""
+
+
 class WorkersLost(RuntimeError):
     """No worker process can start; the message has the last lines of one."""
 
 
 class Hand:
-    """The fan-out's end of one worker process."""
+    """The parent's end of one worker process.
 
-    def __init__(
-        self,
-        number: int,
-        scratch: Path,
-        work: str,
-        records: Records,
-        environment: Record,
-        devices: Devices = CPU,
-        slot: int = 0,
-    ) -> None:
-        self.slot = slot
+    Args:
+        log: file that takes what it prints.
+        main: what it does; called with its end of the pipe, the log's name and the arguments.
+        arguments: as above.
+        slot: which of the places for workers it has, see `lab.devices.claim`.
+    """
+
+    def __init__(self, log: Path, main: Callable[..., None], arguments: tuple[Any, ...], slot: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
-        self.log = scratch / f"worker{number}.log"
+        self.log = log
+        self.slot = slot
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=worker.main, args=(theirs, str(self.log), work, records, environment, devices, slot), daemon=True
-        )
+        self.process = context.Process(target=main, args=(theirs, str(log), *arguments), daemon=True)
         self.process.start()
         theirs.close()
         self.ready = False
@@ -185,9 +188,8 @@ class FanOut:
         wanted = min(self.workers, len(self._waiting) + sum(hand.run is not None for hand in self._hands))
         while len(self._hands) < wanted:
             slot = min(set(range(wanted)) - {hand.slot for hand in self._hands})  # one that a dead worker left, too
-            self._hands.append(
-                Hand(self._started, scratch, self.work, self.records, self.environment, self.devices, slot)
-            )
+            arguments = (self.work, self.records, self.environment, self.devices, slot)
+            self._hands.append(Hand(scratch / f"worker{self._started}.log", worker.main, arguments, slot))
             self._started += 1
 
     def _assign(self) -> None:

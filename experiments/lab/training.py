@@ -170,8 +170,8 @@ class Trainer:
         self.optimizer.build(self.model.trainable_variables)
         self.loss = self._loss()
         train, canvas = self.dataset.train, self.training.canvas
-        self._images = tf.Variable(train.images, trainable=False)
-        self._labels = tf.Variable(train.labels.astype("int32"), trainable=False)
+        self._images = devices.on_each(self.strategy, train.images)
+        self._labels = devices.on_each(self.strategy, train.labels.astype("int32"))
         # What a seed decides; `_reset` assigns it.
         self._corners = tf.Variable(tf.zeros([len(train.labels) if canvas else 0, 2], tf.int32), trainable=False)
         self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]), trainable=False)
@@ -268,19 +268,21 @@ class Trainer:
     def _step(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One step of all replicas together; every one of them ends with the same weights and the same answer."""
         if self.replicas == 1:
-            return self._share(batch, seed)
-        answers = self.strategy.run(self._share, (batch, seed))
+            return self._share(batch, seed, self._images, self._labels)
+        answers = self.strategy.run(self._share, (batch, seed, self._images, self._labels))
         loss, correct = (self.strategy.experimental_local_results(answer)[0] for answer in answers)
         return loss, correct
 
-    def _share(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _share(
+        self, batch: tf.Tensor, seed: tf.Tensor, all_images: tf.Tensor, all_labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """One replica's part of a step: its share of the batch, and its share of the mean loss."""
         context = tf.distribute.get_replica_context()
         count = self.batch_size // self.replicas
         first = 0 if self.replicas == 1 else context.replica_id_in_sync_group * count
         mine = batch if self.replicas == 1 else batch[first : first + count]
-        labels = tf.gather(self._labels, mine)
-        images = self._shown(tf.gather(self._images, mine), mine, seed, first)
+        labels = tf.gather(all_labels, mine)
+        images = self._shown(tf.gather(all_images, mine), mine, seed, first)
         with tf.GradientTape() as tape:
             logits = tf.cast(self.model(normalise(images), training=True), tf.float32)
             loss = self.loss(labels, logits)  # which Keras divides by the number of replicas

@@ -70,12 +70,7 @@ def main(
         environment: versions, commit and processor, copied into every record.
         devices, slot: what to compute on, see `lab.devices.claim`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the fan-out decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _print_to(log)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
-    claim(devices, slot)
+    settle(log, devices, slot)
     desk = Desk(resolve(work)(records), records, environment)
     connection.send(("ready", None))
     while True:
@@ -84,6 +79,21 @@ def main(
         except EOFError:
             return
         connection.send(_answer(desk, run, force, connection))
+
+
+def settle(log: str, devices: Devices, slot: int = 0) -> None:
+    """What every worker process does first: one thread, its own devices, its log, and an end when the parent ends.
+
+    Args:
+        log: file that takes what the process prints.
+        devices, slot: what to compute on, see `lab.devices.claim`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the fan-out decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _print_to(log)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
+    claim(devices, slot)
 
 
 def _answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
