@@ -11,10 +11,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from experiments.lab import catalogue, devices
 from experiments.lab.spec import PRECISIONS, Experiment, Run, UsageError
+
+if TYPE_CHECKING:
+    from experiments.lab.fanout import Engine, Listener
+    from experiments.lab.records import Record, Records
 
 LOG_WIDTH = 140
 
@@ -61,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
         "--devices", metavar="KIND:N", help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)"
     )
     run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
+    run.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
@@ -142,10 +147,14 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     cores = os.cpu_count() or 1
     if experiment.dataset not in data.DATASETS:  # trains nothing
         return devices.layout("cpu", asked.workers, (), 0, cores)
+    if asked.cluster and _hosts():
+        raise UsageError("TF_CONFIG trains each run on all hosts, --cluster each on one: not both at once.")
     batches = [min(run.settings.batch_size, run.settings.examples or run.settings.batch_size) for run in runs]
     hosts, gpus = _hosts(), len(devices.visible_gpus())
     if hosts:
         return devices.together(asked.devices, hosts, batches, gpus)
+    if asked.cluster:
+        return devices.on_cluster(asked.devices, asked.workers, batches)
     return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
 
 
@@ -178,16 +187,9 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     with console.watch(screen, experiment.name, len(runs)) as display:
-        common = (experiment.work, records, environment.describe(), display)
-        hands: fanout.Engine
-        if hosts:
-            from experiments.lab.hosts import Together
-
-            hands = Together(hosts, *common, asked.force, layout.devices)
-        else:
-            hands = fanout.FanOut(*common, layout.workers, asked.retries, asked.force, layout.devices)
+        engine = _engine(experiment, layout, hosts, asked, (records, environment.describe(), display))
         try:
-            outcome = hands.execute(runs, lambda: _fetch(runs))
+            outcome = engine.execute(runs, lambda: _fetch(runs))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     for key, reason in outcome.failed.items():
@@ -201,6 +203,28 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
     return bool(outcome.failed)
+
+
+def _engine(
+    experiment: Experiment,
+    layout: devices.Layout,
+    hosts: devices.Hosts | None,
+    asked: argparse.Namespace,
+    desk: "tuple[Records, Record, Listener]",
+) -> "Engine":
+    """What executes the runs: worker processes here, all hosts of TF_CONFIG together, or a cluster."""
+    if hosts:
+        from experiments.lab.hosts import Together
+
+        return Together(hosts, experiment.work, *desk, asked.force, layout.devices)
+    if asked.cluster:
+        from experiments.lab.cluster import Cluster
+
+        workers = layout.workers or None
+        return Cluster(asked.cluster, experiment.work, *desk, workers, asked.retries, asked.force, layout.devices)
+    from experiments.lab.fanout import FanOut
+
+    return FanOut(experiment.work, *desk, layout.workers, asked.retries, asked.force, layout.devices)
 
 
 def _keep(asked: argparse.Namespace) -> None:

@@ -133,6 +133,24 @@ def layout(asked: str | None, workers: int | None, batches: Sequence[int], gpus:
     return Layout(devices, min(workers, most) if workers and kind == "gpu" else workers or most)
 
 
+def on_cluster(asked: str | None, workers: int | None, batches: Sequence[int]) -> Layout:
+    """The devices of each run on a cluster, which alone knows what it has: a CPU, unless asked otherwise.
+
+    Args:
+        asked, workers, batches: as for `layout`.
+
+    Returns:
+        A layout whose number of workers is 0 where as many as there is room for are wanted.
+
+    Raises:
+        UsageError: the devices asked for do not divide a batch.
+    """
+    kind, count = _parse(asked) if asked else ("cpu", None)
+    for batch in batches:
+        refuse_uneven(batch, count or 1)
+    return Layout(Devices(kind, count or 1), workers or 0)
+
+
 def together(asked: str | None, hosts: Hosts, batches: Sequence[int], gpus: int) -> Layout:
     """The devices of one host among several that train each run together: all its GPUs, or its CPU.
 
