@@ -188,7 +188,7 @@ def perform_run(work: str, records: Records, run: Run, devices: Devices) -> Retu
 
 @functools.cache
 def _work(work: str, records: Records, devices: Devices) -> worker.Work:
-    os.environ.update(dict.fromkeys(worker.THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
+    worker.surroundings()
     claim(devices, 0)  # Ray has already hidden the GPUs that are not this run's
     made: worker.Work = resolve(work)(records)
     return made
