@@ -52,7 +52,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
     """The arrays beside the records of each variant's declared recipe, by variant."""
     found: dict[str, dict[str, np.ndarray]] = {}
-    for record in records.of(experiment.name):
+    for record in records.each(experiment.name):
         specification = record["specification"]
         variant, dataset = specification["variant"], specification["dataset"]
         if "arrays" in record and digest(specification) == declared(experiment, variant, dataset):

@@ -3,7 +3,9 @@
 Plain values without a framework. What is impossible is refused here, before anything starts.
 """
 
+import collections
 import dataclasses
+import functools
 import hashlib
 import importlib
 import json
@@ -193,8 +195,8 @@ class Experiment:
     surprises: str = ""
 
     def __post_init__(self) -> None:
-        names = [variant.name for variant in self.variants]
-        if twice := {name for name in names if names.count(name) > 1}:
+        names = collections.Counter(variant.name for variant in self.variants)
+        if twice := {name for name, count in names.items() if count > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
@@ -241,7 +243,7 @@ class Run:
         settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
         return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal."""
         return f"{self.variant}.{self.dataset}.{digest(self.specification())}.seed{self.seed}"
