@@ -125,9 +125,13 @@ class Records:
 
 
 def _write(path: Path, record: Record) -> None:
+    write_whole(path, lambda part: part.write_bytes(content(record)))
+
+
+def content(record: Record) -> bytes:
+    """What is in the file of a record: its canonical JSON, after a checksum of that text."""
     body = canonical(record)
-    content = _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
-    write_whole(path, lambda part: part.write_bytes(content))
+    return _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
 
 
 def _opening(checksum: str) -> bytes:
@@ -137,13 +141,13 @@ def _opening(checksum: str) -> bytes:
 def _read(path: Path) -> Record | None:
     """A record, verified to the last byte; None where there is none, or what is there is not one."""
     try:
-        content = path.read_bytes()
+        found = path.read_bytes()
     except FileNotFoundError:
         return None
     start = len(_opening("0" * 64))
-    body = content[start:-1]
+    body = found[start:-1]
     # The checksum is of the very bytes, so even a flipped bit that JSON would forgive shows here.
-    if content[:start] + content[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
+    if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
         record: Record = json.loads(body)
         return record
     aside = path.with_name(f"{path.name}.set-aside")
