@@ -1,12 +1,18 @@
 """The fan-out over a real Ray cluster of two nodes, one of which is killed in mid-study."""
 
+import contextlib
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster as RayNodes
+import ray.util
 
 from experiments.lab.cluster import Cluster
 from experiments.lab.command import main
@@ -14,6 +20,7 @@ from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
 from tests.test_fanout import Silent
 
+ROOT = Path(__file__).parent.parent
 WORK = "tests.work.Scripted"
 
 
@@ -26,14 +33,71 @@ def executions(tmp_path_factory):
     del os.environ["EXECUTIONS"]
 
 
-@pytest.fixture
-def nodes(executions):
-    """A cluster of a head and another node, two processors each."""
-    executions.unlink(missing_ok=True)
-    started = RayNodes(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    started.second = started.add_node(num_cpus=2)
+class Nodes:
+    """A cluster of a head and another node on this machine, two processors each, as `ray start` makes them."""
+
+    def __init__(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"{ray.util.get_node_ip_address()}:{port}"
+        self._started = [self._start("--head", f"--port={port}", "--include-dashboard=false")]
+        self._await(1)
+        self._started.append(self._start(f"--address={self.address}"))
+        self._await(2)
+
+    def kill(self, place):
+        """Kills all processes of a node at once."""
+        listing = subprocess.run(["ps", "-eo", "pid,sess"], check=True, capture_output=True, text=True).stdout
+        for pid, session in (line.split() for line in listing.splitlines()[1:]):
+            if int(session) == self._started[place].pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        self._started[place].wait()
+
+    def end(self):
+        """Kills what is still there."""
+        for place in range(len(self._started)):
+            self.kill(place)
+
+    def _start(self, *words):
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--num-cpus=2", "--block"]
+        command += ["--object-store-memory=100000000", "--disable-usage-stats"]
+        path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        # A busy machine may need long for Ray's own helpers.
+        environment = {**os.environ, "PYTHONPATH": path, "RAY_agent_register_timeout_ms": "300000"}
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _await(self, count):
+        """Waits until so many nodes are alive."""
+        alive = (
+            "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')\n"
+            "print(sum(node['Alive'] for node in ray.nodes()))"
+        )
+        deadline = time.monotonic() + 600
+        while True:
+            asked = subprocess.run(
+                [sys.executable, "-c", alive, self.address], capture_output=True, text=True, check=False
+            )
+            if asked.stdout.strip() == str(count):
+                return
+            assert time.monotonic() < deadline, asked.stderr
+
+
+@pytest.fixture(scope="module")
+def cluster(executions):
+    """One for all tests; the one that kills a node comes last."""
+    started = Nodes()
     yield started
-    started.shutdown()
+    started.end()
+
+
+@pytest.fixture
+def nodes(cluster, executions):
+    """The cluster, and nothing executed on it yet."""
+    executions.unlink(missing_ok=True)
+    return cluster
 
 
 def run(variant, seed=0):
@@ -49,33 +113,6 @@ def study(results, runs, nodes, **options):
 def done(executions):
     lines = executions.read_text().splitlines() if executions.exists() else []
     return [tuple(line.split()[:2]) for line in lines]
-
-
-def test_a_node_killed_in_mid_study_loses_nothing_and_doubles_nothing(nodes, executions, tmp_path):
-    runs = [run("sleep-0.5", seed) for seed in range(40)]
-
-    def kill():
-        while len(done(executions)) < 12:
-            time.sleep(0.05)
-        nodes.remove_node(nodes.second, allow_graceful=False)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    outcome, events = study(tmp_path, runs, nodes)
-    killer.join()
-    assert not outcome.failed
-    assert events["ended"] == 40
-    records = Records(tmp_path).of("lenet")
-    assert sorted(record["specification"]["seed"] for record in records) == list(range(40))
-    assert {record["status"] for record in records} == {"finished"}
-    assert records[0]["environment"]["commit"] == "c"
-    assert records[0]["environment"]["versions"]
-    executed = done(executions)
-    assert len(set(executed)) == 40
-    assert len(executed) <= 44, "more was done again than the killed node was at"
-    again, _ = study(tmp_path, runs, nodes)
-    assert again.ended == outcome.ended
-    assert done(executions) == executed, "what has a record was run again"
 
 
 def test_failures_are_recorded_as_here(nodes, executions, tmp_path):
@@ -137,3 +174,30 @@ def test_a_cluster_that_is_not_there_is_one_message(tmp_path, capsys):
     words = ["run", "lenet", "--dataset", "digits", "--cluster", "127.0.0.1:1"]
     assert main([*words, "--results", str(tmp_path)]) == 2
     assert "No Ray cluster answers at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_node_killed_in_mid_study_loses_nothing_and_doubles_nothing(nodes, executions, tmp_path):
+    runs = [run("sleep-0.5", seed) for seed in range(40)]
+
+    def kill():
+        while len(done(executions)) < 12:
+            time.sleep(0.05)
+        nodes.kill(1)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    outcome, events = study(tmp_path, runs, nodes)
+    killer.join()
+    assert not outcome.failed
+    assert events["ended"] == 40
+    records = Records(tmp_path).of("lenet")
+    assert sorted(record["specification"]["seed"] for record in records) == list(range(40))
+    assert {record["status"] for record in records} == {"finished"}
+    assert records[0]["environment"]["commit"] == "c"
+    assert records[0]["environment"]["versions"]
+    executed = done(executions)
+    assert len(set(executed)) == 40
+    assert len(executed) <= 44, "more was done again than the killed node was at"
+    again, _ = study(tmp_path, runs, nodes)
+    assert again.ended == outcome.ended
+    assert done(executions) == executed, "what has a record was run again"
