@@ -8,7 +8,7 @@ import array
 import collections
 import dataclasses
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pandas as pd
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, Run, digest
+from experiments.lab.spec import Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -34,7 +34,10 @@ class Finished:
 
 @dataclasses.dataclass
 class Row:
-    """The records that one row of a table is made of: one variant, data set and specification."""
+    """The records that one row of a table is made of: one variant, data set and specification.
+
+    `derived` are measures, by seed, that no record of its own holds; see `Derive`.
+    """
 
     variant: str
     dataset: str
@@ -43,6 +46,7 @@ class Row:
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     counted: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     finished: dict[int, Finished] = dataclasses.field(default_factory=dict)
+    derived: Mapping[str, Mapping[int, float]] = dataclasses.field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         """Takes what the table needs of a record; those that count in means are in `finished`, by seed."""
@@ -55,8 +59,15 @@ class Row:
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
+        if metric in self.derived:
+            return dict(self.derived[metric])
         found = ((seed, run.metrics.get(metric)) for seed, run in self.finished.items())
         return {seed: value for seed, value in found if value is not None}
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of all its measures."""
+        return [*dict.fromkeys(name for run in self.finished.values() for name in run.metrics), *self.derived]
 
     def misread(self) -> dict[int, Sequence[int]]:
         """The test pictures that each seed misread, where the records have them."""
@@ -80,11 +91,19 @@ class Declared:
             self._digests[variant, dataset] = digest(run.specification())
         return self._digests[variant, dataset]
 
+    def has(self, row: Row) -> bool:
+        """Whether a row has the recipe that the declaration gives it."""
+        return row.specification == self.specification(row.variant, row.dataset)
+
     def baseline_of(self, name: str) -> str | None:
         """As `Experiment.baseline_of`."""
         own = self.variants[name].against if name in self.variants else None
         baseline = own or self.experiment.baseline
         return None if baseline == name else baseline
+
+
+# Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
+Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
 
 
 def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
@@ -97,8 +116,9 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
-    rows = _rows(experiment, records)
     declaration = Declared(experiment)
+    rows = _rows(experiment, records)
+    _derive(declaration, rows)
     described = [_describe(declaration, row) for row in rows]
     if any(declaration.baseline_of(name) for name in declaration.variants):
         for measure in experiment.compared:
@@ -164,15 +184,29 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
     return [groups[key] for key in keys]
 
 
+def _derive(declaration: Declared, rows: list[Row]) -> None:
+    experiment = declaration.experiment
+    if not experiment.derived:
+        return
+    derive: Derive = resolve(experiment.derived)
+    beside: dict[str, list[Row]] = collections.defaultdict(list)
+    for row in filter(declaration.has, rows):
+        beside[row.dataset].append(row)
+    for of_recipe in beside.values():
+        found = [derive(experiment, row, of_recipe) for row in of_recipe]
+        for row, measures in zip(of_recipe, found, strict=True):
+            row.derived = measures
+
+
 def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     experiment = declaration.experiment
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
     line |= row.facts
     scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
-    line["declared"] = row.specification == declaration.specification(row.variant, row.dataset)
+    line["declared"] = declaration.has(row)
     line |= {"seeds": row.counted["finished"], "diverged": row.counted["diverged"], "failed": row.counted["failed"]}
-    for metric in dict.fromkeys(name for run in row.finished.values() for name in run.metrics):
+    for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
     if row.variant in declaration.variants and row.dataset == experiment.dataset:
@@ -211,7 +245,7 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
 
 def _baseline(declaration: Declared, row: Row, name: str, candidates: list[Row]) -> Row | None:
     """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
-    if row.specification == declaration.specification(row.variant, row.dataset):
+    if declaration.has(row):
         wanted = declaration.specification(name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
