@@ -54,11 +54,11 @@ report: .venv/.runtime ## write report.html and claims.csv from the tables (RESU
 bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); an hour
 	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)")
 
-ray: .venv/.ray ## add Ray to .venv, for CLUSTER
+ray: .venv/.ray ## add Ray to .venv, for CLUSTER and its tests
 
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 
-test: .venv/.development .venv/.ray ## run the tests (PYTEST="-k zoo" passes options)
+test: .venv/.development ## run the tests (PYTEST="-k zoo" passes options)
 	@.venv/bin/python -m pytest $(PYTEST)
 
 smoke: .venv/.runtime ## a real look in a minute or two: lenet on MNIST, one seed, one epoch

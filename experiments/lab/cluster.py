@@ -123,7 +123,7 @@ class Cluster:
                 continue
             if not self.force and (ended := self.records.find(run)):
                 lock.release()
-                self.outcome.ended[run.key] = ended
+                self.outcome.ended[run.key] = ended["metrics"]
                 self.listener.ended(run, ended)
                 continue
             self._tasks[perform.remote(self.work, self.records, run, self.devices)] = (run, lock)
@@ -152,7 +152,7 @@ class Cluster:
         outcome["environment"] = self.environment | outcome["environment"]
         attachment = Attachment(attached[0], functools.partial(_write, attached[1])) if attached else None
         record = self.records.save(run, outcome, attachment)
-        self.outcome.ended[run.key] = record
+        self.outcome.ended[run.key] = record["metrics"]
         self.listener.ended(run, record)
 
     def _fail(self, run: Run, reason: str, last_lines: str, waiting: collections.deque[Run]) -> None:

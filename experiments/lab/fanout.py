@@ -45,9 +45,9 @@ class Listener(Protocol):
 
 @dataclasses.dataclass
 class Outcome:
-    """What became of the runs: records by run, and reasons of those that failed."""
+    """What became of the runs: metrics by run (records of a million would fill the memory), and why some failed."""
 
-    ended: dict[str, Record] = dataclasses.field(default_factory=dict)
+    ended: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -220,7 +220,7 @@ class FanOut:
         self._ended(self._finish(hand), record)
 
     def _ended(self, run: Run, record: Record) -> None:
-        self.outcome.ended[run.key] = record
+        self.outcome.ended[run.key] = record["metrics"]
         self.listener.ended(run, record)
 
     def _on_held(self, hand: Hand, value: None) -> None:

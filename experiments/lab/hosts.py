@@ -96,7 +96,7 @@ class Together:
             case "progress" if hand.run:
                 self.listener.progress(hand.run, value)
             case "ended" if hand.run:
-                self.outcome.ended[hand.run.key] = value
+                self.outcome.ended[hand.run.key] = value["metrics"]
                 self.listener.ended(hand.run, value)
                 hand.run = None
             case "closing":
