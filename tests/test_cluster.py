@@ -24,6 +24,7 @@ importlib.import_module("ray.util")
 
 ROOT = Path(__file__).parent.parent
 WORK = "tests.work.Scripted"
+SECONDS = 600  # far more than is needed, on a busy machine too
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,20 @@ def executions(tmp_path_factory):
     os.environ["EXECUTIONS"] = str(path)
     yield path
     del os.environ["EXECUTIONS"]
+
+
+@pytest.fixture(autouse=True)
+def limit(cluster):
+    """What hangs fails."""
+
+    def stop(number, frame):
+        raise TimeoutError(f"more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 class Nodes:
@@ -77,7 +92,7 @@ class Nodes:
             "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')\n"
             "print(sum(node['Alive'] for node in ray.nodes()))"
         )
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + SECONDS
         while True:
             asked = subprocess.run(
                 [sys.executable, "-c", alive, self.address], capture_output=True, text=True, check=False

@@ -1,7 +1,8 @@
 """Speed, measured side by side and interleaved; `make bench` writes results/benchmark.csv and its figure.
 
-Every way of doing a thing is a process of its own. The ways of a contest take turns, so that a
-machine whose speed drifts is as slow for one as for the other, and a ratio is taken turn by turn.
+Every way of doing a thing is a process of its own, with oneDNN on and as many threads as is said of it.
+The ways of a contest take turns, so that a machine whose speed drifts is as slow for one as for the
+other, and a ratio is taken turn by turn.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -61,6 +63,7 @@ class Contest:
         unit: of the values.
         ways: how it is done.
         most: goal for the suite's value itself, at most.
+        quick: turns in a quick call; 0: left out.
     """
 
     word: str
@@ -68,6 +71,7 @@ class Contest:
     unit: str
     ways: tuple[Way, ...]
     most: float | None = None
+    quick: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,19 +107,27 @@ CONTESTS = (
         (
             Way("this suite", _rival("suite"), prints=True),
             Way("Keras fit(x, y)", _rival("keras_fit", "arrays"), prints=True, wanted=0.60),
-            Way("Keras fit, tf.data, 100 steps per execution", _rival("keras_fit", "dataset"), prints=True),
+            Way("Keras fit(x, y), without XLA", _rival("keras_fit", "arrays", "plain"), prints=True, wanted=0.60),
+            Way(
+                "Keras fit, tf.data, 100 steps per execution, without XLA",
+                _rival("keras_fit", "dataset", "plain"),
+                prints=True,
+            ),
             Way("PyTorch", _rival("torch_loop", "eager"), prints=True, wanted=0.85, needs="torch"),
             Way("PyTorch, compiled", _rival("torch_loop", "compiled"), prints=True, needs="torch"),
         ),
+        quick=3,
     ),
     Contest(
         "study",
         "five seeds to 99.0 % on MNIST",
         "seconds",
         (
-            Way(f"this suite: lenet5-relu, {STUDY_EPOCHS} epochs", _study(5, STUDY_EPOCHS, 2)),
             Way(
-                "Keras's example mnist_convnet: five times one training, start-up aside",
+                f"this suite: lenet5-relu, {STUDY_EPOCHS} epochs, two workers of one thread", _study(5, STUDY_EPOCHS, 2)
+            ),
+            Way(
+                "Keras's example mnist_convnet, two threads: five times one training, start-up aside",
                 _example,
                 prints=True,
                 convert=lambda seconds: 5 * seconds,
@@ -124,7 +136,7 @@ CONTESTS = (
         ),
     ),
     *(
-        Contest("start", f"start-up: {about}", "seconds", (Way("this suite", command),), most)
+        Contest("start", f"start-up: {about}", "seconds", (Way("this suite", command),), most, quick=3)
         for about, command, most in (
             ("python -m experiments --help", _suite("--help"), 0.5),
             ("python -m experiments list", _suite("list"), 1.0),
@@ -145,6 +157,7 @@ CONTESTS = (
             f"an epoch of LeNet-5 in batches of {batch}, one thread",
             "seconds",
             (Way("this suite", _rival("suite", "1", str(batch)), prints=True),),
+            quick=int(batch in (32, 128, 512)),
         )
         for batch in (32, 64, 128, 256, 512, 1024)
     ),
@@ -166,6 +179,7 @@ CONTESTS = (
                 Way("this suite, WORKERS=2", _study(runs, epochs, 2)),
                 Way("this suite, WORKERS=1", _study(runs, epochs, 1)),
             ),
+            quick=int(runs == 4),
         )
         for runs, epochs in ((1, 1), (2, 1), (4, 1), (8, 1), (6, 5))
     ),
@@ -190,6 +204,7 @@ CONTESTS = (
                     prints=True,
                 ),
             ),
+            quick=int(count < 100_000),
         )
         for count in (1_000, 10_000, 100_000)
     ),
@@ -201,13 +216,16 @@ def words() -> list[str]:
     return list(dict.fromkeys(contest.word for contest in CONTESTS))
 
 
-def write(results: Path, only: Iterable[str] | None = None, repeats: int = REPEATS) -> pd.DataFrame:
-    """Measures, `repeats` times in turn, and writes `results/benchmark.csv` and `benchmark.svg`.
+def write(
+    results: Path, only: Iterable[str] | None = None, repeats: int | None = None, quick: bool = False
+) -> pd.DataFrame:
+    """Measures, and writes `results/benchmark.csv` and `benchmark.svg`, anew after each contest.
 
     Args:
         results: where they go.
-        only: names of contests, see `words`; None: all.
-        repeats: turns of each.
+        only: words of contests, see `words`; rows of others stay as they are. None: all, and nothing stays.
+        repeats: turns of each; None: `REPEATS`, or as each contest says for a quick call.
+        quick: leave out what says least, and measure fewer times.
 
     Raises:
         UsageError: no contest has such a name.
@@ -218,13 +236,17 @@ def write(results: Path, only: Iterable[str] | None = None, repeats: int = REPEA
     for word in only or ():
         if word not in words():
             raise UsageError(unknown("measurement", word, dict.fromkeys(words())))
-    rows: list[dict[str, str | float | None]] = []
+    path = results / "benchmark.csv"
+    kept = tables.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
+    rows: list[Any] = kept[~kept["contest"].isin(list(only or ()))].to_dict("records")
     for contest in CONTESTS:
-        if not only or contest.word in only:
-            rows += _measured(contest, repeats)
-    frame = pd.DataFrame(rows)
-    tables.write_csv(frame, results / "benchmark.csv")
-    speed_figure.draw(frame, results / "benchmark.svg")
+        turns = repeats or (contest.quick if quick else REPEATS)
+        if (only and contest.word not in only) or (quick and not contest.quick):
+            continue
+        rows += _measured(contest, turns)
+        frame = pd.DataFrame(rows).sort_values("contest", key=lambda column: column.map(words().index), kind="stable")
+        tables.write_csv(frame, path)
+        speed_figure.draw(frame, results / "benchmark.svg")
     return frame
 
 

@@ -28,6 +28,6 @@ def settle_tensorflow(threads: int = THREADS) -> None:
 
 
 def answer(epoch_seconds: Sequence[float], accuracy: float) -> None:
-    """Prints the seconds of each epoch but the first, in which graphs are traced, and the last training accuracy."""
+    """Prints the seconds of each epoch but the first, in which graphs are traced, and the test accuracy."""
     print(json.dumps({"values": list(epoch_seconds[1:]), "accuracy": accuracy}))
     sys.stdout.flush()
