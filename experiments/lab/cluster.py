@@ -10,6 +10,7 @@ import collections
 import functools
 import os
 import signal
+import socket
 import tempfile
 import time
 import traceback
@@ -28,6 +29,7 @@ from experiments.lab.spec import Run, Unavailable, UsageError, resolve
 ROOT = Path(__file__).parent.parent.parent
 NOT_CODE = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
 LOST_RETRIES = 3  # how often Ray starts a run again whose process or node was lost
+KNOCK_SECONDS = 20.0
 WAITING = 2  # tasks given to Ray for each that can run: enough that no processor waits for the next
 Task = tuple[Run, filelock.BaseFileLock]
 Returned = tuple[str, Any]
@@ -215,6 +217,8 @@ def _connect(address: str) -> Any:
         raise UsageError("CLUSTER needs Ray, which is not installed: make ray") from error
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        if address != "ray":
+            _knock(address)
         ray.init(
             address=None if address == "ray" else address,
             runtime_env={"working_dir": str(ROOT), "excludes": NOT_CODE},
@@ -222,11 +226,17 @@ def _connect(address: str) -> Any:
             log_to_driver=False,
             logging_level="ERROR",
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"No Ray cluster answers at {address}: {error}. Start one: ray start --head") from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray puts its own there
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raises an OSError or ValueError where nobody listens, which Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def _room(ray: Any, needed: dict[str, int], workers: int | None) -> int:
