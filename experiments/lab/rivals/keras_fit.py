@@ -46,7 +46,7 @@ def main(how: str, compiled: bool) -> None:
     model.compile(
         keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        ["accuracy"],
+        metrics=["accuracy"],
         steps_per_execution=STEPS_PER_EXECUTION if how == "dataset" else 1,
         jit_compile="auto" if compiled else False,
     )
