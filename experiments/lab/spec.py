@@ -3,7 +3,9 @@
 Plain values without a framework. What is impossible is refused here, before anything starts.
 """
 
+import collections
 import dataclasses
+import functools
 import hashlib
 import importlib
 import json
@@ -67,6 +69,9 @@ class Canvas:
             raise UsageError(f"A picture of {self.object_side} pixels does not fit on a canvas of {self.side}.")
 
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How a network of the zoo is trained and what is measured of it.
@@ -103,6 +108,8 @@ class Training:
             class is the r-th likeliest, and nothing beyond the rank.
         mistakes: keep which class was taken for which on the test split, and so many of the mistakes
             that were made with the most confidence.
+        precision: None for float32; "mixed_bfloat16" or "mixed_float16": layers compute in that, weights
+            and loss stay in float32, and for float16 the loss is scaled.
     """
 
     model: str
@@ -119,6 +126,7 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    precision: str | None = None
     position_grid: int | None = None
     field_layer: str | None = None
     gradient_norms: bool | None = None
@@ -134,6 +142,10 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
+            object.__setattr__(self, "precision", None)
+        elif self.precision is not None and self.precision not in PRECISIONS:
+            raise UsageError(unknown("precision", self.precision, dict.fromkeys(PRECISIONS)))
         if self.position_grid and not self.canvas:
             raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if not 0 <= self.warmup < 1:
@@ -211,8 +223,8 @@ class Experiment:
     surprises: str = ""
 
     def __post_init__(self) -> None:
-        names = [variant.name for variant in self.variants]
-        if twice := {name for name in names if names.count(name) > 1}:
+        names = collections.Counter(variant.name for variant in self.variants)
+        if twice := {name for name, count in names.items() if count > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
@@ -265,7 +277,7 @@ class Run:
         settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
         return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal.
 
