@@ -9,10 +9,12 @@ EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_
 RUN := .venv/bin/python -m experiments
 OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
+          $(if $(DEVICES),--devices "$(DEVICES)") $(if $(PRECISION),--precision "$(PRECISION)") \
+          $(if $(CLUSTER),--cluster "$(CLUSTER)") \
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup list tables report bench test smoke check lock clean $(EXPERIMENTS)
+.PHONY: help setup ray list tables report bench test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -30,11 +32,14 @@ help: ## show this list
 	  DATASET=mnist "only on mnist, fashion-mnist, or digits (which needs no network)" \
 	  RESULTS=results "folder for records, tables and figures" \
 	  WORKERS=2 "worker processes; default: the number of cores" \
+	  DEVICES=cpu:2 "what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any" \
+	  PRECISION=float32 "what layers compute in: float32, mixed_bfloat16 or mixed_float16" \
+	  CLUSTER=ray "run on a Ray cluster: ray for this machine's, or host:port of its head" \
 	  RETRIES=0 "tries more for a run that fails" \
 	  FORCE=1 "run again what has a record" \
 	  PYTHON=python3.11 "the Python that makes .venv"
 
-$(EXPERIMENTS): .venv/.runtime
+$(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(OPTIONS)
 
 list: .venv/.runtime ## the experiments, with their questions and variants
@@ -49,9 +54,11 @@ report: .venv/.runtime ## write report.html and claims.csv from the tables (RESU
 bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS); a quarter of an hour
 	@$(RUN) bench --results "$(RESULTS)"
 
+ray: .venv/.ray ## add Ray to .venv, for CLUSTER
+
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 
-test: .venv/.development ## run the tests (PYTEST="-k zoo" passes options)
+test: .venv/.development .venv/.ray ## run the tests (PYTEST="-k zoo" passes options)
 	@.venv/bin/python -m pytest $(PYTEST)
 
 smoke: .venv/.runtime ## a real look in a minute or two: lenet on MNIST, one seed, one epoch
@@ -63,7 +70,7 @@ check: .venv/.development ## lint, format and types
 	@.venv/bin/mypy
 
 lock: .venv/.development ## compile requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-ray requirements-bench; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
@@ -81,4 +88,8 @@ clean: ## remove .venv and what tools cache; results stay
 
 .venv/.development: .venv/.runtime requirements-dev.txt
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.ray: .venv/.runtime requirements-ray.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-ray.txt
 	@touch $@

@@ -11,10 +11,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from experiments.lab import catalogue
-from experiments.lab.spec import Experiment, Run, UsageError
+from experiments.lab import catalogue, devices
+from experiments.lab.spec import PRECISIONS, Experiment, Run, UsageError
+
+if TYPE_CHECKING:
+    from experiments.lab.fanout import Engine, Listener
+    from experiments.lab.records import Record, Records
 
 LOG_WIDTH = 140
 
@@ -57,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
+    run.add_argument(
+        "--devices", metavar="KIND:N", help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)"
+    )
+    run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
+    run.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
@@ -103,6 +112,8 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
             settings = variant.settings
             if asked.epochs:
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
+            if asked.precision:
+                settings = dataclasses.replace(settings, precision=asked.precision)
             if size is not None and settings.batch_size > size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
@@ -113,7 +124,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
 
 
 def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:
-    for word in ("dataset", "epochs"):
+    for word in ("dataset", "epochs", "precision", "devices"):
         if getattr(asked, word):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
@@ -125,42 +136,95 @@ def _list(asked: argparse.Namespace) -> None:
         print(f"    variants: {', '.join(variant.name for variant in experiment.variants)}")
 
 
+def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespace) -> devices.Layout:
+    """On which devices the runs go.
+
+    Raises:
+        UsageError: there are no such devices, or they do not divide a batch.
+    """
+    from experiments.lab import data
+
+    cores = os.cpu_count() or 1
+    if experiment.dataset not in data.DATASETS:  # trains nothing
+        return devices.layout("cpu", asked.workers, (), 0, cores)
+    if asked.cluster and _hosts():
+        raise UsageError("TF_CONFIG trains each run on all hosts, --cluster each on one: not both at once.")
+    batches = [min(run.settings.batch_size, run.settings.examples or run.settings.batch_size) for run in runs]
+    hosts, gpus = _hosts(), len(devices.visible_gpus())
+    if hosts:
+        return devices.together(asked.devices, hosts, batches, gpus)
+    if asked.cluster:
+        return devices.on_cluster(asked.devices, asked.workers, batches)
+    return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
+
+
+def _hosts() -> devices.Hosts | None:
+    return devices.configured(os.environ.get("TF_CONFIG"))
+
+
 def _run(asked: argparse.Namespace) -> int:
-    planned = [(experiment := catalogue.find(name), plan(experiment, asked)) for name in asked.names]
-    failed = [_one(experiment, runs, asked) for experiment, runs in planned]
+    planned = []
+    for name in asked.names:
+        runs = plan(experiment := catalogue.find(name), asked)
+        planned.append((experiment, runs, lay_out(experiment, runs, asked)))
+    failed = [_one(experiment, runs, layout, asked) for experiment, runs, layout in planned]
     return int(any(failed))
 
 
-def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> bool:
+def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked: argparse.Namespace) -> bool:
     """Runs one experiment, writes and shows its table; True where a run failed."""
     from rich.console import Console
 
-    from experiments.lab import console, environment, fanout
+    from experiments.lab import console, data, environment, fanout
     from experiments.lab.records import Records
 
     screen = Console()
     if not screen.is_terminal:
         screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
+    hosts = _hosts() if experiment.dataset in data.DATASETS else None
+    if layout.devices != devices.Devices() or hosts:
+        print(f"devices: {hosts or layout}", flush=True)
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     with console.watch(screen, experiment.name, len(runs)) as display:
-        workers = asked.workers or os.cpu_count() or 1
-        hands = fanout.FanOut(
-            experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
-        )
+        engine = _engine(experiment, layout, hosts, asked, (records, environment.describe(), display))
         try:
-            outcome = hands.execute(runs, lambda: _fetch(runs))
+            outcome = engine.execute(runs, lambda: _fetch(runs))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
+    for key, reason in outcome.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    if hosts and not hosts.chief:
+        return bool(outcome.failed)
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
 
     frame = tables.write(experiment, records)
     figure = figures.draw(experiment, frame, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
-    for key, reason in outcome.failed.items():
-        print(f"failed: {key}: {reason}", file=sys.stderr)
     return bool(outcome.failed)
+
+
+def _engine(
+    experiment: Experiment,
+    layout: devices.Layout,
+    hosts: devices.Hosts | None,
+    asked: argparse.Namespace,
+    desk: "tuple[Records, Record, Listener]",
+) -> "Engine":
+    """What executes the runs: worker processes here, all hosts of TF_CONFIG together, or a cluster."""
+    if hosts:
+        from experiments.lab.hosts import Together
+
+        return Together(hosts, experiment.work, *desk, asked.force, layout.devices)
+    if asked.cluster:
+        from experiments.lab.cluster import Cluster
+
+        workers = layout.workers or None
+        return Cluster(asked.cluster, experiment.work, *desk, workers, asked.retries, asked.force, layout.devices)
+    from experiments.lab.fanout import FanOut
+
+    return FanOut(experiment.work, *desk, layout.workers, asked.retries, asked.force, layout.devices)
 
 
 def _keep(asked: argparse.Namespace) -> None:

@@ -67,6 +67,9 @@ class Canvas:
             raise UsageError(f"A picture of {self.object_side} pixels does not fit on a canvas of {self.side}.")
 
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How a network of the zoo is trained and what is measured of it.
@@ -95,6 +98,8 @@ class Training:
         position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
             many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
+        precision: None for float32; "mixed_bfloat16" or "mixed_float16": layers compute in that, weights
+            and loss stay in float32, and for float16 the loss is scaled.
     """
 
     model: str
@@ -113,6 +118,7 @@ class Training:
     shuffled_pixels: bool | None = None
     position_grid: int | None = None
     field_layer: str | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -123,6 +129,10 @@ class Training:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
         if self.position_grid and not self.canvas:
             raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
+        if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
+            object.__setattr__(self, "precision", None)
+        elif self.precision is not None and self.precision not in PRECISIONS:
+            raise UsageError(unknown("precision", self.precision, dict.fromkeys(PRECISIONS)))
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
 

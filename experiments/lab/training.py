@@ -20,9 +20,8 @@ import cnn_models
 from cnn_models import cost
 from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, maps, views
+from experiments.lab import data, devices, maps, views
 from experiments.lab.data import Dataset, Split
-from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Canvas, Distortion, Run, Training
 from experiments.lab.worker import Report
@@ -36,14 +35,18 @@ class TrainingWork:
     """The work of a training experiment; keeps the data and the traced graph of the last variant."""
 
     def __init__(self, records: Records) -> None:
-        one_thread()
+        devices.one_thread()
+        self._strategy = devices.strategy()
         self._kept: tuple[tuple[str, Training], Trainer] | None = None
 
     def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
         """Trains one variant with one seed; see `lab.worker.Work`."""
         trainer = self._trainer(run)
         outcome = trainer.run(run.seed, report)
-        outcome["environment"] = {"dataset_sha256": trainer.dataset.checksum}
+        outcome["environment"] = {
+            "dataset_sha256": trainer.dataset.checksum,
+            "devices": devices.in_use(self._strategy),
+        }
         return outcome, Attachment(".keras", trainer.model.save)
 
     def _trainer(self, run: Run) -> "Trainer":
@@ -51,7 +54,7 @@ class TrainingWork:
         if self._kept is None or self._kept[0] != graph:
             dataset = self._kept[1].dataset if self._kept and self._kept[0][0] == run.dataset else None
             self._kept = None  # frees the old graph before the new one is built
-            self._kept = (graph, Trainer(run.settings, dataset or data.load(run.dataset)))
+            self._kept = (graph, Trainer(run.settings, dataset or data.load(run.dataset), strategy=self._strategy))
         return self._kept[1]
 
 
@@ -62,10 +65,18 @@ class Trainer:
         training: the recipe.
         dataset: arrays of uint8 pictures `(n, height, width, channels)` and integer labels `(n,)`.
         callbacks: Keras callbacks, driven as `fit` would drive them.
+        strategy: `tf.distribute.Strategy` over whose replicas each batch is split evenly; None: no split.
+
+    Raises:
+        UsageError: the replicas do not divide the batch.
     """
 
     def __init__(
-        self, training: Training, dataset: Dataset, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        training: Training,
+        dataset: Dataset,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.training = training
         self.dataset = dataset = _scaled(dataset, training.canvas)
@@ -75,23 +86,19 @@ class Trainer:
         self.shape = (
             (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
         )
-        self.model = self._build()
-        self.optimizer = self._optimizer()
-        self.optimizer.build(self.model.trainable_variables)
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.replicas = self.strategy.num_replicas_in_sync
+        devices.refuse_uneven(self.batch_size, self.replicas)
+        with self.strategy.scope():
+            self._make()
+            if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
+                self.model.compile(self.optimizer, self.loss)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self.loss = self._loss()
-        self._images = tf.constant(dataset.train.images)
-        self._labels = tf.constant(dataset.train.labels.astype("int32"))
-        # What a seed decides; `reset` assigns it.
-        self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
-        self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
         self._train = tf.function(self._steps)
         self._logits = tf.function(
-            lambda images: self.model(normalise(images), training=False),
+            lambda images: tf.cast(self.model(normalise(images), training=False), tf.float32),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
         )
-        if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
-            self.model.compile(self.optimizer, self.loss)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
 
     def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:
@@ -172,8 +179,22 @@ class Trainer:
         )
         return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
 
+    def _make(self) -> None:
+        """Network, optimizer and data, on every replica's device."""
+        self.model = self._build()
+        self.optimizer = self._optimizer()
+        self.optimizer.build(self.model.trainable_variables)
+        self.loss = self._loss()
+        train, canvas = self.dataset.train, self.training.canvas
+        self._images = devices.on_each(self.strategy, train.images)
+        self._labels = devices.on_each(self.strategy, train.labels.astype("int32"))
+        # What a seed decides; `reset` assigns it.
+        self._corners = tf.Variable(tf.zeros([len(train.labels) if canvas else 0, 2], tf.int32), trainable=False)
+        self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]), trainable=False)
+
     def _build(self) -> keras.Model:
-        return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
+        with devices.precision(self.training.precision):
+            return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
 
     def _loss(self) -> keras.losses.Loss:
         if self.training.rubbish_penalty is None:
@@ -192,6 +213,8 @@ class Trainer:
         )
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=self.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias"])
+        if self.training.precision == "mixed_float16":  # whose small gradients would be zero
+            return keras.optimizers.LossScaleOptimizer(optimizer)
         return optimizer
 
     def reset(self, seed: int) -> None:
@@ -259,27 +282,57 @@ class Trainer:
         return loss, correct
 
     def _step(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.gather(self._images, batch)
-        labels = tf.gather(self._labels, batch)
-        images = self._shown(images, batch, seed)
-        with tf.GradientTape() as tape:
-            logits = self.model(normalise(images), training=True)
-            loss = self.loss(labels, logits)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
-        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+        """One step of all replicas together; every one of them ends with the same weights and the same answer."""
+        if self.replicas == 1:
+            return self._share(batch, seed, self._images, self._labels)
+        answers = self.strategy.run(self._share, (batch, seed, self._images, self._labels))
+        loss, correct = (self.strategy.experimental_local_results(answer)[0] for answer in answers)
+        return loss, correct
 
-    def _shown(self, images: tf.Tensor, batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Training pictures as the network is shown them: distorted, on their canvas, in their order of pixels."""
+    def _share(
+        self, batch: tf.Tensor, seed: tf.Tensor, all_images: tf.Tensor, all_labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """One replica's part of a step: its share of the batch, and its share of the mean loss."""
+        context = tf.distribute.get_replica_context()
+        count = self.batch_size // self.replicas
+        first = 0 if self.replicas == 1 else context.replica_id_in_sync_group * count
+        mine = batch if self.replicas == 1 else batch[first : first + count]
+        labels = tf.gather(all_labels, mine)
+        images = self._shown(tf.gather(all_images, mine), mine, seed, first)
+        with tf.GradientTape() as tape:
+            logits = tf.cast(self.model(normalise(images), training=True), tf.float32)
+            loss = self.loss(labels, logits)  # which Keras divides by the number of replicas
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.model.trainable_variables)
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+        correct = tf.reduce_sum(tf.cast(hits, tf.float32))
+        if self.replicas > 1:
+            loss, correct = context.all_reduce("SUM", [loss, correct])
+            if self.training.precision == "mixed_float16":
+                # Keras skips a step whose gradients are not finite on the first replica: let that be any.
+                gradients = context.all_reduce("MEAN", gradients)
+        self.optimizer.apply(gradients, self.model.trainable_variables)  # sums the gradients over the replicas
+        return loss, correct
+
+    def _shown(self, images: tf.Tensor, batch: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int = 0) -> tf.Tensor:
+        """Training pictures as the network is shown them: distorted, on their canvas, in their order of pixels.
+
+        Args:
+            images: pictures of the training split, `(n, height, width, channels)`.
+            batch: their indices, `(n,)`.
+            seed: two integers; what is random is drawn for the whole batch, so that it does not
+                depend on how many replicas share it.
+            first: place of the first of them within the batch.
+        """
         canvas = self.training.canvas
+        whole = tf.size(batch) * self.replicas
         if self.training.distortion:
-            images = distort(images, self.training.distortion, seed)
+            images = distort(images, self.training.distortion, seed, first, whole)
         if canvas:
             corners = tf.gather(self._corners, batch)
             if canvas.moving:
                 low, high = (tf.constant(limit, tf.float32) for limit in views.limits(canvas, self.dataset.shape[0]))
-                draws = tf.random.stateless_uniform([tf.size(batch), 2], seed + 1)
+                draws = tf.random.stateless_uniform([whole, 2], seed + 1)[first : first + tf.size(batch)]
                 corners = tf.floor(low + draws * (high - low + 1))
             images = place(images, corners, canvas.side)
         if self.training.shuffled_pixels:
@@ -368,19 +421,28 @@ def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:
     return dataclasses.replace(dataset, train=train, validation=validation, test=test)
 
 
-def distort(images: tf.Tensor, distortion: Distortion, seed: tf.Tensor) -> tf.Tensor:
+def distort(
+    images: tf.Tensor,
+    distortion: Distortion,
+    seed: tf.Tensor,
+    first: tf.Tensor | int = 0,
+    whole: tf.Tensor | None = None,
+) -> tf.Tensor:
     """A random affine map for each picture, bilinear, black outside.
 
     Args:
         images: `(batch, height, width, channels)`, brightnesses 0…255.
         distortion: the largest change of each kind; each is drawn uniformly up to it.
         seed: two integers; equal seeds give equal distortions.
+        first, whole: where the pictures are a part of a larger batch, the place of the first of them in
+            it, and its size.
 
     Returns:
         Pictures of the same shape, float32, 0…255.
     """
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draw = tf.unstack(tf.random.stateless_uniform([6, count], seed, -1.0, 1.0))
+    draws = tf.random.stateless_uniform([6, count if whole is None else whole], seed, -1.0, 1.0)
+    draw = tf.unstack(draws[:, first : first + count])
     angle = draw[0] * math.radians(distortion.rotation_degrees)
     scale_y, scale_x = 1 + draw[1] * distortion.scale, 1 + draw[2] * distortion.scale
     shear = draw[3] * distortion.shear
