@@ -17,7 +17,7 @@ import pandas as pd
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, Run, digest
+from experiments.lab.spec import TRIAL, Experiment, Run, digest
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -124,9 +124,15 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
     for record in records:
         specification = record["specification"]
         groups[specification["variant"], specification["dataset"], digest(specification)].append(record)
-    order = {variant.name: place for place, variant in enumerate(experiment.variants)}
+    order = {name: place for place, name in enumerate(experiment.rows)}
     sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}
-    keys = sorted(groups, key=lambda key: (sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key))
+
+    def place(key: tuple[str, str, str]) -> tuple[Any, ...]:
+        facts = next((record["facts"] for record in groups[key] if record["facts"]), {})
+        trial = (facts.get("tuner", ""), facts.get("trial", 0))  # of a search, in its order
+        return sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key[:2], *trial, key[2]
+
+    keys = sorted(groups, key=place)
     return [Row(*key, tuple(groups[key])) for key in keys]
 
 
@@ -134,10 +140,13 @@ def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
     counted = collections.Counter(record["status"] for record in row.records)
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
     line |= next((record["facts"] for record in row.records if record["facts"]), {})
-    scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    settings = _flat(row.settings) if experiment.search else row.settings
+    scalars = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
     line["declared"] = row.specification == declared(experiment, row.variant, row.dataset)
     line |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
+    if experiment.search:
+        line |= _by_seed(row, counted)
     for metric in dict.fromkeys(name for record in row.finished for name in record["metrics"]):
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
@@ -148,10 +157,29 @@ def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
     return line
 
 
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the parts of those that have some: options of the network by their own names."""
+    flat = {**settings, **settings.get("options", {})}
+    for part, value in (settings.get("distortion") or {}).items():
+        flat[f"distortion_{part}"] = value
+    return flat
+
+
+def _by_seed(row: Row, counted: collections.Counter[str]) -> dict[str, str]:
+    """What became of a row, and the score of each seed: of a search, nothing is to be lost."""
+    status = next((word for word in ("failed", "diverged") if counted[word]), "finished")
+    scores = row.values("validation_accuracy")
+    words = "; ".join(f"{seed}: {value:.4f}" for seed, value in sorted(scores.items()))
+    return {"status": status} | ({"validation_accuracy_by_seed": words} if words else {})
+
+
 def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
     """Adds each row's paired difference from its baseline row; Holm's family is all of one measure."""
     stem = f"{measure}_minus_baseline"
     for row, line in zip(rows, lines, strict=True):
+        if row.variant == TRIAL:
+            line["comparison"] = "a trial, which is never tested"
+            continue
         name = experiment.baseline_of(row.variant)
         baseline = name and _baseline(experiment, name, row, rows)
         if not baseline:
@@ -180,6 +208,10 @@ def _baseline(experiment: Experiment, name: str, row: Row, rows: list[Row]) -> R
     if row.specification == declared(experiment, row.variant, row.dataset):
         wanted = declared(experiment, name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
+    if experiment.search:  # whose rows differ in epochs too: the same network, and no fewer epochs if there is such
+        same = [other for other in candidates if other.settings["model"] == row.settings["model"]]
+        enough = [other for other in same if other.settings["epochs"] >= row.settings["epochs"]]
+        return min(enough, key=lambda other: other.settings["epochs"], default=same[0] if same else None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
 
 
