@@ -6,6 +6,7 @@ import matplotlib.ticker
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from experiments.lab.figures import COLOURS, MARKERS
@@ -73,14 +74,15 @@ def _against(axes: Axes, rows: pd.DataFrame, column: str, label: str, log: bool)
         name = f"{epochs:g} epoch{'s' if epochs != 1 else ''}"
         if series == len(MARKERS) - 1 and len(lengths) > len(MARKERS):
             name = f"at most {name}"
-        fill = {} if series == 0 else {"mfc": "none"}
-        axes.plot(places[which], rows["error"][which], MARKERS[series], color=COLOURS[series], ms=6, label=name, **fill)
+        colour = COLOURS[series]
+        fill = "none" if series else colour
+        axes.plot(places[which], rows["error"][which], MARKERS[series], color=colour, mfc=fill, ms=6, label=name)
     if (~scored).any():
         top = np.full(int((~scored).sum()), 0.97)
         axes.plot(
             places[~scored], top, "x", color="black", transform=axes.get_xaxis_transform(), label="diverged or failed"
         )
-    best = rows["error"].idxmin()
+    best = rows["error"] == rows["error"].min()
     axes.plot(places[best], rows["error"][best], "s", ms=12, mfc="none", mec="black", label="best")
     axes.set_xlabel(label)
     _percent(axes)
@@ -95,6 +97,7 @@ def _places(axes: Axes, values: pd.Series, log: bool) -> pd.Series:
         return values.map({word: place for place, word in enumerate(words)})
     if log:
         axes.set_xscale("log")
+        _round_ticks(axes.xaxis, (1, 3))
     if values.nunique() <= 5:
         axes.set_xticks(sorted(values.dropna().unique()), [f"{value:g}" for value in sorted(values.dropna().unique())])
         axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
@@ -115,7 +118,11 @@ def _over_time(axes: Axes, ended: list[Record]) -> None:
 
 def _percent(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    _round_ticks(axes.yaxis, (1, 2, 5))
     axes.grid(color="0.92")
+
+
+def _round_ticks(axis: Axis, digits: tuple[int, ...]) -> None:
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=digits))
+    axis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axis.set_minor_formatter(matplotlib.ticker.NullFormatter())

@@ -7,11 +7,13 @@ first thing, a fresh oracle makes the same decisions again from it, and what is 
 
 import collections
 import time
+import warnings
 from typing import Any
 
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from keras_tuner.src.engine.trial import Trial, TrialStatus
+from sklearn.exceptions import ConvergenceWarning
 
 from cnn_models.search import Range, space
 from experiments.lab import search as searches
@@ -186,7 +188,11 @@ class Random(Kept, RandomSearchOracle):  # noqa: D101
 
 
 class Bayesian(Kept, BayesianOptimizationOracle):  # noqa: D101
-    pass
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """As KerasTuner; that a Gaussian process has few points to learn a length scale from is no news."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 class Hyperband(Kept, HyperbandOracle):  # noqa: D101

@@ -128,7 +128,7 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
     sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}
 
     def place(key: tuple[str, str, str]) -> tuple[Any, ...]:
-        facts = next((record["facts"] for record in groups[key] if record["facts"]), {})
+        facts: dict[str, Any] = next((record["facts"] for record in groups[key] if record["facts"]), {})
         trial = (facts.get("tuner", ""), facts.get("trial", 0))  # of a search, in its order
         return sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key[:2], *trial, key[2]
 
