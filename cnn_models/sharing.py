@@ -34,26 +34,24 @@ def ladder(*, name: str, input_shape: tuple[int, ...], classes: int, connection:
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
     """
+    layers: list[keras.Layer] = [keras.Input(input_shape)]
+    if connection == "full":
+        layers.append(keras.layers.Flatten())
     shape = input_shape[:2]
-    inputs = keras.Input(input_shape)
-    features = inputs
     for depth, maps in enumerate(MAPS, start=1):
         shape = tuple((side - KERNEL) // STRIDE + 1 for side in shape)
         if min(shape) < 1:
             raise ValueError(f"{name} needs pictures of at least 13×13 pixels, got {input_shape[0]}×{input_shape[1]}.")
-        features = _hidden(f"hidden{depth}", connection, (*shape, maps))(features)
-    features = keras.layers.Flatten(name="flatten")(features)
-    return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(features), name=name)
+        layers.append(_hidden(f"hidden{depth}", connection, (*shape, maps)))
+    if connection != "full":
+        layers.append(keras.layers.Flatten())
+    layers.append(keras.layers.Dense(classes, name="logits"))
+    return keras.Sequential(layers, name=name)
 
 
 def _hidden(name: str, connection: str, shape: tuple[int, ...]) -> keras.Layer:
-    """A layer to maps of this shape; only its connections differ."""
+    """A layer of as many units as maps of this shape have; only its connections differ."""
     if connection == "full":
-        layers = [
-            keras.layers.Flatten(),
-            keras.layers.Dense(math.prod(shape), activation="relu"),
-            keras.layers.Reshape(shape),
-        ]
-        return keras.Sequential(layers, name=name)
+        return keras.layers.Dense(math.prod(shape), activation="relu", name=name)
     window = {"local": LocallyConnected2D, "convolution": keras.layers.Conv2D}[connection]
     return window(shape[-1], KERNEL, strides=STRIDE, activation="relu", name=name)

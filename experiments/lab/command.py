@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
         "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
-    run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
+    run.add_argument(
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10 or digits (digits needs no network)"
+    )
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
     run.add_argument(
         "--devices", metavar="KIND:N", help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)"
