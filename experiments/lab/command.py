@@ -193,19 +193,19 @@ def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) ->
 
 def _search(experiment: Experiment, asked: argparse.Namespace) -> tuple[bool, list[Run]]:
     """Searches; whether a run of it failed, and the runs of what it found, of which a helping host has none."""
-    from experiments.lab import chief, console, environment, fanout
+    from experiments.lab import chief, console, crew, environment, fanout
     from experiments.lab.records import Records
 
     sought, address = search.asked_for(experiment, asked), search.configured()
     gpus, cores = len(devices.visible_gpus()), os.cpu_count() or 1
     layout = devices.layout(asked.devices, asked.workers, sought.batches, gpus, cores)
-    terms = chief.Terms(
+    terms = crew.Terms(
         experiment.work, sought, Records(asked.results), environment.describe(), layout, asked.retries, asked.force
     )
     with console.watch(console.screen(), f"{experiment.name}: search", 0) as display:
         try:
             if address and not address.chief:
-                return bool(chief.assist(terms, display, address)), []
+                return bool(crew.assist(terms, display, address)), []
             leader = chief.Chief(terms, display, address)
             trials = leader.lead(lambda: _fetch_one(sought.dataset))
         except fanout.WorkersLost as error:

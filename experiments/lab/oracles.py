@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
@@ -48,6 +49,7 @@ class Kept:
         self._losses: collections.Counter[str] = collections.Counter()
         self._heard: dict[str, float] = {}
         self._journal: Journal | None = None
+        self._decided: dict[str, Any] | None = None  # what is decided again just now
         for kind, *what in journal.events:
             getattr(self, f"_again_{kind}")(*what)
         self._journal = journal
@@ -70,7 +72,13 @@ class Kept:
 
     @keras_tuner.synchronized
     def end_trial(self: Any, trial: Trial) -> None:
-        """Ends a trial with the score it was given; one that was taken for lost meanwhile has ended otherwise."""
+        """Ends a trial with the score it was given.
+
+        One that was taken for lost, by this chief or with one before it, ends where nobody has ended it since.
+        """
+        if trial.trial_id in self._retry_queue and trial.status == TrialStatus.COMPLETED:
+            self._take_up(trial.trial_id)
+            self._note("taken_up", trial.trial_id)
         if not any(ongoing.trial_id == trial.trial_id for ongoing in self.ongoing_trials.values()):
             return
         if trial.status != TrialStatus.COMPLETED:  # the worker could not even say how it failed
@@ -125,6 +133,11 @@ class Kept:
         self._note("released", "nobody")
         return True
 
+    @keras_tuner.synchronized
+    def made(self: Any) -> list[dict[str, Any]]:
+        """The points of the search space that trials were made of."""
+        return [trial.hyperparameters.values for trial in self.trials.values()]
+
     def trials_in_all(self: Any) -> int:
         """How many trials there will be."""
         return self.max_trials or self.size()
@@ -163,14 +176,23 @@ class Kept:
         self._retry_queue.insert(0, self.ongoing_trials.pop(tuner).trial_id)
         self.tuner_ids.discard(tuner)
 
+    def _take_up(self: Any, trial_id: str) -> None:
+        self._retry_queue.remove(trial_id)
+        self.ongoing_trials["somebody"] = self.trials[trial_id]
+
     def _again_created(self: Any, tuner: str, trial_id: str, values: dict[str, Any]) -> None:
+        self._decided = values
         trial = self.create_trial(tuner)
+        self._decided = None
         if (int(trial.trial_id), trial.hyperparameters.values) != (int(trial_id), values):
             raise ValueError(f"trial {trial_id} was made otherwise before")
 
     def _again_ended(self: Any, trial_id: str, score: float) -> None:
         self.update_trial(self._own(trial_id), {OBJECTIVE: score})
         self._complete(self._own(trial_id))
+
+    def _again_taken_up(self: Any, trial_id: str) -> None:
+        self._take_up(self._own(trial_id))
 
     def _again_lost(self: Any, trial_id: str) -> None:
         self.lose(self._own(trial_id))
@@ -188,11 +210,19 @@ class Random(Kept, RandomSearchOracle):  # noqa: D101
 
 
 class Bayesian(Kept, BayesianOptimizationOracle):  # noqa: D101
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As KerasTuner; that a Gaussian process has few points to learn a length scale from is no news."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+    def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
+        """As KerasTuner; but what was decided before is not searched for again, which takes a second a trial."""
+        if len(self.ended()) < self.num_initial_points:
             return super().populate_space(trial_id)
+        # Of what it draws, nothing depends on how many decisions came before in this process.
+        self._random_state = np.random.RandomState(self.seed + int(trial_id))
+        with warnings.catch_warnings():
+            # That a Gaussian process has few points to learn a length scale from is no news.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            if self._decided is None:
+                return super().populate_space(trial_id)
+            self.gpr.fit(*self._vectorize_trials())  # the next decision takes from it what trials under way may give
+        return {"status": TrialStatus.RUNNING, "values": self._decided}
 
 
 class Hyperband(Kept, HyperbandOracle):  # noqa: D101

@@ -1,38 +1,25 @@
-"""A worker process of a search: KerasTuner's tuner, whose trials are runs with records.
+"""A worker process of a search: KerasTuner's tuner, whose trials are runs with records."""
 
-It asks the search's chief for trials by KerasTuner's own gRPC service, within bounds of time: neither
-waits an hour for the other when it has died.
-"""
-
-import contextlib
 import os
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
 import grpc
 import keras_tuner
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_client import OracleClient
-from keras_tuner.src.engine.trial import Trial, TrialStatus
+from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.errors import FatalError
 
 from experiments.lab import worker
 from experiments.lab.oracles import OBJECTIVE
 from experiments.lab.records import Attachment, Record
 from experiments.lab.search import Search
+from experiments.lab.service import Client
 from experiments.lab.spec import Run
 
-CALL_SECONDS = 60.0  # a chief that takes longer to answer is taken for dead
-BEAT_SECONDS = 2.0  # between signs of life
-IDLE_SECONDS = 0.5  # between questions whether there is a trial by now
 HELD_SECONDS = 0.5  # between looks at a run that another process is at
-# No proxy is asked for the way to a chief.
-CHANNEL = (("grpc.enable_http_proxy", 0),)
 
 
 class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
@@ -44,27 +31,44 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
         connection: told of all that happens, as `worker.main` tells, and of ("begun", run) before.
         retries: how often a run that fails is tried again.
         force: run even what has a record.
+        away: the chief is on another host, which is handed every record.
+        chief: its host and port.
+        scratch: a folder that KerasTuner wants.
     """
 
     def __init__(
-        self, search: Search, desk: worker.Desk, connection: Connection, retries: int, force: bool, scratch: str
+        self,
+        search: Search,
+        desk: worker.Desk,
+        connection: Connection,
+        *,
+        retries: int,
+        force: bool,
+        away: bool,
+        chief: tuple[str, int],
+        scratch: str,
     ) -> None:
         oracle = keras_tuner.oracles.RandomSearchOracle(keras_tuner.Objective(OBJECTIVE, "max"))
         super().__init__(oracle, directory=scratch)
-        self.oracle = BoundedClient(oracle)
+        self.oracle = self.client = Client(oracle, *chief)
         self.search_asked, self.desk, self.connection = search, desk, connection
-        self.retries, self.force = retries, force
+        self.retries, self.force, self.away = retries, force, away
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
         """Makes a trial: the mean validation accuracy of its runs, or 0 where one diverged or failed."""
         facts = {"trial": int(trial.trial_id) + 1, "tuner": self.search_asked.tuner}
-        runs = self.search_asked.runs(trial.hyperparameters.values)
-        with self.oracle.beating(trial.trial_id):
-            scores = [self._score(run, facts) for run in runs]
+        desk = worker.Desk(OfTrial(self.desk.work, facts), self.desk.records, self.desk.environment)
+        scores = []
+        with self.client.beating(trial.trial_id):
+            for run in self.search_asked.runs(trial.hyperparameters.values):
+                record = self._make(run, desk)
+                if self.away:
+                    self.client.hand_in(record)
+                scores.append(float(record["metrics"].get(OBJECTIVE, 0.0)))
         return {OBJECTIVE: statistics.mean(scores) if all(scores) else 0.0}
 
-    def _score(self, run: Run, facts: dict[str, Any]) -> float:
-        desk = worker.Desk(OfTrial(self.desk.work, facts), self.desk.records, self.desk.environment)
+    def _make(self, run: Run, desk: worker.Desk) -> Record:
+        """A run's record, be it that it failed."""
         self.connection.send(("begun", run))
         for left in reversed(range(self.retries + 1)):
             while (answer := worker.answer(desk, run, self.force, self.connection))[0] == "held":
@@ -72,12 +76,11 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
             kind, value = answer
             self.connection.send((kind, (value, left > 0) if kind == "failed" else value))
             if kind == "ended":
-                return float(value["metrics"].get(OBJECTIVE, 0.0))
+                return value
             if kind != "failed":
                 raise FatalError(f"{run.key}: {kind}: {value}")
         with desk.records.lock(run):
-            desk.records.save_failed(run, *value)
-        return 0.0
+            return desk.records.save_failed(run, *value)
 
     def save(self) -> None:
         """Nothing: records and the chief's journal have it."""
@@ -97,51 +100,7 @@ class OfTrial:
         return outcome, attachment
 
 
-class BoundedClient(OracleClient):
-    """KerasTuner's client, whose every call is over after `CALL_SECONDS` and not after an hour."""
-
-    def __init__(self, oracle: keras_tuner.Oracle) -> None:
-        super().__init__(oracle)
-        address = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
-        self.stub = Bounded(protos.get_service_grpc().OracleStub(grpc.insecure_channel(address, CHANNEL)))
-
-    def create_trial(self, tuner_id: str) -> Trial:
-        """As KerasTuner; waits a moment where there is nothing to do, instead of asking at once again."""
-        trial = super().create_trial(tuner_id)
-        if trial.status == TrialStatus.IDLE:
-            time.sleep(IDLE_SECONDS)
-        return trial
-
-    @contextlib.contextmanager
-    def beating(self, trial_id: str) -> Iterator[None]:
-        """Tells the chief now and then that this worker is still at its trial."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(BEAT_SECONDS):
-                with contextlib.suppress(grpc.RpcError):  # the call that ends the trial will say what is wrong
-                    self.get_trial(trial_id)
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-
-
-class Bounded:
-    """A gRPC stub with a deadline of its own on every call."""
-
-    def __init__(self, stub: Any) -> None:
-        self._stub = stub
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._stub, name)
-        return lambda request, **options: method(request, **options | {"timeout": CALL_SECONDS})
-
-
-def work(connection: Connection, tuner_id: str, search: Search, desk: worker.Desk, retries: int, force: bool) -> None:
+def work(connection: Connection, tuner_id: str, search: Search, desk: worker.Desk, **how: Any) -> None:
     """Makes trials until the chief has no more.
 
     Args:
@@ -151,15 +110,14 @@ def work(connection: Connection, tuner_id: str, search: Search, desk: worker.Des
         tuner_id: how the chief knows this worker.
         search: what is searched.
         desk: what it has at hand.
-        retries: how often a run that fails is tried again.
-        force: run even what has a record.
+        how: `retries`, `force` and `away`, see `TrialTuner`.
     """
     connection.send(("ready", None))
     host, port = connection.recv()
-    os.environ.update(KERASTUNER_TUNER_ID=tuner_id, KERASTUNER_ORACLE_IP=host, KERASTUNER_ORACLE_PORT=str(port))
+    os.environ["KERASTUNER_TUNER_ID"] = tuner_id
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            TrialTuner(search, desk, connection, retries, force, scratch).search()
+            TrialTuner(search, desk, connection, **how, chief=(host, port), scratch=scratch).search()
         except grpc.RpcError as error:
             connection.send(("lost", f"{host}:{port}: {error.code().name}"))
         except FatalError:
