@@ -57,8 +57,8 @@ tables: .venv/.runtime ## make all tables and figures anew from the records (RES
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report --results "$(RESULTS)"
 
-bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS); a quarter of an hour
-	@$(RUN) bench --results "$(RESULTS)"
+bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); an hour
+	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)")
 
 ray: .venv/.ray ## add Ray to .venv, for CLUSTER
 

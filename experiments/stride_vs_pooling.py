@@ -50,7 +50,7 @@ def _row(arm: str) -> Variant:
 
 
 def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """Error, shift consistency and field of each arm, a row an arm, a marker a data set."""
+    """Error, shift consistency and field of each arm with 95 % intervals, a row an arm, a marker a data set."""
     from matplotlib.figure import Figure
 
     if f"{ERROR}_mean" not in frame:
@@ -62,14 +62,13 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     for axes, stem, title in zip(panels, (ERROR, CONSISTENCY, "effective_field_pixels"), titles, strict=True):
         for place, (dataset, rows) in enumerate(frame.groupby("dataset", sort=False)):
             _draw_dots(axes, rows, arms, stem, place, str(dataset))
-        axes.set_xlabel(f"{title}; bars: 95 % interval")
+        axes.set_xlabel(title)
         axes.grid(axis="x", color="0.9")
     theory = frame.drop_duplicates("variant").set_index("variant")["receptive_field_pixels"].reindex(arms)
     panels[2].plot(theory, range(len(arms)), "x", color="black", label="in theory")
     panels[2].set_xlim(left=0)
     panels[0].set_yticks(range(len(arms)), arms)
-    panels[0].legend(frameon=False, loc="lower right")
-    panels[2].legend(frameon=False, loc="lower right")
+    figure.legend(*panels[2].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=3)
     return figure
 
 
@@ -154,4 +153,14 @@ EXPERIMENT = Experiment(
     "of the last convolution's middle position after training, over 200 validation pictures. Shift consistency is the "
     "share of test pictures of which two random shifts of up to 3 pixels get the same class. Blurred arms are compared "
     "with what they blur, all others with max pooling. Inference seconds are of the 10,000 test pictures.",
+    surprises="Springenberg et al. order the errors strided > max pooling > conv-pool > all-conv, on CIFAR-10. Ours: "
+    "on Fashion-MNIST strided 20.8, all-conv 19.6, conv-pool and max pooling 19.0 %; on MNIST max pooling has 2.7 % "
+    "and the other three 4.3 to 4.4 %. A stride alone is the worst of the four in both; but the convolution that "
+    "replaces or joins the pooling makes nothing better than max pooling here, where nets are small and see 8,000 "
+    "pictures three times. Strides make a net unsteady: on Fashion-MNIST two shifts get the same class 9.1 points "
+    "less often than with max pooling (7.4 to 10.7), and all-conv is as bad. A blur gives the stride all of it back, "
+    "9.3 points (6.0 to 12.6; on MNIST 4.1, -1.4 to 9.6), at twice the inference time, and errs less on MNIST "
+    "(by 0.9 points, 0.4 to 1.3). What max pooling gains from a blur is within the noise (1.6 points, -1.5 to 4.7; on "
+    "MNIST 0.3, -1.7 to 2.3), and it errs more with it. Seeing more is not bought by pooling alone: dilation sees as "
+    "much as a stride without dropping a position, is the steadiest, and costs eight times the multiply-accumulates.",
 )

@@ -162,11 +162,11 @@ def test_layers_compute_in_half_and_weights_stay_whole(digits, policy, tmp_path)
 
 def test_a_gradient_that_overflows_halves_the_scale_and_changes_no_weight(digits):
     trainer = Trainer(Training("linear", precision="mixed_float16", epochs=1), digits)
-    trainer._reset(0)
+    trainer.reset(0)
     before = [variable.numpy() for variable in trainer.model.trainable_variables]
     trainer.optimizer.apply([np.full(value.shape, np.inf, "float32") for value in before])
     for value, variable in zip(before, trainer.model.trainable_variables, strict=True):
         np.testing.assert_array_equal(value, variable)
     assert float(trainer.optimizer.dynamic_scale) == 2.0**14
-    trainer._reset(0)
+    trainer.reset(0)
     assert float(trainer.optimizer.dynamic_scale) == 2.0**15

@@ -307,6 +307,7 @@ def test_trials_that_diverge_raise_or_kill_their_worker_are_rows_and_the_search_
     assert len(frame) == 7
     assert all(frame.loc[[size], "status"].eq(word).all() for size, word in status.items())
     assert frame["learning_rate"].notna().all()
+    assert sorted(frame["trial"]) == list(range(1, 8))
     lines = executions.read_text().split()[::2]
     by_size = {key: lines.count(key) for key in lines}
     killed = [key for key, reason in chief.failed.items() if "SIGKILL" in reason]

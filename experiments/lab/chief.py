@@ -144,10 +144,11 @@ class Chief:
         """Records the runs of a trial that will not be tried again as failed."""
         if not lost or lost[1]:
             return
+        records, facts = self.terms.records, self.terms.search.facts(lost[0].trial_id)
         for run in self.terms.search.runs(lost[0].hyperparameters.values):
-            with self.terms.records.lock(run):
-                if not self.terms.records.find(run):
-                    self._tell(run, self.terms.records.save_failed(run, reason, last_lines))
+            with records.lock(run):
+                if not records.find(run):
+                    self._tell(run, records.save_failed(run, reason, last_lines, facts))
 
     def _trial(self, trial: "KerasTunerTrial") -> Trial:
         training = self.terms.search.training(trial.hyperparameters.values)

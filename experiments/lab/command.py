@@ -89,6 +89,8 @@ def parser() -> argparse.ArgumentParser:
     inspect.set_defaults(do=_inspect)
 
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
+    bench.add_argument("--only", type=_names, metavar="A,B", help="only these measurements (an unknown one lists all)")
+    bench.add_argument("--repeats", type=_positive, default=5, metavar="N", help="turns of each (default: 5)")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
@@ -300,7 +302,10 @@ def _bench(asked: argparse.Namespace) -> None:
     from experiments.lab import benchmark
 
     asked.results.mkdir(parents=True, exist_ok=True)
-    print(benchmark.write(asked.results).to_string(index=False))
+    frame = benchmark.write(asked.results, asked.only, asked.repeats)
+    columns = ["measure", "way", "unit", "median", "lowest", "highest", "suite_by_this_median", "wanted_at_most"]
+    print(frame[columns].to_string(index=False))
+    print(f"table: {asked.results}/benchmark.csv\nfigure: {asked.results}/benchmark.svg")
 
 
 def _fetch(runs: list[Run]) -> None:

@@ -3,7 +3,9 @@
 Plain values without a framework. What is impossible is refused here, before anything starts.
 """
 
+import collections
 import dataclasses
+import functools
 import hashlib
 import importlib
 import json
@@ -123,10 +125,10 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    precision: str | None = None
     position_grid: int | None = None
     field_layer: str | None = None
     gradient_norms: bool | None = None
-    precision: str | None = None
     options: Mapping[str, Any] | None = None
     splits: str | None = None
 
@@ -137,8 +139,6 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
-        if self.position_grid and not self.canvas:
-            raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
             object.__setattr__(self, "precision", None)
         elif self.precision is not None and self.precision not in PRECISIONS:
@@ -151,6 +151,8 @@ class Training:
             raise UsageError(unknown("splits", str(self.splits), dict.fromkeys(SPLITS)))
         if self.splits == "final" and self.field_layer:
             raise UsageError("field_layer looks at validation pictures, which a final run learns from.")
+        if self.position_grid and not self.canvas:
+            raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
 
@@ -244,8 +246,8 @@ class Experiment:
     search: Tuning | None = None
 
     def __post_init__(self) -> None:
-        names = [variant.name for variant in self.variants]
-        if twice := {name for name in names if names.count(name) > 1}:
+        names = collections.Counter(variant.name for variant in self.variants)
+        if twice := {name for name, count in names.items() if count > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
@@ -297,7 +299,7 @@ class Run:
         settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
         return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal."""
         return f"{self.variant}.{self.dataset}.{digest(self.specification())}.seed{self.seed}"

@@ -56,18 +56,18 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
         """Makes a trial: the mean validation accuracy of its runs, or 0 where one diverged or failed."""
-        facts = {"trial": int(trial.trial_id) + 1, "tuner": self.search_asked.tuner}
+        facts = self.search_asked.facts(trial.trial_id)
         desk = worker.Desk(OfTrial(self.desk.work, facts), self.desk.records, self.desk.environment)
         scores = []
         with self.client.beating(trial.trial_id):
             for run in self.search_asked.runs(trial.hyperparameters.values):
-                record = self._make(run, desk)
+                record = self._make(run, desk, facts)
                 if self.away:
                     self.client.hand_in(record)
                 scores.append(float(record["metrics"].get(OBJECTIVE, 0.0)))
         return {OBJECTIVE: statistics.mean(scores) if all(scores) else 0.0}
 
-    def _make(self, run: Run, desk: worker.Desk) -> Record:
+    def _make(self, run: Run, desk: worker.Desk, facts: dict[str, Any]) -> Record:
         """A run's record, be it that it failed."""
         self.connection.send(("begun", run))
         for left in reversed(range(self.retries + 1)):
@@ -80,7 +80,7 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
             if kind != "failed":
                 raise FatalError(f"{run.key}: {kind}: {value}")
         with desk.records.lock(run):
-            return desk.records.save_failed(run, *value)
+            return desk.records.save_failed(run, *value, facts)
 
     def save(self) -> None:
         """Nothing: records and the chief's journal have it."""
