@@ -441,8 +441,10 @@ def survived(tmp_path_factory):
     """Results of a search one of whose two workers was killed."""
     folder = tmp_path_factory.mktemp("survived")
     process = start(folder, "--workers", "2")
+    wait_for(lambda: len(workers(process.pid)) == 2, process)
+    victim = workers(process.pid)[0]
     wait_for(lambda: len(written(folder)) >= 1, process)
-    os.kill(workers(process.pid)[0], signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)
     output, _ = process.communicate()
     assert process.returncode == 0, output
     return folder

@@ -263,7 +263,8 @@ class Experiment:
     @property
     def rows(self) -> tuple[str, ...]:
         """Names of its rows, in order: those that are declared, and those that its search will find."""
-        return (*(variant.name for variant in self.variants), *(self.search.found if self.search else ()))
+        found = self.search.found if self.search else ()
+        return tuple(dict.fromkeys([*(variant.name for variant in self.variants), *found]))
 
     def baseline_of(self, name: str) -> str | None:
         """The variant that this one is compared with; None where there is none, or it is that variant itself."""

@@ -79,8 +79,9 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
                 return value
             if kind != "failed":
                 raise FatalError(f"{run.key}: {kind}: {value}")
+        reason, last_lines = value
         with desk.records.lock(run):
-            return desk.records.save_failed(run, *value, facts)
+            return desk.records.save_failed(run, reason, last_lines, facts)
 
     def save(self) -> None:
         """Nothing: records and the chief's journal have it."""
