@@ -111,7 +111,7 @@ def _over_time(axes: Axes, ended: list[Record]) -> None:
     errors = 100 * (1 - np.array(accuracies, dtype=float))
     axes.plot(minutes, errors, ".", color="0.6", ms=5)
     axes.step(minutes, np.fmin.accumulate(errors), where="post", color="black", lw=1.5)
-    axes.set_xlabel("minutes of training, all workers together\n(line: best so far)")
+    axes.set_xlabel("minutes of training, all workers\n(line: best so far)")
     axes.set_xlim(left=0)
     _percent(axes)
 

@@ -15,6 +15,7 @@ from typing import Any
 import filelock
 import pandas as pd
 
+from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
@@ -120,7 +121,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     rows = _rows(experiment, records)
     _derive(declaration, rows)
     described = [_describe(declaration, row) for row in rows]
-    if any(declaration.baseline_of(name) for name in declaration.variants):
+    if any(declaration.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
             _compare(declaration, rows, described, measure)
     return pd.DataFrame(
@@ -224,7 +225,7 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the parts of those that have some: options of the network by their own names."""
-    flat = {**settings, **settings.get("options", {})}
+    flat = {**settings, **MODELS[settings["model"]].options, **settings.get("options", {})}
     for part, value in (settings.get("distortion") or {}).items():
         flat[f"distortion_{part}"] = value
     return flat
