@@ -11,6 +11,8 @@ OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
           $(if $(CLASSES),--classes "$(CLASSES)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(PRECISION),--precision "$(PRECISION)") \
           $(if $(CLUSTER),--cluster "$(CLUSTER)") \
+          $(if $(TUNER),--tuner "$(TUNER)") $(if $(TRIALS),--trials "$(TRIALS)") \
+          $(if $(TRIAL_SEEDS),--trial-seeds "$(TRIAL_SEEDS)") $(if $(VARIANT),--variant "$(VARIANT)") \
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
@@ -36,6 +38,10 @@ help: ## show this list
 	  DEVICES=cpu:2 "what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any" \
 	  PRECISION=float32 "what layers compute in: float32, mixed_bfloat16 or mixed_float16" \
 	  CLUSTER=ray "run on a Ray cluster: ray for this machine's, or host:port of its head" \
+	  TUNER=hyperband "of tune: how recipes are searched: hyperband, random or bayesian" \
+	  TRIALS=23 "of tune: recipes tried, each for at most EPOCHS" \
+	  TRIAL_SEEDS=1 "of tune: runs a trial" \
+	  VARIANT=lenet5-relu "of tune: the network of the zoo whose recipe is searched" \
 	  RETRIES=0 "tries more for a run that fails" \
 	  FORCE=1 "run again what has a record" \
 	  PYTHON=python3.11 "the Python that makes .venv"

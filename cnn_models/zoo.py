@@ -129,7 +129,7 @@ MODELS: dict[str, Architecture] = {
 }
 
 
-def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10) -> "keras.Model":
+def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10, **options: Any) -> "keras.Model":
     """Builds an uncompiled network of the zoo, with freshly drawn weights.
 
     Args:
@@ -137,6 +137,7 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
         input_shape: height, width, channels of one picture. The values the network expects are
             brightnesses x/255 - 0.5, as on the lecture's slide "Как компьютер видит картинку".
         classes: number of classes.
+        options: keyword arguments of the builder, instead of those of the row or beside them.
 
     Returns:
         A `keras.Model` from a batch of pictures to logits of shape `(batch, classes)`.
@@ -150,7 +151,7 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
     architecture = MODELS[name]
     module, function = architecture.builder.split(".")
     builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
-    return builder(name=name, input_shape=input_shape, classes=classes, **architecture.options)
+    return builder(name=name, input_shape=input_shape, classes=classes, **{**architecture.options, **options})
 
 
 def unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:

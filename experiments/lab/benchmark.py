@@ -95,6 +95,13 @@ def _study(runs: int, epochs: int, workers: int) -> Callable[[str, int], Words]:
     return lambda folder, turn: (sys.executable, "-m", "experiments", *words, "--results", folder)
 
 
+def _search(workers: int) -> Callable[[str, int], Words]:
+    """A search that makes the same trials by any number of workers, and two runs of what it is compared with."""
+    sought = "run tune --tuner random --trials 12 --epochs 1"
+    words = f"{sought} --variants default --seeds 2 --workers {workers}".split()
+    return lambda folder, turn: (sys.executable, "-m", "experiments", *words, "--results", folder)
+
+
 def _example(folder: str, turn: int) -> Words:
     return (sys.executable, "-m", "experiments.lab.rivals.mnist_convnet", str(turn))
 
@@ -182,6 +189,12 @@ CONTESTS = (
             quick=int(runs == 4),
         )
         for runs, epochs in ((1, 1), (2, 1), (4, 1), (8, 1), (6, 5))
+    ),
+    Contest(
+        "search",
+        "a random search of 12 recipes of LeNet-5, an epoch each",
+        "seconds",
+        (Way("this suite, WORKERS=2", _search(2)), Way("this suite, WORKERS=1", _search(1), wanted=0.70)),
     ),
     Contest(
         "flops",
@@ -301,16 +314,18 @@ def _turn(way: Way, number: int) -> Turn:
             told = json.loads(done.stdout.strip().splitlines()[-1])
             value = statistics.median(told.pop("values"))
         else:
-            told, value = _study_accuracy(Path(folder)), seconds
+            told, value = _accuracy(Path(folder)), seconds
     if told.get("reached") is False:
         raise RuntimeError(f"{way.name} did not reach the accuracy that is wanted, so its time says nothing.")
     return Turn(way.convert(value), told)
 
 
-def _study_accuracy(folder: Path) -> dict[str, float]:
-    """Of a study, the mean accuracy on the test pictures."""
-    table = folder / "lenet.csv"
-    return {"accuracy": float(tables.read(table)["test_accuracy_mean"].iloc[0])} if table.exists() else {}
+def _accuracy(folder: Path) -> dict[str, float]:
+    """Of a study, the mean accuracy on the test pictures; of a search, the best trial's on validation pictures."""
+    for name, column in (("lenet", "test_accuracy_mean"), ("tune", "validation_accuracy_mean")):
+        if (table := folder / f"{name}.csv").exists():
+            return {"accuracy": float(tables.read(table)[column].max())}
+    return {}
 
 
 def _tables(folder: str) -> Words:

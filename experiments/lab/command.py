@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.lab import catalogue, devices
+from experiments.lab import catalogue, devices, search
+from experiments.lab.search import TUNERS
 from experiments.lab.spec import PRECISIONS, Experiment, Run, UsageError
 
 if TYPE_CHECKING:
     from experiments.lab.fanout import Engine, Listener
     from experiments.lab.records import Record, Records
-
-LOG_WIDTH = 140
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
     run.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray")
+    run.add_argument("--tuner", choices=TUNERS, help="of an experiment that searches (tune): how (default: hyperband)")
+    run.add_argument("--trials", type=_positive, metavar="N", help="of a search: how many recipes are tried")
+    run.add_argument("--trial-seeds", type=_positive, metavar="N", help="of a search: runs a trial (seeds 100 to 99+N)")
+    run.add_argument("--variant", metavar="NAME", help="of a search: the network of the zoo whose recipe is searched")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
@@ -139,7 +142,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
             if not asked.dataset and declared not in experiment.datasets_of(variant.name):
                 continue
             settings = variant.settings
-            if asked.epochs and hasattr(settings, "epochs"):
+            if asked.epochs and hasattr(settings, "epochs") and not experiment.search:  # which has used it already
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
             if asked.precision and hasattr(settings, "precision"):
                 settings = dataclasses.replace(settings, precision=asked.precision)
@@ -195,21 +198,57 @@ def _run(asked: argparse.Namespace) -> int:
     planned = []
     for name in asked.names:
         runs = plan(experiment := catalogue.find(name), asked)
+        _refuse_without_search(experiment, asked)
         planned.append((experiment, runs, lay_out(experiment, runs, asked)))
-    failed = [_one(experiment, runs, layout, asked) for experiment, runs, layout in planned]
+    failed = []
+    for experiment, runs, layout in planned:
+        lost, found = _search(experiment, asked) if experiment.search else (False, runs)
+        failed.append(_one(experiment, found, layout, asked) or lost if found else lost)
     return int(any(failed))
+
+
+def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) -> None:
+    for word in ("tuner", "trials", "trial_seeds", "variant"):
+        if getattr(asked, word) and not experiment.search:
+            raise UsageError(f"{experiment.name} searches for nothing, so it takes no --{word.replace('_', '-')}.")
+    if experiment.search and (asked.cluster or _hosts()):
+        raise UsageError(f"{experiment.name} goes over several hosts by KERASTUNER_… alone, see README.md.")
+    if experiment.search:
+        search.configured()
+        search.asked_for(experiment, asked)
+
+
+def _search(experiment: Experiment, asked: argparse.Namespace) -> tuple[bool, list[Run]]:
+    """Searches; whether a run of it failed, and the runs of what it found, of which a helping host has none."""
+    from experiments.lab import chief, console, crew, environment, fanout
+    from experiments.lab.records import Records
+
+    sought, address = search.asked_for(experiment, asked), search.configured()
+    gpus, cores = len(devices.visible_gpus()), os.cpu_count() or 1
+    layout = devices.layout(asked.devices, asked.workers, sought.batches, gpus, cores)
+    terms = crew.Terms(
+        experiment.work, sought, Records(asked.results), environment.describe(), layout, asked.retries, asked.force
+    )
+    with console.watch(console.screen(), f"{experiment.name}: search", 0) as display:
+        try:
+            if address and not address.chief:
+                return bool(crew.assist(terms, display, address)), []
+            leader = chief.Chief(terms, display, address)
+            trials = leader.lead(lambda: _fetch_one(sought.dataset, display.fetched))
+        except fanout.WorkersLost as error:
+            raise UsageError(str(error)) from error
+    for key, reason in leader.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    found = search.finals(experiment, sought, asked.epochs, trials)
+    return bool(leader.failed), plan(found, asked)
 
 
 def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked: argparse.Namespace) -> bool:
     """Runs one experiment, writes and shows its table; True where a run failed."""
-    from rich.console import Console
-
     from experiments.lab import console, data, environment, fanout
     from experiments.lab.records import Records
 
-    screen = Console()
-    if not screen.is_terminal:
-        screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
+    screen = console.screen()
     hosts = _hosts() if experiment.dataset in data.DATASETS else None
     if layout.devices != devices.Devices() or hosts:
         print(f"devices: {hosts or layout}", flush=True)
@@ -326,13 +365,17 @@ def _bench(asked: argparse.Namespace) -> None:
 
 def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
+    for dataset in dict.fromkeys(run.dataset for run in runs):
+        _fetch_one(dataset, told)
+
+
+def _fetch_one(dataset: str, told: Callable[[str, int, int], None]) -> None:
     from experiments.lab import data, pairs
 
-    for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset.startswith(pairs.PREFIX):
-            pairs.load(dataset)
-        elif dataset.partition(":")[0] in data.DATASETS:
-            data.load(dataset, told)
+    if dataset.startswith(pairs.PREFIX):
+        pairs.load(dataset)
+    elif dataset.partition(":")[0] in data.DATASETS:
+        data.load(dataset, told)
 
 
 def _tables(asked: argparse.Namespace) -> None:

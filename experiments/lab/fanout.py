@@ -81,6 +81,7 @@ class Hand:
         self.process.start()
         theirs.close()
         self.ready = False
+        self.over = False  # it has nothing more to do, and may end
         self.run: Run | None = None
 
     def give(self, run: Run, force: bool) -> None:

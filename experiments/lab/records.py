@@ -90,18 +90,27 @@ class Records:
         self._failed(run).unlink(missing_ok=True)
         return record
 
-    def save_failed(self, run: Run, reason: str, last_lines: str) -> None:
+    def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
         """Records that a run failed and why; a later call tries it again."""
         record = {
             "specification": run.specification(),
             "status": "failed",
-            "facts": {},
+            "facts": facts or {},
             "metrics": {},
             "reason": reason,
             "last_lines": last_lines,
         }
         self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
         _write(self._failed(run), record)
+        return record
+
+    def adopt(self, run: Run, record: Record) -> None:
+        """Takes in another host's record of a run, be it of a failure; what lies beside it stays there."""
+        content = {name: value for name, value in record.items() if name not in ("specification", *KINDS.values())}
+        if content["status"] == "failed":
+            self.save_failed(run, content["reason"], content["last_lines"], content["facts"])
+        else:
+            self.save(run, content)
 
     def attachment(self, record: Record, kind: str) -> Path:
         """The file of this kind beside a record.

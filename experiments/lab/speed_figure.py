@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.lab.figures import STYLE
 from experiments.lab.files import write_whole
 
-SIDE_BY_SIDE = ("epoch", "study", "workers", "start", "precision", "flops")
+SIDE_BY_SIDE = ("epoch", "study", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}
 WIDTH, LINE = 8.0, 0.34  # inches: of the figure, and of the height of one way
 

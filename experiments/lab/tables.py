@@ -16,10 +16,11 @@ import filelock
 import numpy as np
 import pandas as pd
 
+from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, Run, digest, resolve
+from experiments.lab.spec import TRIAL, Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -121,7 +122,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     rows = _rows(experiment, records)
     _derive(declaration, rows)
     described = [_describe(declaration, row) for row in rows]
-    if any(declaration.baseline_of(name) for name in declaration.variants):
+    if any(declaration.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
             _compare(declaration, rows, described, measure)
     return pd.DataFrame(
@@ -181,10 +182,15 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
         if key not in groups:
             groups[key] = Row(*key, specification["settings"])
         groups[key].add(record)
-    order = {variant.name: place for place, variant in enumerate(experiment.variants)}
+    order = {name: place for place, name in enumerate(experiment.rows)}
     sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}
-    keys = sorted(groups, key=lambda key: (sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key))
-    return [groups[key] for key in keys]
+
+    def place(key: tuple[str, str, str]) -> tuple[Any, ...]:
+        facts = groups[key].facts
+        trial = (facts.get("tuner", ""), facts.get("trial", 0))  # of a search, in its order
+        return sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key[:2], *trial, key[2]
+
+    return [groups[key] for key in sorted(groups, key=place)]
 
 
 def _derive(declaration: Declared, rows: list[Row]) -> None:
@@ -205,16 +211,35 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     experiment = declaration.experiment
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
     line |= row.facts
-    scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    settings = _flat(row.settings) if experiment.search else row.settings
+    scalars = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
     line["declared"] = declaration.has(row)
     line |= {"seeds": row.counted["finished"], "diverged": row.counted["diverged"], "failed": row.counted["failed"]}
+    if experiment.search:
+        line |= _by_seed(row)
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
     if row.variant in declaration.variants and row.dataset == experiment.dataset:
         line |= declaration.variants[row.variant].published  # what was printed of one data set says nothing of another
     return line
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the parts of those that have some: options of the network by their own names."""
+    flat = {**settings, **MODELS[settings["model"]].options, **settings.get("options", {})}
+    for part, value in (settings.get("distortion") or {}).items():
+        flat[f"distortion_{part}"] = value
+    return flat
+
+
+def _by_seed(row: Row) -> dict[str, str]:
+    """What became of a row, and the score of each seed: of a search, nothing is to be lost."""
+    status = next((word for word in ("failed", "diverged") if row.counted[word]), "finished")
+    scores = row.values("validation_accuracy")
+    words = "; ".join(f"{seed}: {value:.4f}" for seed, value in sorted(scores.items()))
+    return {"status": status} | ({"validation_accuracy_by_seed": words} if words else {})
 
 
 def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
@@ -224,6 +249,9 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
     for row in rows:
         named[row.variant, row.dataset].append(row)
     for row, line in zip(rows, lines, strict=True):
+        if row.variant == TRIAL:
+            line["comparison"] = "a trial, which is never tested"
+            continue
         name = declaration.baseline_of(row.variant)
         baseline = name and _baseline(declaration, row, name, named[name, row.dataset])
         if not baseline:
@@ -251,6 +279,10 @@ def _baseline(declaration: Declared, row: Row, name: str, candidates: list[Row])
     if declaration.has(row):
         wanted = declaration.specification(name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
+    if declaration.experiment.search:  # whose rows differ in epochs too: the same network, if there is, no fewer epochs
+        same = [other for other in candidates if other.settings["model"] == row.settings["model"]]
+        enough = [other for other in same if other.settings["epochs"] >= row.settings["epochs"]]
+        return min(enough, key=lambda other: other.settings["epochs"], default=same[0] if same else None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
 
 

@@ -81,7 +81,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.training = training
-        self.dataset = dataset = _scaled(dataset, training.canvas)
+        self.dataset = dataset = _divided(_scaled(dataset, training.canvas), training.splits)
         self.examples = min(training.examples or len(dataset.train.labels), len(dataset.train.labels))
         self.batch_size = min(training.batch_size, self.examples)
         self.steps = training.steps_per_epoch or self.examples // self.batch_size
@@ -106,7 +106,7 @@ class Trainer:
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
 
     def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:
-        """Trains from scratch with one seed, then reads the test set once.
+        """Trains from scratch with one seed, then reads the test set once, unless it is a trial of a search.
 
         Args:
             seed: decides initial weights, order of pictures, distortions and dropout.
@@ -138,11 +138,12 @@ class Trainer:
         misread: dict[str, list[int]] = {}
         details: dict[str, Any] = {}
         if finite:
-            metrics["validation_accuracy"] = history["validation_accuracy"][-1]
-            tested, misread = self._test(seed)
-            metrics |= tested
-            details = self._details(seed)
-            metrics |= details.pop("metrics", {})
+            if "validation_accuracy" in history:
+                metrics["validation_accuracy"] = history["validation_accuracy"][-1]
+            if self.training.splits != "search":
+                tested, misread = self._test(seed)
+                details = self._details(seed)
+                metrics |= tested | details.pop("metrics", {})
             if self.training.field_layer:
                 metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
             if norms:
@@ -225,7 +226,8 @@ class Trainer:
 
     def _build(self) -> keras.Model:
         with devices.precision(self.training.precision):
-            return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
+            options = self.training.options or {}
+            return cnn_models.build(self.training.model, self.shape, self.dataset.classes, **options)
 
     def _loss(self) -> keras.losses.Loss:
         if self.training.rubbish_penalty is None:
@@ -285,9 +287,9 @@ class Trainer:
             progress = epoch + done / self.steps
             report({"done": progress, "total": self.training.epochs, "note": f"{speed:,.0f} images/s"})
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
-        validation_loss, predictions = self.evaluate(self._validation)
-        values["validation_loss"] = validation_loss
-        values["validation_accuracy"] = float(np.mean(predictions == self._validation.labels))
+        if len(self._validation.labels):
+            values["validation_loss"], predictions = self.evaluate(self._validation)
+            values["validation_accuracy"] = float(np.mean(predictions == self._validation.labels))
         values["epoch_seconds"] = time.perf_counter() - began
         self.callbacks.on_epoch_end(epoch, values)
         return values
@@ -503,6 +505,15 @@ def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:
         for split in (dataset.train, dataset.validation, dataset.test)
     )
     return dataclasses.replace(dataset, train=train, validation=validation, test=test)
+
+
+def _divided(dataset: Dataset, splits: str | None) -> Dataset:
+    """The data set as a run may learn from it; in a final run validation pictures are training pictures."""
+    if splits != "final":
+        return dataset
+    train, validation = dataset.train, dataset.validation
+    both = Split(np.concatenate([train.images, validation.images]), np.concatenate([train.labels, validation.labels]))
+    return dataclasses.replace(dataset, train=both, validation=Split(validation.images[:0], validation.labels[:0]))
 
 
 def distort(

@@ -81,7 +81,7 @@ def main(
             run, force = connection.recv()
         except EOFError:
             return
-        connection.send(_answer(desk, run, force, connection))
+        connection.send(answer(desk, run, force, connection))
 
 
 def settle(log: str, devices: Devices, slot: int = 0) -> None:
@@ -104,7 +104,8 @@ def surroundings() -> None:
     os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
 
 
-def _answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
+def answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
+    """Does one run, unless it has a record; the answer is one of those that `main` gives."""
     try:
         with desk.records.lock(run).acquire(blocking=False):
             ended = None if force else desk.records.find(run)
