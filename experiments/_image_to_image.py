@@ -17,9 +17,10 @@ from experiments.lab import pairs, views
 from experiments.lab.data import Split
 from experiments.lab.devices import one_thread
 from experiments.lab.pairs import Half, Pairs
+from experiments.lab.pictures import normalise
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run, Training
-from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, normalise
+from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer
 from experiments.lab.worker import Report
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly

@@ -19,18 +19,17 @@ import tensorflow as tf
 
 import cnn_models
 from cnn_models import cost
-from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, devices, maps, ranking, views
+from experiments.lab import data, devices, measures, views
 from experiments.lab.data import Dataset, Split
+from experiments.lab.pictures import distort, normalise, place
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Canvas, Distortion, Run, Training, UsageError
+from experiments.lab.spec import Canvas, Run, Training, UsageError
 from experiments.lab.stored import Shuffled
 from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
-FIELD_PICTURES = 200  # of the validation split, for effective fields and norms of gradients
 
 
 class TrainingWork:
@@ -120,7 +119,7 @@ class Trainer:
             kernel to last).
         """
         self.reset(seed)
-        norms = {"before": self._gradient_norms()} if self.training.gradient_norms else {}
+        norms = {"before": measures.gradient_norms(self)} if self.training.gradient_norms else {}
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
@@ -135,22 +134,14 @@ class Trainer:
         train_seconds = time.perf_counter() - began
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
-        misread: dict[str, list[int]] = {}
-        details: dict[str, Any] = {}
+        details: dict[str, Any] = {"misread": {}}
         if finite:
             if "validation_accuracy" in history:
                 metrics["validation_accuracy"] = history["validation_accuracy"][-1]
-            if self.training.splits != "search":
-                tested, misread = self._test(seed)
-                details = self._details(seed)
-                metrics |= tested | details.pop("metrics", {})
-            if self.training.field_layer:
-                metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
+            measured, details = measures.of(self, seed)
+            metrics |= measured
             if norms:
-                norms["after"] = self._gradient_norms()
-            if self.training.position_grid:
-                details["maps"] = self._maps(self.training.position_grid)
-                metrics |= maps.summary(details["maps"])
+                norms["after"] = measures.gradient_norms(self)
         if norms:
             details["gradient_norms"] = norms
             metrics["gradient_first_to_last"] = norms["before"][0] / max(norms["before"][-1], 1e-30)
@@ -159,7 +150,6 @@ class Trainer:
             "facts": self.facts(),
             "metrics": metrics,
             "history": dict(history),
-            "misread": misread,
             **details,
         }
 
@@ -266,7 +256,7 @@ class Trainer:
             self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
         if self.training.random_labels:
             self._labels.assign(views.shuffled_labels(self.dataset.train.labels, seed).astype("int32"))
-        self._validation = self.view(self.dataset.validation, seed)
+        self.validation = self.view(self.dataset.validation, seed)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
         """One pass over what is learned from in a new order; a last partial batch waits for another order."""
@@ -287,9 +277,9 @@ class Trainer:
             progress = epoch + done / self.steps
             report({"done": progress, "total": self.training.epochs, "note": f"{speed:,.0f} images/s"})
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
-        if len(self._validation.labels):
-            values["validation_loss"], predictions = self.evaluate(self._validation)
-            values["validation_accuracy"] = float(np.mean(predictions == self._validation.labels))
+        if len(self.validation.labels):
+            values["validation_loss"], predictions = self.evaluate(self.validation)
+            values["validation_accuracy"] = float(np.mean(predictions == self.validation.labels))
         values["epoch_seconds"] = time.perf_counter() - began
         self.callbacks.on_epoch_end(epoch, values)
         return values
@@ -389,105 +379,6 @@ class Trainer:
             images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
         return images
 
-    def _test(self, seed: int) -> tuple[dict[str, float], dict[str, list[int]]]:
-        """Accuracy and misread pictures on the test split, as it is and shifted."""
-        test = self.view(self.dataset.test, seed)
-        seen = {"test": test.images} | {
-            f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in self.training.test_shifts
-        }
-        if self.training.position_grid:
-            seen["test_everywhere"] = self.view(self.dataset.test, seed, "everywhere").images
-        metrics: dict[str, float] = {}
-        misread: dict[str, list[int]] = {}
-        for name, images in seen.items():
-            began = time.perf_counter()
-            loss, predictions = self.evaluate(Split(images, test.labels))
-            if name == "test":
-                metrics["inference_seconds"] = time.perf_counter() - began
-            misread[name] = np.flatnonzero(predictions != test.labels).tolist()
-            accuracy = 1 - len(misread[name]) / len(test.labels)
-            metrics[f"{name}_accuracy"] = accuracy
-            metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
-            metrics[f"{name}_loss"] = loss
-        if self.training.consistency_shift:
-            metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
-        return metrics, misread
-
-    def _effective_field(self, layer: str) -> float:
-        """Side of a layer's effective field in pixels, see `cnn_models.effective`."""
-        seen = keras.Model(self.model.inputs[0], self.model.get_layer(layer).output)
-        images = self._validation.images[:FIELD_PICTURES]
-        return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
-
-    def _gradient_norms(self) -> list[float]:
-        """The norm of the loss's gradient in each kernel, first to last, on one batch of validation pictures.
-
-        As in a step of training, a batch is normalised by itself; what the network remembers of it is undone.
-        """
-        images, labels = self._validation.images[:FIELD_PICTURES], self._validation.labels[:FIELD_PICTURES]
-        kernels = [variable.value for variable in self.model.trainable_variables if variable.name == "kernel"]
-        kept = [variable.numpy() for variable in self.model.non_trainable_variables]
-        with tf.GradientTape() as tape:
-            loss = self.loss(labels, self.model(normalise(images), training=True))
-        for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
-            variable.assign(value)
-        return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, kernels)]
-
-    def _maps(self, grid: int) -> dict[str, list[list[float]]]:
-        """The test pictures read at a grid of positions, whatever positions were learned from."""
-        assert self.training.canvas
-        predict = lambda images: self.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
-        return maps.by_position(predict, self.dataset.test, self.training.canvas, grid)
-
-    def _details(self, seed: int) -> dict[str, Any]:
-        """What the recipe asks of the test split beyond accuracy: precision at a rank, and the mistakes."""
-        map_at, mistakes = self.training.map_at, self.training.mistakes
-        if not (map_at or mistakes):
-            return {}
-        test = self.view(self.dataset.test, seed)
-        logits = self.logits(test)
-        found: dict[str, Any] = {}
-        if map_at:
-            found["metrics"] = {f"test_map{map_at}": ranking.mean_average_precision(logits, test.labels, map_at)}
-        if mistakes:
-            found["classes"] = list(self.dataset.names) or [str(number) for number in range(self.dataset.classes)]
-            found["confusions"] = ranking.confusions(logits, test.labels)
-            found["mistakes"] = ranking.confident_mistakes(logits, test.labels, mistakes)
-        return found
-
-    def _consistency(self, test: Split, pixels: int) -> float:
-        """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
-        one, other = (self.evaluate(Split(views.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
-        return float(np.mean(one == other))
-
-
-def normalise(images: tf.Tensor) -> tf.Tensor:
-    """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
-    return tf.cast(images, tf.float32) / 255.0 - 0.5
-
-
-def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
-    """Pictures on black canvases, as `views.place` does, within a graph.
-
-    Args:
-        images: `(batch, height, width, channels)`, uint8 or float32.
-        corners: row and column of each picture's upper left pixel, integers `(batch, 2)`.
-        side: height and width of the canvas.
-
-    Returns:
-        Pictures `(batch, side, side, channels)` of the same type.
-    """
-    row, column = tf.unstack(-tf.cast(corners, tf.float32), axis=1)
-    one, zero = tf.ones_like(row), tf.zeros_like(row)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([one, zero, column, zero, one, row, zero, zero], axis=1),
-        output_shape=[side, side],
-        fill_value=0.0,
-        interpolation="NEAREST",
-        fill_mode="CONSTANT",
-    )
-
 
 def _refuse_for_stored(training: Training, dataset: Dataset) -> None:
     """What needs a number for every training picture is not for data sets of any size."""
@@ -514,47 +405,3 @@ def _divided(dataset: Dataset, splits: str | None) -> Dataset:
     train, validation = dataset.train, dataset.validation
     both = Split(np.concatenate([train.images, validation.images]), np.concatenate([train.labels, validation.labels]))
     return dataclasses.replace(dataset, train=both, validation=Split(validation.images[:0], validation.labels[:0]))
-
-
-def distort(
-    images: tf.Tensor,
-    distortion: Distortion,
-    seed: tf.Tensor,
-    first: tf.Tensor | int = 0,
-    whole: tf.Tensor | None = None,
-) -> tf.Tensor:
-    """A random affine map for each picture, bilinear, black outside.
-
-    Args:
-        images: `(batch, height, width, channels)`, brightnesses 0…255.
-        distortion: the largest change of each kind; each is drawn uniformly up to it.
-        seed: two integers; equal seeds give equal distortions.
-        first, whole: where the pictures are a part of a larger batch, the place of the first of them in
-            it, and its size.
-
-    Returns:
-        Pictures of the same shape, float32, 0…255.
-    """
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform([6, count if whole is None else whole], seed, -1.0, 1.0)
-    draw = tf.unstack(draws[:, first : first + count])
-    angle = draw[0] * math.radians(distortion.rotation_degrees)
-    scale_y, scale_x = 1 + draw[1] * distortion.scale, 1 + draw[2] * distortion.scale
-    shear = draw[3] * distortion.shear
-    shift_y, shift_x = draw[4] * distortion.shift_pixels, draw[5] * distortion.shift_pixels
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    # The map from output to input pixels: rotation · shear · scale about the centre, then a shift.
-    xx, xy = cos * scale_x, (cos * shear - sin) * scale_y
-    yx, yy = sin * scale_x, (sin * shear + cos) * scale_y
-    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-    offset_x = centre_x - xx * centre_x - xy * centre_y + shift_x
-    offset_y = centre_y - yx * centre_x - yy * centre_y + shift_y
-    zero = tf.zeros_like(angle)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=tf.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=1),
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
