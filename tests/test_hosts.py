@@ -109,7 +109,7 @@ def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses,
 
 def _children(parent):
     """The worker process of a call; `multiprocessing` starts a helper beside it."""
-    lines = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    lines = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
     rows = [line.split(maxsplit=2) for line in lines.splitlines()]
     return [pid for pid, ppid, command in rows if ppid == str(parent) and "spawn_main" in command]
 

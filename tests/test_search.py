@@ -426,7 +426,9 @@ def written(results):
 
 def workers(parent):
     """The process ids of a call's workers."""
-    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
+    out = subprocess.run(
+        ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(parent)], capture_output=True, text=True
+    ).stdout
     return [int(line.split()[0]) for line in out.splitlines() if "spawn_main" in line]
 
 
