@@ -108,4 +108,5 @@ def _legend(axes: Any, label: str) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.grid(color="0.92")
-    axes.legend(frameon=False, fontsize=8)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8)

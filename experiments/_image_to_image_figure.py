@@ -64,8 +64,9 @@ def _draw_examples(figure: Any, lines: list[tuple[str, np.ndarray]]) -> None:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
     for row, (name, pictures) in zip(grid, lines, strict=True):
-        for axes, picture in zip(row, pictures, strict=False):
-            axes.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=255, interpolation="none")
+        for number, (axes, picture) in enumerate(zip(row, pictures, strict=False)):
+            shown = axes.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=255, interpolation="none")
+            shown.set_gid(f"{name}-{number}")  # pictures of several rows may be equal, but not their names
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
 
 
