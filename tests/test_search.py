@@ -247,7 +247,7 @@ def test_the_best_recipes_are_taken_each_once(digits):
     assert [variant.name for variant in found] == ["default", "tuned", "runner-up"]
     assert {variant.settings.splits for variant in found} == {"final"}
     assert {variant.settings.model for variant in found} == {"linear"}
-    assert [variant.settings.epochs for variant in found] == [9, 3, 3]
+    assert [variant.settings.epochs for variant in found] == [15, 3, 3]
     assert search.finals(TUNE, asked(model="linear"), 2, trials).variants[0].settings.epochs == 2
 
 
