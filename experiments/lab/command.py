@@ -181,7 +181,8 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
         return devices.layout("cpu", asked.workers, (), 0, cores)
     if asked.cluster and _hosts():
         raise UsageError("TF_CONFIG trains each run on all hosts, --cluster each on one: not both at once.")
-    batches = [min(run.settings.batch_size, run.settings.examples or run.settings.batch_size) for run in runs]
+    recipes = [run.settings for run in runs if hasattr(run.settings, "batch_size")]  # some rows need no learning
+    batches = [min(recipe.batch_size, recipe.examples or recipe.batch_size) for recipe in recipes]
     hosts, gpus = _hosts(), len(devices.visible_gpus())
     if hosts:
         return devices.together(asked.devices, hosts, batches, gpus)
