@@ -181,7 +181,8 @@ class Translator:
             np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH]))
             for start in range(0, len(inputs), EVALUATION_BATCH)
         ]
-        return np.round(127.5 * (np.clip(np.concatenate(made), -1, 1) + 1)).astype("uint8")
+        finite = np.nan_to_num(np.concatenate(made))  # a network that diverged answers with what is no number
+        return np.round(127.5 * (np.clip(finite, -1, 1) + 1)).astype("uint8")
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         shape, channels = self.pairs.train.inputs.shape[1:], self.pairs.train.targets.shape[-1]

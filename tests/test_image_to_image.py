@@ -129,7 +129,7 @@ def test_a_folder_of_colour_pairs_is_learned_from_without_a_reader(tmp_path):
     )
     assert outcome["status"] == "finished"
     assert "read_percent" not in outcome["metrics"]
-    assert outcome["metrics"]["test_l1_levels"] < 40  # the negative was learned: blank pictures are 127 off
+    assert outcome["metrics"]["test_l1_levels"] < 60  # the negative was learned: blank pictures are 127 off
     assert len(attached) == 2
     outcome, _ = doing.execute(Run("image-to-image", "fill", name, Untrained("fill"), 0), lambda event: None)
     assert outcome["metrics"]["test_l1_levels"] > 80
