@@ -1,0 +1,149 @@
+"""What the page asks for, each in one call that depends on nothing but its arguments.
+
+So any number of people can draw at once, and none sees another's drawing. What comes from a page is
+data to be checked: whatever is wrong with it is answered in one sentence.
+"""
+
+import base64
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from demo import drawing, inside
+from demo.inside import Network
+from demo.networks import Shelf
+
+Answer = dict[str, Any]
+
+
+def told(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Lets a call that asks for what is not there answer `{"error": why}` instead of raising."""
+
+    @functools.wraps(answer)
+    def checked(asked: Any) -> Answer:
+        try:
+            return answer(asked)
+        except (ValueError, TypeError, KeyError) as error:
+            return {"error": str(error)}
+
+    return checked
+
+
+class Digits:
+    """Answers about drawn digits: what networks make of them, and why.
+
+    Args:
+        shelf: where the networks lie.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def networks(self, asked: Any) -> Answer:
+        """The networks that read MNIST's digits: pairs of name and label, the best first."""
+        return {"networks": list(self.shelf.listed("mnist").items())}
+
+    def look(self, asked: Any) -> Answer:
+        """What networks make of a drawing.
+
+        Args:
+            asked: `drawing`, a `data:` URL; `shift`, pixels down and right by which its picture is
+                moved; `networks`, names.
+
+        Returns:
+            `empty`, whether there is no ink; `scale`, pixels of the drawing to one of the picture; and
+            for each network its `origin`, where on the drawing its input begins (both down and
+            across), its `input`, `layers` and `probabilities`.
+        """
+        picture, shift = drawing.normalise(drawing.read(asked["drawing"])), _shift(asked["shift"])
+        networks = [self.shelf.open(name) for name in _list(asked["networks"], 2)]
+        return {
+            "empty": not picture.pixels.any(),
+            "scale": picture.scale,
+            "networks": [_seen(network, picture, shift) for network in networks],
+        }
+
+    def unit(self, asked: Any) -> Answer:
+        """How one unit of a network comes to its value.
+
+        Args:
+            asked: `drawing` and `shift` as for `look`; `network`, a name; `layer` and `index`, see
+                `inside.Network.unit`.
+        """
+        picture, shift = drawing.normalise(drawing.read(asked["drawing"])), _shift(asked["shift"])
+        network = self.shelf.open(asked["network"])
+        inputs = _inputs([_framed(drawing.moved(picture.pixels, *shift), network)])
+        layer, index = int(asked["layer"]), [int(i) for i in _list(asked["index"], 3)]
+        unit = network.unit(inputs, layer, index)
+        answer: Answer = {"field": unit.field, "value": f"{unit.value:.{inside.DECIMALS}f}"}
+        weighed = unit.weighed
+        if weighed is None:
+            return answer
+        total = weighed.products + weighed.bias
+        digits = inside.decimals([(total, weighed.before), (weighed.answer, unit.value)])
+        numbers = {"sum": weighed.products, "bias": weighed.bias, "before": total}
+        return answer | {
+            "patch": packed(weighed.patch),
+            "kernel": packed(weighed.kernel),
+            "channels": weighed.channels,
+            "corner": weighed.corner,
+            "activation": weighed.activation,
+            "value": f"{unit.value:.{digits}f}",
+            **{name: f"{number:.{digits}f}" for name, number in numbers.items()},
+        }
+
+
+def packed(array: np.ndarray) -> Answer:
+    """An array as the page unpacks it: its shape, and float32 in base64, to the last bit."""
+    return {"shape": array.shape, "data": base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()}
+
+
+def _seen(network: Network, picture: drawing.Picture, shift: Sequence[int]) -> Answer:
+    first, then = (_framed(drawing.moved(picture.pixels, *by), network) for by in ((0, 0), shift))
+    answers = network.activations(_inputs([first, then]))
+    layers = [
+        {"name": layer.name, "type": type(layer).__name__, "sees": field.size, "values": packed(answer[1])}
+        for layer, field, answer in zip(network.layers, network.fields, answers, strict=True)
+    ]
+    if any(shift):
+        for layer, field, answer in zip(layers, network.fields, answers, strict=True):
+            layer["moved"] = inside.correlations(answer[0], answer[1], field, shift)
+    begins = [
+        origin - scale * (move + _frame(network))
+        for origin, scale, move in zip(picture.origin, picture.scale, shift, strict=True)
+    ]
+    probabilities = _softmax(answers[-1][1]).tolist()
+    return {"origin": begins, "input": packed(then), "layers": layers, "probabilities": probabilities}
+
+
+def _framed(pixels: np.ndarray, network: Network) -> np.ndarray:
+    """A picture in the middle of a canvas of the network's size."""
+    return np.pad(pixels, [(_frame(network), network.side - drawing.SIDE - _frame(network))] * 2)
+
+
+def _frame(network: Network) -> int:
+    return (network.side - drawing.SIDE) // 2
+
+
+def _inputs(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack(pictures)[..., None].astype("float32") / 255 - 0.5
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits.astype(float) - logits.max())
+    return powers / powers.sum()
+
+
+def _shift(asked: Any) -> tuple[int, int]:
+    down, right = (int(pixels) for pixels in _list(asked, 2))
+    if max(abs(down), abs(right)) > drawing.SIDE:
+        raise ValueError(f"A picture moves by at most {drawing.SIDE} pixels.")
+    return down, right
+
+
+def _list(asked: Any, longest: int) -> list[Any]:
+    if not isinstance(asked, list) or len(asked) > longest:
+        raise ValueError(f"Expected a list of at most {longest}.")
+    return asked

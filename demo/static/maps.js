@@ -1,0 +1,78 @@
+// Arrays drawn as maps: one square a number, one tile a channel.
+const unpack = ({ shape, data }) => ({ shape, values: new Float32Array(Uint8Array.from(atob(data), c => c.charCodeAt(0)).buffer) });
+const make = (tag, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+};
+const sides = shape => shape.length === 1 ? [1, 1, shape[0]] : shape.length === 2 ? [...shape, 1] : shape;
+
+// Black to bright from 0 up; with negative numbers 0 is grey, and they are darker and blue.
+function colour(value, low, high) {
+  const most = Math.max(-low, high) || 1, part = low < 0 ? value / most : 2 * value / most - 1;
+  const to = part < 0 ? (low < 0 ? [12, 30, 110] : [16, 16, 18]) : [255, 236, 170], share = Math.abs(part);
+  return `rgb(${to.map(end => Math.round(120 + (end - 120) * share))})`;
+}
+
+class Maps {
+  constructor(canvas, pointed) {
+    Object.assign(this, { canvas, marked: null });
+    if (!pointed) return;
+    const at = event => { const index = this.hit(event); if (index) pointed(index); };
+    canvas.addEventListener("pointermove", at);
+    canvas.addEventListener("pointerdown", at);
+    canvas.tabIndex = 0;
+    canvas.addEventListener("keydown", event => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!step || !this.shape) return;
+      event.preventDefault();
+      pointed(this.moved(step));
+    });
+  }
+
+  draw(shape, values, width) {
+    const [height, across, channels] = this.shape = sides(shape);
+    const zoom = this.zoom = across >= 20 ? (channels > 1 ? 2 : 4) : across >= 12 ? 4 : across >= 8 ? 5 : across >= 3 ? 8 : 11;
+    this.columns = Math.min(channels, Math.max(1, Math.floor((width + 2) / (across * zoom + 2))));
+    const size = [this.columns * (across * zoom + 2) - 2, Math.ceil(channels / this.columns) * (height * zoom + 2) - 2];
+    const { canvas } = this, context = canvas.getContext("2d");
+    [canvas.width, canvas.height] = size;
+    let low = 0, high = 0;
+    for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
+    for (let i = 0; i < values.length; i++) {
+      context.fillStyle = colour(values[i], low, high);
+      context.fillRect(...this.corner(Math.floor(i / channels / across), Math.floor(i / channels) % across, i % channels), zoom, zoom);
+    }
+    if (this.marked) {
+      context.strokeStyle = "#d9480f";
+      context.lineWidth = 2;
+      context.strokeRect(...this.corner(...this.marked), zoom, zoom);
+    }
+    return [low, high];
+  }
+
+  corner(row, column, channel) {
+    const [height, across] = this.shape, { zoom, columns } = this;
+    return [channel % columns * (across * zoom + 2) + column * zoom, Math.floor(channel / columns) * (height * zoom + 2) + row * zoom];
+  }
+
+  hit(event) {
+    if (!this.shape) return null;
+    const box = this.canvas.getBoundingClientRect(), [height, across, channels] = this.shape, { zoom } = this;
+    const x = (event.clientX - box.left) * this.canvas.width / box.width, y = (event.clientY - box.top) * this.canvas.height / box.height;
+    const tile = [across * zoom + 2, height * zoom + 2];
+    const row = Math.floor(y % tile[1] / zoom), column = Math.floor(x % tile[0] / zoom);
+    const channel = Math.floor(y / tile[1]) * this.columns + Math.floor(x / tile[0]);
+    return x < 0 || y < 0 || row >= height || column >= across || channel >= channels || x >= this.canvas.width ? null : [row, column, channel];
+  }
+
+  // With the keys: through a map, and on into the next.
+  moved([down, right]) {
+    const [height, across, channels] = this.shape;
+    let [row, column, channel] = this.marked ?? [0, 0, 0];
+    if (this.marked) { row += down; column += right; }
+    if (column < 0 || column >= across) { channel += right; column = right > 0 ? 0 : across - 1; }
+    if (row < 0 || row >= height) { channel += down * this.columns; row = down > 0 ? 0 : height - 1; }
+    return channel < 0 || channel >= channels ? this.marked : [row, column, channel];
+  }
+}
