@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
     asked = parser.parse_args()
 
+    from starlette.middleware import Middleware
+
     from demo import networks, page
     from experiments.lab import devices
 
@@ -38,37 +40,29 @@ def main() -> None:
         pwa=False,
         footer_links=[],
         theme=page.THEME,
-        app_kwargs={"middleware": [limit()]},
+        app_kwargs={"middleware": [Middleware(drawings_only)]},
         prevent_thread_lock=True,
     )
     print(f"Open {url} (interrupt to stop)", flush=True)
     blocks.block_thread()
 
 
-def limit() -> Any:
-    """Refuses uploads, and what is too large to be a drawing, before it is read."""
-    from starlette.middleware import Middleware
+def drawings_only(app: Any) -> Any:
+    """ASGI middleware: refuses files, and what is too large to be a drawing, before it is read."""
 
-    return Middleware(Limited)
-
-
-class Limited:
-    """ASGI middleware: bodies have a known length of at most `LARGEST_REQUEST`, and no file is taken."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and not _small(scope):
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b"too large, or a file"})
         else:
-            await self.app(scope, receive, send)
+            await app(scope, receive, send)
+
+    return guarded
 
 
 def _small(scope: Any) -> bool:
     length = dict(scope["headers"]).get(b"content-length", b"")
-    return length.isdigit() and int(length) <= LARGEST_REQUEST and not scope["path"].endswith("/upload")
+    return length.isdigit() and int(length) <= LARGEST_REQUEST and not scope["path"].rstrip("/").endswith("/upload")
 
 
 if __name__ == "__main__":

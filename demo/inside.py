@@ -175,7 +175,7 @@ class Linear:
         if len(index) != 3:
             return given, kernel, (0, 0)
         if _is_plain_convolution(self.layer):  # its kernel is shown whole, with what lies on padding
-            row, column = (int(i * axis.stride - axis.padding) for i, axis in zip(index, self.field.axes, strict=False))
+            row, column = map(_start, self.field.axes, index)
             whole = np.asarray(self.layer.kernel)[..., index[-1]]
             return _padded(given, row, column, whole.shape), whole, (row, column)
         box = self.field.unit(index[:2]) or ((0, -1), (0, -1))  # nothing, where it reads only padding
@@ -214,6 +214,13 @@ def _source(call: Call, graph: Graph, calls: Sequence[Call]) -> int | None:
 def _is_plain_convolution(layer: keras.Layer) -> bool:
     plain = layer.groups == 1 and layer.dilation_rate == (1, 1) if type(layer) is keras.layers.Conv2D else False
     return plain and layer.data_format == "channels_last"
+
+
+def _start(axis: Axis, unit: int) -> int:
+    """Where the field of a convolution's unit begins; negative in padding."""
+    assert axis.stride is not None
+    assert axis.padding is not None
+    return int(unit * axis.stride - axis.padding)
 
 
 def _padded(given: np.ndarray, row: int, column: int, size: Sequence[int]) -> np.ndarray:
