@@ -1,9 +1,10 @@
-"""One thread a test process, as in a worker, so that results do not depend on the machine's cores."""
+"""One thread a test process and the same kernels, as in a worker, so that results do not depend on the machine."""
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from experiments.lab.worker import TENSORFLOW, THREADS
+
+os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
 
 import pytest
 

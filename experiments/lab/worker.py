@@ -23,6 +23,9 @@ from experiments.lab.spec import Run, Unavailable, resolve
 
 LAST_LINES = 20
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# TensorFlow turns oneDNN on by itself only where the processor has AVX-512; without, its own convolutions
+# take four times as long (LeNet-5, one thread, AVX2: 21.2 s an epoch against 5.3 s).
+TENSORFLOW = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 Report = Callable[[dict[str, Any]], None]
@@ -64,7 +67,7 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _print_to(log)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(THREADS, "1"), TF_CPP_MIN_LOG_LEVEL="2")
+    os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
     desk = Desk(resolve(work)(records), records, environment)
     connection.send(("ready", None))
     while True:
