@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Before anything is imported that reads them: nothing is told to anybody, and TensorFlow is quiet.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from experiments.lab.worker import TENSORFLOW
+
+# Before anything is imported that reads them: nothing is told to anybody.
+os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
 
 HOST = "127.0.0.1"
 LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand

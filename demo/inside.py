@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -128,27 +129,12 @@ class Network:
             raise ValueError(f"There is no unit {list(index)}: the layer has shape {list(shapes[layer])}.")
         answers = self.activations(inputs)
         value = float(answers[layer][(0, *index)])
-        source = self._sources[layer]
+        source, linear = self._sources[layer], self._linear[layer]
         weighed = None
-        if source is not None:
-            weighed = self._weighed(layer, [*answers, inputs][source][0], index, value)
+        if source is not None and linear is not None:
+            activation = getattr(self.layers[layer], "activation", keras.activations.linear)
+            weighed = _weighed(linear, activation, [*answers, inputs][source][0], index, value)
         return Unit(self.fields[layer].unit((*index[:-1], 0, 0)[:2]), value, weighed)
-
-    def _weighed(self, number: int, given: np.ndarray, index: Sequence[int], value: float) -> Weighed | None:
-        layer, linear = self.layers[number], self._linear[number]
-        before, bias, kernel = linear.weights(given, index)
-        activation = getattr(layer, "activation", keras.activations.linear)
-        if given.ndim == 1:
-            given, kernel = given[None, None], kernel[None, None]
-        patch, kernel, corner = linear.window(given, kernel, index)
-        used = np.flatnonzero(kernel.any(axis=(0, 1))) if kernel.any() else np.arange(kernel.shape[2])
-        patch, kernel = patch[..., used], kernel[..., used]
-        total = _summed(patch, kernel) + bias
-        answer = float(np.ravel(activation(tf.constant([total])))[0])
-        weighed = Weighed(patch, kernel, used.tolist(), corner, bias, before, activation.__name__, answer)
-        tolerance = 1e-5 * (1 + abs(bias) + float(np.abs(patch * kernel).sum()))
-        true = np.allclose([total, answer], [before, value], rtol=0, atol=tolerance)
-        return weighed if true else None  # not a sum of products: squares, a norm, a softmax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +168,23 @@ class Linear:
         (top, bottom), (left, right) = box
         cut = np.s_[top : bottom + 1, left : right + 1]
         return given[cut], kernel[cut], (top, left)
+
+
+def _weighed(
+    linear: Linear, activation: Callable[[Any], Any], given: np.ndarray, index: Sequence[int], value: float
+) -> Weighed | None:
+    before, bias, kernel = linear.weights(given, index)
+    if given.ndim == 1:
+        given, kernel = given[None, None], kernel[None, None]
+    patch, kernel, corner = linear.window(given, kernel, index)
+    used = np.flatnonzero(kernel.any(axis=(0, 1))) if kernel.any() else np.arange(kernel.shape[2])
+    patch, kernel = patch[..., used], kernel[..., used]
+    total = _summed(patch, kernel) + bias
+    answer = float(np.ravel(activation(tf.constant([total])))[0])
+    weighed = Weighed(patch, kernel, used.tolist(), corner, bias, before, activation.__name__, answer)
+    tolerance = 1e-5 * (1 + abs(bias) + float(np.abs(patch * kernel).sum()))
+    true = np.allclose([total, answer], [before, value], rtol=0, atol=tolerance)
+    return weighed if true else None  # not a sum of products: squares, a norm, a softmax
 
 
 def _summed(patch: np.ndarray, kernel: np.ndarray) -> float:
