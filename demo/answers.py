@@ -77,7 +77,7 @@ class Digits:
         inputs = _inputs([_framed(drawing.moved(picture.pixels, *shift), network)])
         layer, index = int(asked["layer"]), [int(i) for i in _list(asked["index"], 3)]
         unit = network.unit(inputs, layer, index)
-        answer: Answer = {"field": unit.field, "value": f"{unit.value:.{inside.DECIMALS}f}"}
+        answer: Answer = {"field": unit.field, "value": inside.written(unit.value)}
         weighed = unit.weighed
         if weighed is None:
             return answer
@@ -90,8 +90,8 @@ class Digits:
             "channels": weighed.channels,
             "corner": weighed.corner,
             "activation": weighed.activation,
-            "value": f"{unit.value:.{digits}f}",
-            **{name: f"{number:.{digits}f}" for name, number in numbers.items()},
+            "value": inside.written(unit.value, digits),
+            **{name: inside.written(number, digits) for name, number in numbers.items()},
         }
 
 

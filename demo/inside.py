@@ -233,9 +233,14 @@ def _padded(given: np.ndarray, row: int, column: int, size: Sequence[int]) -> np
     return wide[row + margin : row + margin + size[0], column + margin : column + margin + size[1]]
 
 
+def written(number: float, decimals: int = DECIMALS) -> str:
+    """A number as the page shows it; what rounds to zero has no sign."""
+    return f"{number:z.{decimals}f}"
+
+
 def decimals(pairs: Sequence[tuple[float, float]]) -> int:
     """To how many decimals, at most `DECIMALS`, the two numbers of every pair are written the same."""
-    same = (d for d in range(DECIMALS, 0, -1) if all(f"{a:.{d}f}" == f"{b:.{d}f}" for a, b in pairs))
+    same = (d for d in range(DECIMALS, 0, -1) if all(written(a, d) == written(b, d) for a, b in pairs))
     return next(same, 0)
 
 

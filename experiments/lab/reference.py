@@ -81,7 +81,8 @@ def with_ledger(readme: str, claims: pd.DataFrame) -> str:
     for claim, rows in claims.groupby("claim", sort=False):
         judged = rows.dropna(subset="experiment")
         verdicts_ = ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples())
-        shown = f"shown, not measured: [`{CLAIMS[claim].shown_by}`]({SHOWN})" if CLAIMS[claim].shown_by else ""
+        command = CLAIMS[str(claim)].shown_by
+        shown = command and f"shown, not measured: [`{command}`]({SHOWN})"
         lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_ or shown or 'no experiment yet'} |")
     table = "\n".join([BEGIN, *lines, END])
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
