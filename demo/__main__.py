@@ -40,6 +40,7 @@ def main() -> None:
         pwa=False,
         footer_links=[],
         theme=page.THEME,
+        css=page.CSS,
         app_kwargs={"middleware": [Middleware(drawings_only)]},
         prevent_thread_lock=True,
     )

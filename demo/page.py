@@ -12,6 +12,7 @@ from demo.networks import Shelf
 HERE = Path(__file__).parent
 # No font, style or script from another host.
 THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+CSS = "@media (max-width: 900px) { .gradio-container .app, .gradio-container .tabitem { padding: 4px !important; } }"
 TITLE = "Look inside a trained network"
 
 
