@@ -13,6 +13,7 @@ def perceptron(
     hidden: Sequence[int],
     activation: str = "tanh",
     dropout: float = 0.0,
+    black_at_zero: bool = False,
 ) -> keras.Model:
     """A stack of fully connected layers.
 
@@ -29,11 +30,17 @@ def perceptron(
         hidden: units of each hidden layer, first to last.
         activation: of the hidden layers.
         dropout: share of hidden units dropped while training (0: none).
+        black_at_zero: add 0.5 to the picture first. On a canvas most pixels are black, -0.5; each step of an
+            adaptive optimizer then moves a hidden unit's sum by the same small change thousands of times
+            over, until its ReLU answers nothing any more.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
     """
-    layers: list[keras.Layer] = [keras.Input(input_shape), keras.layers.Flatten(name="flatten")]
+    layers: list[keras.Layer] = [keras.Input(input_shape)]
+    if black_at_zero:
+        layers.append(keras.layers.Rescaling(1.0, offset=0.5, name="black_at_zero"))
+    layers.append(keras.layers.Flatten(name="flatten"))
     for depth, units in enumerate(hidden, start=1):
         layers.append(keras.layers.Dense(units, activation=activation, name=f"hidden{depth}"))
         if dropout:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import keras
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
+SPRINGENBERG_2015 = "Springenberg et al. 2015, Striving for simplicity: the all convolutional net, table 1"
+ZHANG_2019 = "Zhang 2019, Making convolutional networks shift-invariant again, section 3.2"
 LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
 
 
@@ -58,6 +60,36 @@ MODELS: dict[str, Architecture] = {
     "lenet5-relu": Architecture(
         "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
     ),
+    # On a canvas of 56×56 these three have 201,000 parameters each: lecture slide "Не, так не работает!".
+    "fc-64": Architecture(
+        "fully_connected.perceptron", "this suite", {"hidden": (64,), "activation": "relu", "black_at_zero": True}
+    ),
+    "conv-flatten": Architecture("position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}),
+    "conv-global-max": Architecture("position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}),
+    # One network, three ways to connect it: lecture slides "Не, так не работает!" and "В сверточном слое …".
+    "ladder-full": Architecture("sharing.ladder", "this suite", {"connection": "full"}),
+    "ladder-local": Architecture("sharing.ladder", "this suite", {"connection": "local"}),
+    "ladder-convolution": Architecture("sharing.ladder", "this suite", {"connection": "convolution"}),
+    "fc-524": Architecture(
+        "fully_connected.perceptron",
+        "this suite: one hidden layer, as many multiply-accumulates as lenet5",
+        {"hidden": (524,), "activation": "relu"},
+    ),
+    # One network, nine ways to reduce: lecture slide "Нужно растить поле обзора быстрее!".
+    **{
+        f"reduce-{reduction}": Architecture("downsampling.reduced", source, {"reduction": reduction})
+        for reduction, source in {
+            "none": "this suite",
+            "max": SPRINGENBERG_2015,
+            "average": SPRINGENBERG_2015,
+            "strided": SPRINGENBERG_2015,
+            "conv-pool": SPRINGENBERG_2015,
+            "all-conv": SPRINGENBERG_2015,
+            "dilation": "Yu and Koltun 2016, Multi-scale context aggregation by dilated convolutions",
+            "blur-max": ZHANG_2019,
+            "blur-stride": ZHANG_2019,
+        }.items()
+    },
 }
 
 

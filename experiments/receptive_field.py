@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 SIDE = 300  # pixels of the lecture's cat
 CHANNELS = 8  # of every layer of a stack
-EFFECTIVE_SHARE = 1 - 0.9545  # of the largest gradient: two standard deviations of a Gaussian (Luo et al. 2016)
 LARGEST_EFFECTIVE = 400  # pixels; beyond, a stack's gradient is not measured
 GROWTHS = {
     "plain": "3×3 after 3×3",
@@ -73,6 +72,8 @@ class FieldWork:
         """Measures one stack or trained network with one seed; see `lab.worker.Work`."""
         import keras
 
+        from cnn_models.effective import effective_side
+
         keras.utils.set_random_seed(run.seed)
         gradient: np.ndarray | None = None
         match run.settings:
@@ -90,6 +91,7 @@ class FieldWork:
         import keras
 
         import cnn_models
+        from cnn_models.effective import gradient_of_centre
         from experiments.lab import data
 
         model = cnn_models.open_model(str(self._network(settings, seed)))
@@ -115,6 +117,7 @@ def _stack(settings: Stack) -> "tuple[dict[str, Any], np.ndarray | None]":
     import numpy as np
 
     import cnn_models
+    from cnn_models.effective import gradient_of_centre
 
     model = stack(settings.growth, settings.depth, None)
     field = cnn_models.receptive_field(model)
@@ -168,34 +171,6 @@ def stack(growth: str, depth: int, side: int | None) -> "keras.Model":
         if growth == "pooling":
             layers.append(keras.layers.MaxPooling2D(2))
     return keras.Sequential(layers)
-
-
-def gradient_of_centre(model: "keras.Model", inputs: "np.ndarray") -> "np.ndarray":
-    """How strongly the middle position depends on each pixel: mean absolute gradient of the sum of its maps.
-
-    Args:
-        model: from pictures `(n, height, width, channels)` to maps `(n, rows, columns, maps)`.
-        inputs: such pictures.
-
-    Returns:
-        `(height, width)`, non-negative.
-    """
-    import numpy as np
-    import tensorflow as tf
-
-    pictures = tf.convert_to_tensor(inputs, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(pictures)
-        maps = model(pictures, training=False)
-        centre = tf.reduce_sum(maps[:, maps.shape[1] // 2, maps.shape[2] // 2])
-    gradient = tape.gradient(centre, pictures)
-    return np.abs(gradient.numpy()).mean(axis=(0, 3))
-
-
-def effective_side(gradient: "np.ndarray") -> float:
-    """Side of the square of as many pixels as have over `EFFECTIVE_SHARE` of the peak (Luo et al. 2016)."""
-    peak = gradient.max()
-    return float((gradient > EFFECTIVE_SHARE * peak).sum() ** 0.5) if peak > 0 else 0.0
 
 
 def _kept(gradient: "np.ndarray") -> "Attachment | None":

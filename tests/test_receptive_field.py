@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cnn_models import effective
 from experiments import receptive_field as experiment
 from experiments.lab import tables
 from experiments.lab.claims import Verdict, judge
@@ -50,8 +51,8 @@ def test_effective_side_of_a_known_gradient():
     sigma = 20.0
     gaussian = np.exp(-(x**2 + y**2) / (2 * sigma**2))
     radius = sigma * np.sqrt(2 * np.log(1 / 0.0455))
-    assert experiment.effective_side(gaussian) == pytest.approx(np.sqrt(np.pi) * radius, rel=0.01)
-    assert experiment.effective_side(np.zeros((3, 3))) == 0
+    assert effective.effective_side(gaussian) == pytest.approx(np.sqrt(np.pi) * radius, rel=0.01)
+    assert effective.effective_side(np.zeros((3, 3))) == 0
 
 
 def test_a_trained_network_is_looked_at_where_it_is_and_asked_for_where_not(tmp_path):

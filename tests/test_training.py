@@ -130,7 +130,7 @@ def test_placing_in_the_graph_is_placing_in_numpy(digits, positions):
 @pytest.mark.parametrize("moving", [False, True])
 def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
     trainer = Trainer(Training("linear", epochs=1, canvas=Canvas(56, "left", moving)), digits)
-    trainer._reset(0)
+    trainer.reset(0)
     batch = np.arange(50, dtype="int32")
     images = digits.train.images[:50]
     first, second = (trainer._shown(images, batch, np.array([0, step], "int32")).numpy() for step in (1, 2))
@@ -145,7 +145,7 @@ def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
 
 def test_shuffled_pixels_are_the_same_for_training_and_test(digits):
     trainer = Trainer(Training("linear", epochs=1, shuffled_pixels=True), digits)
-    trainer._reset(5)
+    trainer.reset(5)
     shown = trainer._shown(digits.train.images[:9], np.arange(9, dtype="int32"), np.array([5, 0], "int32")).numpy()
     np.testing.assert_array_equal(shown, trainer.view(digits.train, 5).images[:9])
     assert not np.array_equal(shown, trainer.view(digits.train, 6).images[:9])
@@ -154,7 +154,7 @@ def test_shuffled_pixels_are_the_same_for_training_and_test(digits):
 
 def test_only_the_chosen_examples_are_learned_from(digits):
     trainer = Trainer(Training("linear", epochs=1, examples=100, steps_per_epoch=7, batch_size=64), digits)
-    trainer._reset(2)
+    trainer.reset(2)
     order = trainer._order(2, 0)
     assert len(order) >= 7 * 64
     assert set(order) == set(views.nested_order(digits.train.labels, 2)[:100])

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import cnn_models
-from cnn_models import lenet
+from cnn_models import cost, lenet
 from cnn_models.layers import RBFOutput, TrainableSubsampling2D
 
 CONV5 = 5 * 5
+REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10
 
 # All weights, trainable or not: layer by layer.
 PARAMETERS = {
@@ -24,6 +25,18 @@ PARAMETERS = {
     "lenet5-1998": 156 + 12 + 1_516 + 32 + 48_120 + 10_164 + 840,
     "lenet5": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
     "lenet5-relu": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
+    "fc-64": (784 + 1) * 64 + (64 + 1) * 10,
+    # At 28×28 the last map is 1×1, so that both heads see 32 numbers.
+    "conv-flatten": 14_208 + (32 + 1) * 91 + (91 + 1) * 10,
+    "conv-global-max": 14_208 + (32 + 1) * 411 + (411 + 1) * 411 + (411 + 1) * 10,
+    "ladder-full": (784 + 1) * 1_152 + (1_152 + 1) * 256 + (256 + 1) * 10,
+    "ladder-local": (CONV5 + 1) * 1_152 + (CONV5 * 8 + 1) * 256 + (256 + 1) * 10,
+    "ladder-convolution": (CONV5 + 1) * 8 + (CONV5 * 8 + 1) * 16 + (256 + 1) * 10,
+    **{
+        f"reduce-{arm}": REDUCED for arm in ("none", "max", "average", "strided", "dilation", "blur-max", "blur-stride")
+    },
+    **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
+    "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
 }
 
 
@@ -71,6 +84,27 @@ def test_saved_and_loaded_gives_the_same_output(name, digits, tmp_path):
 
 def test_matched_net_has_as_many_parameters_as_lenet5():
     assert abs(PARAMETERS["fc-matched"] / PARAMETERS["lenet5"] - 1) < 0.01
+
+
+def test_matched_net_has_as_many_multiply_accumulates_as_lenet5():
+    assert abs(cost.macs(cnn_models.build("fc-524")) / cost.macs(cnn_models.build("lenet5")) - 1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("fc-64", 201_418), ("conv-flatten", 201_587), ("conv-global-max", 201_223)]
+)
+def test_nets_for_the_canvas_have_as_many_parameters_as_one_another(name, count):
+    assert cnn_models.build(name, (56, 56, 1)).count_params() == count
+
+
+def test_the_ladder_has_equal_widths_and_windows():
+    full, local, shared = (cnn_models.build(f"ladder-{rung}") for rung in ("full", "local", "convolution"))
+    for layer, units in (("hidden1", 1_152), ("hidden2", 256)):
+        for model in (full, local, shared):
+            assert np.prod(model.get_layer(layer).output.shape[1:]) == units
+        fields = [cnn_models.receptive_field(model, layer) for model in (local, shared)]
+        assert fields[0].size[:2] == fields[1].size[:2]
+        assert fields[0].stride[:2] == fields[1].stride[:2]
 
 
 def connections(model):

@@ -162,6 +162,31 @@ class MoreThanBaseline:
 
 
 @dataclasses.dataclass(frozen=True)
+class Above:
+    """Holds where a variant has over `margin` more than another, the nearest ends of their intervals included."""
+
+    variant: str
+    than: str
+    measure: str
+    margin: float = 0.0
+    unit: str = ""
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads `<measure>_ci95_*` of both rows; unpaired, so it errs on the side of "undecided"."""
+        ours, theirs = (_interval(table, name, self.measure) for name in (self.variant, self.than))
+        if isinstance(ours, Finding):
+            return ours
+        if isinstance(theirs, Finding):
+            return theirs
+        low, high = ours.low - theirs.high, ours.high - theirs.low
+        numbers = (
+            f"{self.variant} {ours.mean:.2f} and {self.than} {theirs.mean:.2f}: [{low:.2f}, {high:.2f}]{self.unit}"
+        )
+        outcome = Outcome.HOLDS if low >= self.margin else Outcome.FAILS if high < self.margin else Outcome.UNDECIDED
+        return Finding(outcome, f"{numbers}, n={ours.n}")
+
+
+@dataclasses.dataclass(frozen=True)
 class Equals:
     """Holds where a fact of a variant, the same for every seed, is exactly this number."""
 
@@ -199,16 +224,32 @@ def verdict(outcomes: list[Outcome]) -> Verdict:
     return Verdict.CONTRADICTED if found == {Outcome.FAILS} else Verdict.PARTLY
 
 
-def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit: str, below: bool) -> Finding:
+@dataclasses.dataclass(frozen=True)
+class _Interval:
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def _interval(table: "pd.DataFrame", variant: str, measure: str) -> _Interval | Finding:
+    """A row's mean and 95 % interval, or why there is none."""
     if variant not in table.index or f"{measure}_mean" not in table:
         return Finding(Outcome.MISSING, f"{variant} was not run")
     row = table.loc[variant]
     n = int(str(row["seeds"]))
     if n < MIN_SEEDS:
         return Finding(Outcome.MISSING, f"{variant}: too few seeds, {n} of at least {MIN_SEEDS}")
-    low, high = row[f"{measure}_ci95_low"], row[f"{measure}_ci95_high"]
-    numbers = f"{variant} {row[f'{measure}_mean']:.2f}{unit} [{low:.2f}, {high:.2f}], n={n}"
-    certain, against = (high <= bound, low > bound) if below else (low >= bound, high < bound)
+    mean, low, high = (float(str(row[f"{measure}_{part}"])) for part in ("mean", "ci95_low", "ci95_high"))
+    return _Interval(mean, low, high, n)
+
+
+def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit: str, below: bool) -> Finding:
+    found = _interval(table, variant, measure)
+    if isinstance(found, Finding):
+        return found
+    numbers = f"{variant} {found.mean:.2f}{unit} [{found.low:.2f}, {found.high:.2f}], n={found.n}"
+    certain, against = (found.high <= bound, found.low > bound) if below else (found.low >= bound, found.high < bound)
     outcome = Outcome.HOLDS if certain else Outcome.FAILS if against else Outcome.UNDECIDED
     return Finding(outcome, numbers)
 

@@ -90,6 +90,10 @@ class Training:
         steps_per_epoch: optimizer steps an epoch, in which pictures come again in a new order when
             all were shown; None: one pass.
         canvas: put each picture on a larger canvas, or None.
+        field_layer: name of the layer whose receptive field is also given: as the graph says, and in effect
+            after training (Luo et al. 2016), on validation pictures.
+        position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
+            many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
     """
 
@@ -107,6 +111,8 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    position_grid: int | None = None
+    field_layer: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -115,6 +121,8 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        if self.position_grid and not self.canvas:
+            raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
 

@@ -18,8 +18,9 @@ import tensorflow as tf
 
 import cnn_models
 from cnn_models import cost
+from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, views
+from experiments.lab import data, maps, views
 from experiments.lab.data import Dataset, Split
 from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
@@ -28,6 +29,7 @@ from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
+FIELD_PICTURES = 200  # of the validation split, for effective fields
 
 
 class TrainingWork:
@@ -80,7 +82,7 @@ class Trainer:
         self.loss = self._loss()
         self._images = tf.constant(dataset.train.images)
         self._labels = tf.constant(dataset.train.labels.astype("int32"))
-        # What a seed decides; `_reset` assigns it.
+        # What a seed decides; `reset` assigns it.
         self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
         self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
         self._train = tf.function(self._steps)
@@ -102,9 +104,10 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch) and `misread` (indices of the test pictures read wrongly).
+            epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
+            for, see `lab.maps`.
         """
-        self._reset(seed)
+        self.reset(seed)
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
@@ -120,27 +123,40 @@ class Trainer:
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
         misread: dict[str, list[int]] = {}
+        extra: dict[str, Any] = {}
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
             tested, misread = self._test(seed)
             metrics |= tested
+            if self.training.field_layer:
+                metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
+            if self.training.position_grid:
+                extra["maps"] = self._maps(self.training.position_grid)
+                metrics |= maps.summary(extra["maps"])
         return {
             "status": "finished" if finite else "diverged",
             "facts": self.facts(),
             "metrics": metrics,
             "history": dict(history),
             "misread": misread,
+            **extra,
         }
 
     def facts(self) -> dict[str, int]:
-        """What is known of the network without training it: parameters and multiply-accumulates."""
+        """What is known of the network without training it: parameters, multiply-accumulates, a layer's field."""
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
-        return {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+        facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+        if self.training.field_layer:
+            side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
+            if side is not None:  # None: it depends on a size that the graph does not tell
+                facts["receptive_field_pixels"] = side
+        return facts
 
-    def view(self, split: Split, seed: int) -> Split:
-        """A split as the network is shown it in a run of this seed."""
+    def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
+        """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
         images, canvas = split.images, self.training.canvas
         if canvas:
+            canvas = dataclasses.replace(canvas, positions=positions or canvas.positions)
             images = views.place(images, views.positions(canvas, images.shape[1], len(images), seed), canvas.side)
         if self.training.shuffled_pixels:
             images = views.reordered(images, views.pixel_order(images.shape[1] * images.shape[2], seed))
@@ -178,7 +194,7 @@ class Trainer:
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         return optimizer
 
-    def _reset(self, seed: int) -> None:
+    def reset(self, seed: int) -> None:
         """Weights, dropout state and optimizer as a newly built model of this seed would have them."""
         keras.utils.set_random_seed(seed)
         for variable, fresh in zip(self.model.variables, self._build().variables, strict=True):
@@ -277,10 +293,15 @@ class Trainer:
         seen = {"test": test.images} | {
             f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in self.training.test_shifts
         }
+        if self.training.position_grid:
+            seen["test_everywhere"] = self.view(self.dataset.test, seed, "everywhere").images
         metrics: dict[str, float] = {}
         misread: dict[str, list[int]] = {}
         for name, images in seen.items():
+            began = time.perf_counter()
             loss, predictions = self.evaluate(Split(images, test.labels))
+            if name == "test":
+                metrics["inference_seconds"] = time.perf_counter() - began
             misread[name] = np.flatnonzero(predictions != test.labels).tolist()
             accuracy = 1 - len(misread[name]) / len(test.labels)
             metrics[f"{name}_accuracy"] = accuracy
@@ -289,6 +310,18 @@ class Trainer:
         if self.training.consistency_shift:
             metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
         return metrics, misread
+
+    def _effective_field(self, layer: str) -> float:
+        """Side of a layer's effective field in pixels, see `cnn_models.effective`."""
+        seen = keras.Model(self.model.inputs, self.model.get_layer(layer).output)
+        images = self._validation.images[:FIELD_PICTURES]
+        return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
+
+    def _maps(self, grid: int) -> dict[str, list[list[float]]]:
+        """The test pictures read at a grid of positions, whatever positions were learned from."""
+        assert self.training.canvas
+        predict = lambda images: self.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
+        return maps.by_position(predict, self.dataset.test, self.training.canvas, grid)
 
     def _consistency(self, test: Split, pixels: int) -> float:
         """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""

@@ -1,0 +1,211 @@
+"""Digits that may lie anywhere: nets trained at some positions, tested at all (slide "Не, так не работает!")."""
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.lab.claims import Above, AtLeast, Evidence, MoreThanBaseline, Part
+from experiments.lab.spec import Canvas, Distortion, Experiment, Training, Variant
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from experiments.lab.records import Records
+
+SIDE = 56
+CENTRE_SHIFT = 4.0  # pixels that augmentation moves a digit about the centre, either way
+# Nets by name: the model and its learning rate, the best of 0.003, 0.01 and 0.03 on the validation split, learning
+# from 10,000 digits that move everywhere, with seed 100 (0.03 was 0.2 points better for the flattened convolution,
+# but did not learn at all from few digits). All have 201,000 parameters.
+NETS = {
+    "fc": ("fc-64", 0.01, "fully connected"),
+    "flatten": ("conv-flatten", 0.01, "convolution, flattened"),
+    "global-max": ("conv-global-max", 0.01, "convolution, global max pooling"),
+}
+POSITIONS = ("centre", "left", "everywhere")
+EVERYWHERE = "test_everywhere_error_percent"
+
+
+def _row(net: str, positions: str, moving: bool) -> Variant:
+    model, learning_rate, about = NETS[net]
+    around_centre = moving and positions == "centre"
+    settings = Training(
+        model,
+        epochs=5,
+        learning_rate=learning_rate,
+        examples=8_000,
+        canvas=Canvas(SIDE, positions, moving=moving and not around_centre),
+        distortion=Distortion(shift_pixels=CENTRE_SHIFT) if around_centre else None,
+        position_grid=9,
+    )
+    # Augmentation is measured against the same net without; nets without it against pooling over all positions.
+    against = _name(net, positions, False) if moving else _name("global-max", positions, False)
+    name = _name(net, positions, moving)
+    return Variant(
+        name, settings, f"{about}; {_where(positions, moving)}", against=against if against != name else None
+    )
+
+
+def _name(net: str, positions: str, moving: bool) -> str:
+    return f"{net}-{positions}{'-moving' if moving else ''}"
+
+
+def _where(positions: str, moving: bool) -> str:
+    place = {"centre": "centre", "left": "left half", "everywhere": "everywhere"}[positions]
+    return f"{place}, moving" if moving else place
+
+
+def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
+    """Maps of accuracy over positions: a row a net, a column what it was trained on."""
+    from matplotlib.figure import Figure
+
+    maps = _maps(experiment, records)
+    if not maps:
+        return None
+    columns = [(positions, moving) for positions in POSITIONS for moving in (False, True)]
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    panels = figure.subplots(len(NETS), len(columns))
+    errors = {str(row["variant"]): row for _, row in frame.drop_duplicates("variant").iterrows()}
+    for net, row in zip(NETS, panels, strict=True):
+        for (positions, moving), axes in zip(columns, row, strict=True):
+            name = _name(net, positions, moving)
+            image = _draw_map(axes, maps.get(name), errors.get(name))
+            if net == next(iter(NETS)):
+                axes.set_title(f"{_where(positions, moving)}\n{axes.get_title()}", size=9)
+        row[0].set_ylabel(f"{NETS[net][2]}\noffset, pixels", size=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("offset, pixels", size=9)
+    if image is not None:
+        figure.colorbar(image, ax=panels, shrink=0.6, label="share of test digits read correctly")
+    figure.suptitle(
+        "Where digits lay in training (columns), and how many are read at each offset from the centre", size=11
+    )
+    return figure
+
+
+def _draw_map(axes: Any, content: "dict[str, np.ndarray] | None", row: "pd.Series | None") -> Any:
+    """One map, its mean error everywhere as title; an empty frame where the variant was not run."""
+    axes.tick_params(labelsize=7)
+    if content is None or row is None:
+        axes.set_axis_off()
+        return None
+    reach = int(content["offset_pixels"].max())
+    cell = reach / (content["accuracy"].shape[0] - 1)
+    edge = reach + cell
+    image = axes.imshow(
+        content["accuracy"], cmap="gray", vmin=0, vmax=1, extent=(-edge, edge, edge, -edge), interpolation="nearest"
+    )
+    axes.set_xticks([-reach, 0, reach])
+    axes.set_yticks([-reach, 0, reach])
+    spread = row[f"{EVERYWHERE}_ci95_high"] - row[f"{EVERYWHERE}_mean"]
+    with_spread = f" ± {spread:.1f}" if spread == spread else ""  # one seed has no spread
+    axes.set_title(f"misread {row[f'{EVERYWHERE}_mean']:.1f}{with_spread} %", size=8)
+    return image
+
+
+def _maps(experiment: Experiment, records: "Records") -> "dict[str, dict[str, np.ndarray]]":
+    """The mean maps over seeds of each variant; of the declared recipe where that was run, else of what was."""
+    import numpy as np
+
+    from experiments.lab.spec import digest
+    from experiments.lab.tables import declared
+
+    found: dict[str, list[Any]] = {}
+    kept = [record for record in records.of(experiment.name) if "maps" in record]
+    as_declared = [
+        record
+        for record in kept
+        for said in (record["specification"],)
+        if digest(said) == declared(experiment, said["variant"], said["dataset"])
+    ]
+    for record in as_declared or kept:
+        found.setdefault(record["specification"]["variant"], []).append(record["maps"])
+    return {
+        variant: {key: np.mean([one[key] for one in maps], axis=0) for key in maps[0]}
+        for variant, maps in found.items()
+    }
+
+
+EXPERIMENT = Experiment(
+    name="shift",
+    question="Which nets still read a digit where they have never seen one, and what does augmentation change?",
+    expectation="A fully connected net is lost where it has seen no digit; a convolution with a maximum over all "
+    "positions is not; a convolution before a flattened layer lies between. Augmentation matters more than pooling.",
+    sources=(
+        "slide: Не, так не работает!",
+        "slide: Давайте вспомним инвариантность к сдвигу!",
+        "Kauderer-Abrams 2017, Quantifying translation-invariance in convolutional neural networks",
+        "Biscione and Bowers 2021, Convolutional neural networks are not invariant to translation, but can learn to be",
+    ),
+    variants=tuple(_row(net, positions, moving) for positions in POSITIONS for moving in (False, True) for net in NETS),
+    compared=("test_error_percent", EVERYWHERE, "consistency_with_centre_percent"),
+    evidence=(
+        Evidence(
+            "fc-relearns",
+            parts=(
+                Part(
+                    "shown digits in the centre only, the fully connected net misreads over half of those anywhere",
+                    AtLeast("fc-centre", EVERYWHERE, 50, " %"),
+                ),
+                Part(
+                    "it then errs over 30 points more than a convolution with a maximum over all positions",
+                    MoreThanBaseline("fc-centre", EVERYWHERE, 30, " points"),
+                ),
+                Part(
+                    "and over 30 points more than a convolution before a flattened layer",
+                    Above("fc-centre", "flatten-centre", EVERYWHERE, 30, " points"),
+                ),
+                Part(
+                    "shown digits in the left half, it errs over 20 points more than the maximum over all positions",
+                    MoreThanBaseline("fc-left", EVERYWHERE, 20, " points"),
+                ),
+                Part(
+                    "shown digits everywhere, it errs over 5 points more than the maximum over all positions",
+                    MoreThanBaseline("fc-everywhere", EVERYWHERE, 5, " points"),
+                ),
+                Part(
+                    "shown digits that move everywhere, it still errs more than the maximum over all positions that "
+                    "saw the centre only, so that augmentation does not make up for the architecture",
+                    Above("fc-everywhere-moving", "global-max-centre", EVERYWHERE, 0, " points"),
+                ),
+            ),
+            reproduced_if="the fully connected net is lost where it has seen no digit, either convolution is not, and "
+            "showing it digits everywhere does not make up for that",
+            contradicted_if="it reads digits as well where it has seen none, or augmentation makes up for all",
+            literature_for="Biscione and Bowers 2021: fully connected nets do not generalise to unseen positions.",
+            literature_against="Kauderer-Abrams 2017: augmentation matters more than architecture; Azulay and Weiss "
+            "2019, Biscione and Bowers 2021: convolutional nets are not invariant by themselves.",
+        ),
+    ),
+    columns=(
+        "variant",
+        "params",
+        "macs",
+        "learning_rate",
+        "test_error_percent_mean",
+        "test_everywhere_error_percent_mean",
+        "test_everywhere_error_percent_minus_baseline_mean",
+        "comparison",
+        "worst_position_error_percent_mean",
+        "consistency_with_centre_percent_mean",
+        "seeds",
+        "train_seconds_mean",
+    ),
+    figure="experiments.shift.draw",
+    reading="Digits of 28×28 pixels on a black canvas of 56×56. Trained in the centre, in the left half (the digit's "
+    "middle left of the canvas's) or everywhere; a digit keeps the one place that was drawn for it, or moves: "
+    "it lies elsewhere each time it is shown (in the centre: shifted by up to 4 pixels). The test error is on "
+    "test digits that lie as in training without moving, the error everywhere on the same digits anywhere on "
+    "the canvas. Maps, worst position and consistency (the share of digits that are read as in the centre) "
+    "are of the first 500 test digits at 9×9 places.",
+    surprises="A convolution before a flattened layer is as lost as the fully connected net: shown digits in the "
+    "centre only they misread 86 and 89 % of those anywhere. It is the maximum over all positions that "
+    "helps, 9 % from the centre alone. Augmentation matters more than architecture for the flattened "
+    "convolution (86 % to 7 % when it is shown digits everywhere), as Kauderer-Abrams found, but it does "
+    "not mend the fully connected net, which then still misreads 38 %, or 31 % of digits that moved in "
+    "training. Nor is the net with the global maximum invariant: at its worst position, a corner, it "
+    "misreads 40 %, since fewer windows reach there. Looked into before the runs: with black at −0.5 the "
+    "fully connected net learned nothing on the canvas at any learning rate tried, as thousands of black "
+    "pixels push each hidden unit the same way until its ReLU dies. It therefore gets 0.5 added first; "
+    "what it shows here is its better case.",
+)
