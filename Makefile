@@ -27,7 +27,7 @@ help: ## show this list
 	  SEEDS=5 "runs a variant, with seeds 0 to SEEDS-1" \
 	  EPOCHS=10 "passes over the training pictures, for all variants" \
 	  VARIANTS=a,b "only these variants" \
-	  DATASET=mnist "only on mnist, fashion-mnist, or digits (which needs no network)" \
+	  DATASET=mnist "only on mnist, fashion-mnist, cifar-10, or digits (which needs no network)" \
 	  RESULTS=results "folder for records, tables and figures" \
 	  WORKERS=2 "worker processes; default: the number of cores" \
 	  RETRIES=0 "tries more for a run that fails" \

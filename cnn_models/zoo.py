@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 SPRINGENBERG_2015 = "Springenberg et al. 2015, Striving for simplicity: the all convolutional net, table 1"
 ZHANG_2019 = "Zhang 2019, Making convolutional networks shift-invariant again, section 3.2"
+HE_2016 = "He et al. 2016, Deep residual learning for image recognition, section 3.3, much smaller"
 LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
 
 
@@ -89,6 +90,28 @@ MODELS: dict[str, Architecture] = {
             "blur-max": ZHANG_2019,
             "blur-stride": ZHANG_2019,
         }.items()
+    },
+    # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
+    **{
+        f"deep-{growth}-{depth}": Architecture("depth.stack", source, {"depth": depth, "width": 8, "growth": growth})
+        for growth, source, depths in (
+            ("plain", HE_2016, (1, 2, 3, 4, 6, 8, 12, 16)),
+            ("residual", HE_2016, (8, 16)),
+            ("stride", "this suite", (4, 8, 16)),
+            ("pooling", "this suite", (4, 8, 16)),
+        )
+        for depth in depths
+    },
+    **{
+        f"deep-unnormalised-{depth}": Architecture(
+            "depth.stack", "this suite", {"depth": depth, "width": 8, "normalised": False}
+        )
+        for depth in (8, 16)
+    },
+    # About as many parameters as deep-plain-16, in fewer layers.
+    **{
+        f"wide-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
+        for depth, width in ((2, 30), (4, 18), (8, 12))
     },
 }
 

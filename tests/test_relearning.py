@@ -6,7 +6,7 @@ import worlds
 
 from experiments import _relearning
 from experiments.lab.claims import Verdict, judge
-from experiments.relearning import COPIES, EXPERIMENT
+from experiments.relearning import CHANCE, COPIES, EXPERIMENT
 
 
 def smooth(generator, side=24):
@@ -34,14 +34,40 @@ def test_planted_copies_are_found_with_their_shift():
     for number, (row, column) in enumerate(places):
         other = places[found.other[number]]
         assert tuple(found.shift[number]) == (row - other[0], column - other[1])
-    assert _relearning.best(pictures, turned=True).value.max() < 0.7
+    for turns in (1, 2):
+        control = _relearning.best(pictures, quarter_turns=turns)
+        assert control.value.max() < 0.7
+        assert _relearning.beyond(found, control) == 100
 
 
 def test_patterns_of_their_own_match_no_better_than_turned_ones():
     pictures, _ = planted(copies=False)
-    found, control = _relearning.best(pictures), _relearning.best(pictures, turned=True)
+    found, control = _relearning.best(pictures), _relearning.best(pictures, quarter_turns=1)
     assert found.value.max() < 0.8
     assert abs(np.mean(found.value) - np.mean(control.value)) < 0.1
+
+
+def waves(count=64):
+    """Noise with a preferred orientation, each of its own: no copies of one another, but alike in direction."""
+    import scipy.ndimage
+
+    generator = np.random.default_rng(0)
+    return np.stack([scipy.ndimage.gaussian_filter(generator.normal(size=(56, 56)), (1, 4)) for _ in range(count)])
+
+
+def test_a_preferred_orientation_passes_for_copies_beyond_a_quarter_turn_and_not_beyond_half_a_turn():
+    pictures = waves()
+    found = _relearning.best(pictures)
+    shares = {turns: _relearning.beyond(found, _relearning.best(pictures, quarter_turns=turns)) for turns in (1, 2)}
+    assert shares[1] > 50
+    assert shares[2] < 10
+
+
+def test_chance_gives_what_the_claim_says_it_does():
+    generator = np.random.default_rng(0)
+    matches = lambda: _relearning.Matches(generator.normal(size=64), np.zeros(64), np.zeros((64, 2)))  # noqa: E731
+    shares = [_relearning.beyond(matches(), matches()) for _ in range(5_000)]
+    assert 100 / 65 < np.mean(shares) < CHANCE
 
 
 def test_a_correlation_is_the_sum_of_products_under_a_shift():

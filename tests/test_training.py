@@ -1,16 +1,18 @@
 """The training loop, on the real digits that need no network."""
 
+import dataclasses
 import hashlib
 
 import keras
 import numpy as np
 import pytest
 import scipy.ndimage
+import tensorflow as tf
 
 from experiments.lab import views
 from experiments.lab.data import Split
 from experiments.lab.spec import Canvas, Distortion, Training, UsageError
-from experiments.lab.training import Trainer, distort, normalise, place
+from experiments.lab.training import FIELD_PICTURES, Trainer, distort, normalise, place
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
 
@@ -184,3 +186,34 @@ def test_consistency_is_whole_for_a_network_that_cannot_tell_and_less_for_one_th
 def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(UsageError):
         wrong()
+
+
+def test_norms_of_gradients_are_those_of_one_batch(digits):
+    settings = Training("deep-plain-3", epochs=1, batch_size=32, gradient_norms=True)
+    trainer = Trainer(settings, digits)
+    outcome = trainer.run(0)
+    norms = outcome["gradient_norms"]
+    assert len(norms["before"]) == len(norms["after"]) == 4
+    assert outcome["metrics"]["gradient_first_to_last"] == pytest.approx(norms["before"][0] / norms["before"][-1])
+    # After training, by finite differences along the gradient of the first kernel.
+    images = normalise(digits.validation.images[:FIELD_PICTURES])
+    labels = digits.validation.labels[:FIELD_PICTURES]
+    kernel = trainer.model.get_layer("conv1").kernel
+    loss = lambda: trainer.loss(labels, trainer.model(images, training=True))  # noqa: E731
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradient = np.asarray(tape.gradient(value, kernel.value))
+    unit, start, ends = gradient / np.linalg.norm(gradient), kernel.numpy(), []
+    for step in (3e-3, -3e-3):
+        kernel.assign(start + step * unit)
+        ends.append(float(loss()))
+    assert norms["after"][0] == pytest.approx((ends[0] - ends[1]) / 6e-3, rel=0.05)
+
+
+def test_measuring_gradients_leaves_the_run_as_it_was(digits):
+    plain = Training("deep-plain-3", epochs=1, batch_size=32)
+    without = Trainer(plain, digits).run(0)
+    measured = Trainer(dataclasses.replace(plain, gradient_norms=True), digits).run(0)
+    assert measured["misread"] == without["misread"]
+    assert measured["metrics"]["test_loss"] == without["metrics"]["test_loss"]
+    assert "gradient_norms" not in without

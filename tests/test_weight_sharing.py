@@ -1,10 +1,10 @@
 """The weight-sharing experiment: what its table must say for each verdict."""
 
 import pytest
-import worlds
 
 from experiments.lab.claims import Verdict, judge
 from experiments.weight_sharing import EXPERIMENT, MEASURE
+from tests import worlds
 
 # Test errors in percent by rung, pixels in their place and shuffled.
 WORLDS = {
@@ -15,7 +15,23 @@ WORLDS = {
     ),
     "neither helps": ({"full": 2, "local": 2, "convolution": 3}, {"full": 5, "local": 5, "convolution": 3}),
 }
+RIGHT = WORLDS["the lecture is right"]
+ROWS = EXPERIMENT.variants
 VERDICTS = dict(zip(WORLDS, (Verdict.REPRODUCED, Verdict.PARTLY, Verdict.CONTRADICTED), strict=True))
+
+
+@pytest.mark.parametrize("part", range(len(EXPERIMENT.evidence[0].parts)))
+def test_each_statement_alone_makes_it_partly(part):
+    # What is compared is turned about for this one statement: its row errs a point less than what it stands beside.
+    (evidence,) = EXPERIMENT.evidence
+    row = evidence.parts[part].judge.variant
+    beside = EXPERIMENT.baseline_of(row)
+    errors = {variant.name: RIGHT["shuffled" in variant.name][variant.name.split("-")[0]] for variant in ROWS}
+    errors[row] = errors[beside] - 1
+    metrics = lambda variant, dataset, seed: {MEASURE: errors[variant] + 0.01 * seed * (variant == beside)}  # noqa: E731
+    verdict, words = judge(evidence, worlds.judged(EXPERIMENT, metrics))
+    assert verdict is Verdict.PARTLY
+    assert words.count("fails (") == 1, words
 
 
 @pytest.mark.parametrize("world", WORLDS)

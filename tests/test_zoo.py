@@ -11,6 +11,12 @@ from cnn_models.layers import RBFOutput, TrainableSubsampling2D
 CONV5 = 5 * 5
 REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10
 
+
+def stack(depth, width, per_map=4):
+    """Weights of `depth` layers of 3×3 on one channel, each map with its normalisation (or a bias), and 10 logits."""
+    return 9 * width + (depth - 1) * 9 * width**2 + depth * per_map * width + (width + 1) * 10
+
+
 # All weights, trainable or not: layer by layer.
 PARAMETERS = {
     "linear": (784 + 1) * 10,
@@ -36,6 +42,11 @@ PARAMETERS = {
         f"reduce-{arm}": REDUCED for arm in ("none", "max", "average", "strided", "dilation", "blur-max", "blur-stride")
     },
     **{f"reduce-{arm}": REDUCED + (9 * 8 + 1) * 8 + (9 * 16 + 1) * 16 for arm in ("conv-pool", "all-conv")},
+    **{f"deep-plain-{depth}": stack(depth, 8) for depth in (1, 2, 3, 4, 6, 8, 12, 16)},
+    **{f"deep-residual-{depth}": stack(depth, 8) for depth in (8, 16)},
+    **{f"deep-{growth}-{depth}": stack(depth, 8) for growth in ("stride", "pooling") for depth in (4, 8, 16)},
+    **{f"deep-unnormalised-{depth}": stack(depth, 8, per_map=1) for depth in (8, 16)},
+    **{f"wide-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18), (8, 12))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
 }
 

@@ -1,5 +1,7 @@
 """Worlds in which a claim comes out one way or another, written as real records."""
 
+import itertools
+
 from experiments.lab import tables
 from experiments.lab.claims import FactAtMost
 from experiments.lab.records import Records
@@ -56,3 +58,22 @@ def study(folder, experiment, metrics):
                 run = Run(experiment.name, variant.name, dataset, variant.settings, seed)
                 records.save(run, {"status": "finished", "facts": {}, "metrics": values})
     return tables.judged(experiment, tables.write(experiment, records))
+
+
+def measured(experiment, metrics, seeds=4):
+    """The experiment's table from records of every declared row, kept in memory.
+
+    `metrics` gives a run's measures by variant, data set and seed; None where it diverged.
+    """
+    records = []
+    for variant, dataset, seed in itertools.product(experiment.variants, experiment.datasets, range(seeds)):
+        found = metrics(variant.name, dataset, seed)
+        specification = Run(experiment.name, variant.name, dataset, variant.settings, seed).specification()
+        status = "diverged" if found is None else "finished"
+        records.append({"specification": specification, "status": status, "facts": {}, "metrics": found or {}})
+    return tables.table(experiment, records)
+
+
+def judged(experiment, metrics):
+    """The rows of such a table that count as evidence."""
+    return tables.judged(experiment, measured(experiment, metrics))

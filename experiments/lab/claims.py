@@ -187,6 +187,28 @@ class Above:
 
 
 @dataclasses.dataclass(frozen=True)
+class TimesAbove:
+    """Holds where a variant has over `times` what another has, the nearest ends of their intervals included."""
+
+    variant: str
+    than: str
+    measure: str
+    times: float
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Reads `<measure>_ci95_*` of both rows; unpaired, so it errs on the side of "undecided"."""
+        ours, theirs = (_interval(table, name, self.measure) for name in (self.variant, self.than))
+        if isinstance(ours, Finding):
+            return ours
+        if isinstance(theirs, Finding):
+            return theirs
+        holds, fails = ours.low > self.times * theirs.high, ours.high < self.times * theirs.low
+        numbers = " against ".join(f"{one.mean:,.0f} [{one.low:,.0f}, {one.high:,.0f}]" for one in (ours, theirs))
+        outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNDECIDED
+        return Finding(outcome, f"{numbers}, n={ours.n}")
+
+
+@dataclasses.dataclass(frozen=True)
 class Equals:
     """Holds where a fact of a variant, the same for every seed, is exactly this number."""
 
@@ -234,13 +256,16 @@ class _Interval:
 
 def _interval(table: "pd.DataFrame", variant: str, measure: str) -> _Interval | Finding:
     """A row's mean and 95 % interval, or why there is none."""
-    if variant not in table.index or f"{measure}_mean" not in table:
+    if variant not in table.index:
         return Finding(Outcome.MISSING, f"{variant} was not run")
     row = table.loc[variant]
     n = int(str(row["seeds"]))
     if n < MIN_SEEDS:
         return Finding(Outcome.MISSING, f"{variant}: too few seeds, {n} of at least {MIN_SEEDS}")
-    mean, low, high = (float(str(row[f"{measure}_{part}"])) for part in ("mean", "ci95_low", "ci95_high"))
+    values = (row.get(f"{measure}_{part}", math.nan) for part in ("mean", "ci95_low", "ci95_high"))
+    mean, low, high = (float(str(value)) for value in values)
+    if math.isnan(mean):
+        return Finding(Outcome.MISSING, f"{variant}: {measure.replace('_', ' ')} was not measured")
     return _Interval(mean, low, high, n)
 
 

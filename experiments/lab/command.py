@@ -55,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
         "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
-    run.add_argument("--dataset", metavar="NAME", help="mnist, fashion-mnist or digits (digits needs no network)")
+    run.add_argument(
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10 or digits (digits needs no network)"
+    )
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")

@@ -23,6 +23,7 @@ import filelock
 import numpy as np
 import platformdirs
 
+from experiments.lab import cifar
 from experiments.lab.files import write_whole
 from experiments.lab.spec import UsageError
 
@@ -78,21 +79,34 @@ class Source:
     file: Path | None = None  # of a cache, to be set aside when its content is wrong
 
 
+def checksum_of(arrays: Arrays) -> str:
+    """SHA-256 over name, type, shape and bytes of each array, in the order of `NAMES`."""
+    digest = hashlib.sha256()
+    for name in NAMES:
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How a data set is got and split.
 
     Attributes:
-        checksum: SHA-256 over names, shapes, types and bytes of the arrays, see `checksum_of`.
+        checksum: SHA-256 of the arrays, as `checksum_of` has it.
         sources: tried in order.
         validation: how many pictures of the training set make the validation split.
         size: pictures in the training split, known before the arrays are.
+        checksum_of: SHA-256 over names, shapes, types and bytes of the arrays; or the authors' own, of files
+            that the arrays are put back into.
     """
 
     checksum: str
     sources: Callable[[], Iterable[Source]]
     validation: int
     size: int
+    checksum_of: Callable[[Arrays], str] = checksum_of
 
 
 def load(name: str) -> Dataset:
@@ -121,16 +135,6 @@ def recipe_of(name: str) -> Recipe:
 
         raise UsageError(unknown("data set", name, DATASETS))
     return DATASETS[name]
-
-
-def checksum_of(arrays: Arrays) -> str:
-    """SHA-256 over name, type, shape and bytes of each array, in the order of `NAMES`."""
-    digest = hashlib.sha256()
-    for name in NAMES:
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def cat() -> np.ndarray:
@@ -196,7 +200,7 @@ def _attempt(source: Source, recipe: Recipe, problems: list[str]) -> Arrays | No
     """Reads one source; a wrong or unreadable answer is noted, and a wrong cache file is set aside."""
     try:
         arrays = source.read()
-        if checksum_of(arrays) == recipe.checksum:
+        if recipe.checksum_of(arrays) == recipe.checksum:
             return {key: arrays[key] for key in NAMES}
         reason = "its content is not what the checksum says"
     except FileNotFoundError as error:
@@ -312,6 +316,12 @@ def _fashion_sources() -> Iterable[Source]:
     yield Source("Debian's package dataset-fashion-mnist", lambda: _read_idx(debian, ".gz"))
 
 
+def _cifar_sources() -> Iterable[Source]:
+    file = _keras_cache() / "cifar-10-binary.tar.gz"
+    yield Source("Keras's cache", lambda: cifar.read_archive(file), file)
+    yield Source("its authors' download", lambda: _download(cifar.URL, cifar.ARCHIVE_SHA256, cifar.read_archive))
+
+
 def _digits_sources() -> Iterable[Source]:
     yield Source("scikit-learn's load_digits", _read_digits)
 
@@ -363,6 +373,7 @@ DATASETS: dict[str, Recipe] = {
         validation=5_000,
         size=55_000,
     ),
+    "cifar-10": Recipe(cifar.CHECKSUM, _cifar_sources, validation=5_000, size=45_000, checksum_of=cifar.checksum_of),
     "digits": Recipe(
         "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257
     ),

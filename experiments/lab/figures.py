@@ -50,15 +50,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
 
 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
-    """The arrays beside the records of each variant's declared recipe, by variant."""
-    found: dict[str, dict[str, np.ndarray]] = {}
+    """The arrays beside the records by variant: of the declared recipe, or where that was not run, of what was."""
+    found: dict[bool, dict[str, dict[str, np.ndarray]]] = {True: {}, False: {}}
     for record in records.of(experiment.name):
         specification = record["specification"]
-        variant, dataset = specification["variant"], specification["dataset"]
-        if "arrays" in record and digest(specification) == declared(experiment, variant, dataset):
+        as_declared = digest(specification) == declared(experiment, specification["variant"], specification["dataset"])
+        if "arrays" in record:
             with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
-                found.setdefault(variant, dict(content))
-    return found
+                found[as_declared].setdefault(specification["variant"], dict(content))
+    return found[True] or found[False]
 
 
 def picture(axes: Axes, image: np.ndarray, title: str) -> None:

@@ -92,6 +92,7 @@ class Training:
         canvas: put each picture on a larger canvas, or None.
         field_layer: name of the layer whose receptive field is also given: as the graph says, and in effect
             after training (Luo et al. 2016), on validation pictures.
+        gradient_norms: also record the norm of the loss's gradient in each kernel, before and after training.
         position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
             many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
@@ -113,6 +114,7 @@ class Training:
     shuffled_pixels: bool | None = None
     position_grid: int | None = None
     field_layer: str | None = None
+    gradient_norms: bool | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -163,6 +165,8 @@ class Experiment:
         seeds: how many runs a row has, unless the user says otherwise.
         baseline: the variant that others are compared with, paired by seed, on the same data; or None.
         compared: the measures that are compared.
+        derived: `module.function` that computes further measures of a row, by seed, from several rows' records, see
+            `lab.tables.Derive`; or nothing.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.worker.Work` that does a run.
         columns: columns of the printed table, in order.
@@ -182,6 +186,7 @@ class Experiment:
     seeds: int = 5
     baseline: str | None = None
     compared: tuple[str, ...] = ("test_error_percent",)
+    derived: str = ""
     evidence: tuple[Evidence, ...] = ()
     work: str = "experiments.lab.training.TrainingWork"
     columns: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ the names of columns; formatting is for the printed table alone.
 import collections
 import dataclasses
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, Run, digest
+from experiments.lab.spec import Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -25,12 +25,16 @@ SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The records that one row of a table is made of: one variant, data set and specification."""
+    """The records that one row of a table is made of: one variant, data set and specification.
+
+    `derived` are measures, by seed, that no record of its own holds; see `Derive`.
+    """
 
     variant: str
     dataset: str
     specification: str
     records: tuple[Record, ...]
+    derived: Mapping[str, Mapping[int, float]] = dataclasses.field(default_factory=dict)
 
     @property
     def finished(self) -> list[Record]:
@@ -44,14 +48,25 @@ class Row:
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
+        if metric in self.derived:
+            return dict(self.derived[metric])
         found = ((record["specification"]["seed"], record["metrics"].get(metric)) for record in self.finished)
         return {seed: value for seed, value in found if value is not None}
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of all its measures."""
+        return [*dict.fromkeys(name for record in self.finished for name in record["metrics"]), *self.derived]
 
     def misread(self) -> dict[int, list[int]]:
         """The test pictures that each seed misread, where the records have them."""
         return {
             r["specification"]["seed"]: r["misread"]["test"] for r in self.finished if "test" in r.get("misread", ())
         }
+
+
+# Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
+Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
 
 
 def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
@@ -64,7 +79,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
-    rows = _rows(experiment, records)
+    rows = _derive(experiment, _rows(experiment, records))
     described = [_describe(experiment, row) for row in rows]
     if any(experiment.baseline_of(row.name) for row in experiment.variants):
         for measure in experiment.compared:
@@ -130,15 +145,31 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
     return [Row(*key, tuple(groups[key])) for key in keys]
 
 
+def _is_declared(experiment: Experiment, row: Row) -> bool:
+    return row.specification == declared(experiment, row.variant, row.dataset)
+
+
+def _derive(experiment: Experiment, rows: list[Row]) -> list[Row]:
+    if not experiment.derived:
+        return rows
+    derive: Derive = resolve(experiment.derived)
+    of_recipe = [row for row in rows if _is_declared(experiment, row)]
+    beside = {row.dataset: [other for other in of_recipe if other.dataset == row.dataset] for row in of_recipe}
+    return [
+        dataclasses.replace(row, derived=derive(experiment, row, beside[row.dataset])) if row in of_recipe else row
+        for row in rows
+    ]
+
+
 def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
     counted = collections.Counter(record["status"] for record in row.records)
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
     line |= next((record["facts"] for record in row.records if record["facts"]), {})
     scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
-    line["declared"] = row.specification == declared(experiment, row.variant, row.dataset)
+    line["declared"] = _is_declared(experiment, row)
     line |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
-    for metric in dict.fromkeys(name for record in row.finished for name in record["metrics"]):
+    for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
     for variant in experiment.variants:
@@ -177,7 +208,7 @@ def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]
 def _baseline(experiment: Experiment, name: str, row: Row, rows: list[Row]) -> Row | None:
     """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
     candidates = [other for other in rows if other.variant == name and other.dataset == row.dataset]
-    if row.specification == declared(experiment, row.variant, row.dataset):
+    if _is_declared(experiment, row):
         wanted = declared(experiment, name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)

@@ -29,7 +29,7 @@ from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
-FIELD_PICTURES = 200  # of the validation split, for effective fields
+FIELD_PICTURES = 200  # of the validation split, for effective fields and norms of gradients
 
 
 class TrainingWork:
@@ -104,10 +104,12 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch), `misread` (indices of the test pictures read wrongly), and `maps` where positions are asked
-            for, see `lab.maps`.
+            epoch), `misread` (indices of the test pictures read wrongly), and where they are asked for `maps`
+            (see `lab.maps`) and `gradient_norms` ("before" and, unless it diverged, "after" training; first
+            kernel to last).
         """
         self.reset(seed)
+        norms = {"before": self._gradient_norms()} if self.training.gradient_norms else {}
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
@@ -130,9 +132,14 @@ class Trainer:
             metrics |= tested
             if self.training.field_layer:
                 metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
+            if norms:
+                norms["after"] = self._gradient_norms()
             if self.training.position_grid:
                 extra["maps"] = self._maps(self.training.position_grid)
                 metrics |= maps.summary(extra["maps"])
+        if norms:
+            extra["gradient_norms"] = norms
+            metrics["gradient_first_to_last"] = norms["before"][0] / max(norms["before"][-1], 1e-30)
         return {
             "status": "finished" if finite else "diverged",
             "facts": self.facts(),
@@ -143,13 +150,15 @@ class Trainer:
         }
 
     def facts(self) -> dict[str, int]:
-        """What is known of the network without training it: parameters, multiply-accumulates, a layer's field."""
+        """What is known of the network without training it: parameters, multiply-accumulates, examples, a field."""
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
         facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
         if self.training.field_layer:
             side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
             if side is not None:  # None: it depends on a size that the graph does not tell
                 facts["receptive_field_pixels"] = side
+        if self.training.examples:
+            facts["examples"] = self.examples  # a small data set may have fewer than are asked for
         return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
@@ -313,9 +322,23 @@ class Trainer:
 
     def _effective_field(self, layer: str) -> float:
         """Side of a layer's effective field in pixels, see `cnn_models.effective`."""
-        seen = keras.Model(self.model.inputs, self.model.get_layer(layer).output)
+        seen = keras.Model(self.model.inputs[0], self.model.get_layer(layer).output)
         images = self._validation.images[:FIELD_PICTURES]
         return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
+
+    def _gradient_norms(self) -> list[float]:
+        """The norm of the loss's gradient in each kernel, first to last, on one batch of validation pictures.
+
+        As in a step of training, a batch is normalised by itself; what the network remembers of it is undone.
+        """
+        images, labels = self._validation.images[:FIELD_PICTURES], self._validation.labels[:FIELD_PICTURES]
+        kernels = [variable.value for variable in self.model.trainable_variables if variable.name == "kernel"]
+        kept = [variable.numpy() for variable in self.model.non_trainable_variables]
+        with tf.GradientTape() as tape:
+            loss = self.loss(labels, self.model(normalise(images), training=True))
+        for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
+        return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, kernels)]
 
     def _maps(self, grid: int) -> dict[str, list[list[float]]]:
         """The test pictures read at a grid of positions, whatever positions were learned from."""

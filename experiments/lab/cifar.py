@@ -1,0 +1,93 @@
+"""CIFAR-10 as its authors' binary files hold it: the layout, and the files' SHA-256.
+
+The files are read rather than the archive of Python pickles that Keras fetches from the same host: a pickle
+can run code. NumPy only.
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+ARCHIVE_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+FOLDER = "cifar-10-batches-bin"
+TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
+TEST_FILE = "test_batch.bin"
+# Of TRAIN_FILES, then TEST_FILE.
+FILES_SHA256 = (
+    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+)
+SHAPE = (32, 32, 3)  # height, width, channels
+PIXELS = 32 * 32 * 3
+
+
+def read_archive(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the binary archive.
+
+    A picture is one byte of class, then its red, its green and its blue, each row by row.
+
+    Args:
+        path: the archive, `cifar-10-binary.tar.gz`.
+
+    Returns:
+        `x_train` and `x_test`, uint8 `(n, 32, 32, 3)`; `y_train` and `y_test`, uint8 `(n,)`.
+
+    Raises:
+        KeyError, ValueError, OSError, tarfile.TarError: it is not that archive.
+    """
+    with tarfile.open(path) as tar:
+        files = [_records(tar, name) for name in (*TRAIN_FILES, TEST_FILE)]
+    train, test = np.concatenate(files[:-1]), files[-1]
+    return {
+        "x_train": _pictures(train),
+        "y_train": train[:, 0].copy(),
+        "x_test": _pictures(test),
+        "y_test": test[:, 0].copy(),
+    }
+
+
+def checksum_of(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over those of the binary files, as these arrays would fill them: whatever the arrays came from.
+
+    Raises:
+        ValueError: arrays of another type or shape.
+    """
+    return combined(tuple(hashlib.sha256(content).hexdigest() for content in _files(arrays)))
+
+
+def combined(digests: tuple[str, ...]) -> str:
+    """One SHA-256 for several, in hexadecimal."""
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def _files(arrays: dict[str, np.ndarray]) -> Iterator[bytes]:
+    for part, count in (("train", len(TRAIN_FILES)), ("test", 1)):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if {images.dtype, labels.dtype} != {np.dtype("uint8")} or images.shape != (*labels.shape, *SHAPE):
+            raise ValueError(f"pictures {images.shape} of {images.dtype} are not CIFAR-10's")
+        planes = images.transpose(0, 3, 1, 2).reshape(len(labels), PIXELS)
+        for records in np.split(np.column_stack([labels, planes]), count):
+            yield records.tobytes()
+
+
+def _records(tar: tarfile.TarFile, name: str) -> np.ndarray:
+    member = tar.extractfile(f"{FOLDER}/{name}")
+    if member is None:
+        raise ValueError(f"{name} is not a file")
+    return np.frombuffer(member.read(), "uint8").reshape(-1, 1 + PIXELS)
+
+
+def _pictures(records: np.ndarray) -> np.ndarray:
+    planes = records[:, 1:].reshape(-1, SHAPE[2], SHAPE[0], SHAPE[1])
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+
+CHECKSUM = combined(FILES_SHA256)
