@@ -89,7 +89,7 @@ class Network:
         self.fields = [receptive_field(model, layer) for layer in self.layers]
         self._linear = [_linear(layer) for layer in self.layers]
         self._sources = [_source(call, graph, calls) for call in calls]
-        inside = keras.Model(model.inputs, [layer.output for layer in self.layers])
+        inside = keras.Model(model.inputs[0], [layer.output for layer in self.layers])
         shape = [None, *model.input_shape[1:]]
         self._run = tf.function(
             lambda pictures: inside(pictures, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
