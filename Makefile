@@ -9,7 +9,7 @@ EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_
 RUN := .venv/bin/python -m experiments
 OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
-          $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
+          $(if $(CLASSES),--classes "$(CLASSES)") $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
 .PHONY: help setup list tables report demo bench test smoke check lock clean $(EXPERIMENTS)
@@ -28,6 +28,7 @@ help: ## show this list
 	  EPOCHS=10 "passes over the training pictures, for all variants" \
 	  VARIANTS=a,b "only these variants" \
 	  DATASET=mnist "only on mnist, fashion-mnist, cifar-10, or digits (which needs no network)" \
+	  CLASSES=cat,dog "of quickdraw: fetch the official drawings of these classes (all: of 345)" \
 	  RESULTS=results "folder for records, tables and figures" \
 	  WORKERS=2 "worker processes; default: the number of cores" \
 	  RETRIES=0 "tries more for a run that fails" \

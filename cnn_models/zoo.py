@@ -91,6 +91,19 @@ MODELS: dict[str, Architecture] = {
             "blur-stride": ZHANG_2019,
         }.items()
     },
+    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
+    "bn-6": Architecture(
+        "batch_normalised.pairs",
+        "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
+        "Szegedy 2015)",
+        {"widths": (8, 8, 16, 16, 32, 32)},
+    ),
+    # Deeper: lecture slide "Да и одного сверточного слоя мало!".
+    "vgg-6": Architecture(
+        "vgg.vgg",
+        "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
+        {"filters": (16, 32, 64), "dropout": 0.3},
+    ),
     # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
     **{
         f"deep-{growth}-{depth}": Architecture("depth.stack", source, {"depth": depth, "width": 8, "growth": growth})

@@ -97,3 +97,35 @@ def test_every_declared_data_set_is_run_unless_one_is_named():
     ]
     asked.dataset = "digits"
     assert {run.dataset for run in plan(experiment, asked)} == {"digits"}
+
+
+def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
+    import keras
+
+    layers = [keras.Input((12, 12, 3)), keras.layers.Conv2D(5, 3, name="first"), keras.layers.ReLU(name="rectified")]
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    words = ["features", str(tmp_path / "mine.keras"), "--layer", "rectified", "--results", str(tmp_path)]
+    assert main([*words, "--channels", "4"]) == 0
+    assert "4 channels of rectified, 3×3 pixels each" in capsys.readouterr().out
+    written = (tmp_path / "features-mine-rectified.svg").read_bytes()
+    assert written.count(b"<image") == 4
+    assert main([*words, "--channels", "4", "--output", str(tmp_path / "again.svg")]) == 0
+    assert (tmp_path / "again.svg").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lenet5-relo", "--layer", "c1"], "Did you mean lenet5-relu"),
+        (["lenet5-relu", "--layer", "c9"], "Did you mean c"),
+        (["none.keras", "--layer", "c1"], "There is no file"),
+        (["lenet5-relu", "--layer", "c1", "--low", "1"], "--low must be less"),
+        (["lenet5-relu", "--layer", "c1", "--output", "x.png"], "ends in .svg"),
+    ],
+)
+def test_pictures_that_cannot_be_are_one_line(words, message, tmp_path, capsys):
+    assert main(["features", *words, "--results", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -30,6 +30,7 @@ PARAMETERS = {
     "lenet4": (CONV5 + 1) * 4 + 2 * 8 + (48 * CONV5 + 16) + 2 * 16 + (400 + 1) * 120 + (120 + 1) * 10,
     "lenet5-1998": 156 + 12 + 1_516 + 32 + 48_120 + 10_164 + 840,
     "lenet5": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
+    "vgg-6": 160 + 2_320 + 4_640 + 9_248 + 18_496 + 36_928 + (3 * 3 * 64 + 1) * 10,
     "lenet5-relu": (CONV5 + 1) * 6 + (CONV5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10,
     "fc-64": (784 + 1) * 64 + (64 + 1) * 10,
     # At 28×28 the last map is 1×1, so that both heads see 32 numbers.
@@ -48,6 +49,8 @@ PARAMETERS = {
     **{f"deep-unnormalised-{depth}": stack(depth, 8, per_map=1) for depth in (8, 16)},
     **{f"wide-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18), (8, 12))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
+    # Kernels, four numbers a map of each normalisation, and the output.
+    "bn-6": 9 * (8 + 8 * 8 + 8 * 16 + 16 * 16 + 16 * 32 + 32 * 32) + 4 * (8 + 8 + 16 + 16 + 32 + 32) + (32 + 1) * 10,
 }
 
 

@@ -187,6 +187,20 @@ class Above:
 
 
 @dataclasses.dataclass(frozen=True)
+class Every:
+    """Holds where all of these rules hold, fails where one of them fails."""
+
+    rules: "tuple[Callable[[pd.DataFrame], Finding], ...]"
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Applies each."""
+        findings = [rule(table) for rule in self.rules]
+        found = {finding.outcome for finding in findings}
+        order = (Outcome.MISSING, Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS)
+        return Finding(next(each for each in order if each in found), ", ".join(f.numbers for f in findings))
+
+
+@dataclasses.dataclass(frozen=True)
 class TimesAbove:
     """Holds where a variant has over `times` what another has, the nearest ends of their intervals included."""
 

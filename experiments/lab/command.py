@@ -9,7 +9,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,7 +56,12 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     run.add_argument(
-        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10 or digits (digits needs no network)"
+        "--dataset",
+        metavar="NAME",
+        help="mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)",
+    )
+    run.add_argument(
+        "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
     )
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
@@ -76,13 +81,30 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", help="a network of the zoo, keras.applications.NAME, or a .keras file")
     inspect.set_defaults(do=_inspect)
 
+    features = commands.add_parser(
+        "features",
+        help="pictures of what each channel of a layer answers to, of any Keras model that takes a picture",
+        description="Pictures of what each channel of a layer answers to most, found by gradient ascent from noise, "
+        "each at the size of its receptive field. The study of this name is `run features`.",
+    )
+    features.add_argument("model", help="a .keras file, keras.applications.NAME, or a network of the zoo")
+    features.add_argument("--layer", required=True, metavar="NAME", help="a layer whose output is maps or units")
+    features.add_argument("--channels", type=_positive, default=64, metavar="N", help="the first N (default: 64)")
+    features.add_argument("--seed", type=_natural, default=0, metavar="N", help="decides the noise (default: 0)")
+    features.add_argument("--low", type=float, default=-0.5, metavar="X", help="the model's black (default: -0.5)")
+    features.add_argument("--high", type=float, default=0.5, metavar="X", help="the model's white (default: 0.5)")
+    features.add_argument(
+        "--output", type=Path, metavar="FILE", help="the figure, SVG (default: RESULTS/features-MODEL-LAYER.svg)"
+    )
+    features.set_defaults(do=_features)
+
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
-    for command in (run, keep, report, inspect, bench, tables):
+    for command in (run, keep, report, inspect, features, bench, tables):
         command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
     return top
 
@@ -91,21 +113,25 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     """The runs a call asks for, checked against the data's size.
 
     Raises:
-        UsageError: an unknown variant or data set, or a batch larger than the training split.
+        UsageError: an unknown variant, data set or class, or a batch larger than the training split.
     """
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     trains = experiment.dataset in data.DATASETS
     if not trains:
         _refuse_for_fixed(experiment, asked)
     runs = []
-    for name in [asked.dataset] if asked.dataset else experiment.datasets:
-        size = data.recipe_of(name).size if trains else None
+    for declared in [asked.dataset] if asked.dataset else experiment.datasets:
+        name = data.by_class(declared, asked.classes) if asked.classes else declared
+        of_pairs = experiment.takes_pairs and name.startswith(pairs.PREFIX)
+        size = data.size_of(name) if trains and not of_pairs else None
         for variant in experiment.select(asked.variants):
+            if not asked.dataset and declared not in experiment.datasets_of(variant.name):
+                continue
             settings = variant.settings
-            if asked.epochs:
+            if asked.epochs and hasattr(settings, "epochs"):
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
-            if size is not None and settings.batch_size > size:
+            if size is not None and getattr(settings, "batch_size", 0) > size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
                 )
@@ -115,7 +141,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
 
 
 def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:
-    for word in ("dataset", "epochs"):
+    for word in ("dataset", "epochs", "classes"):
         if getattr(asked, word):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
@@ -151,7 +177,7 @@ def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> 
             experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
         )
         try:
-            outcome = hands.execute(runs, lambda: _fetch(runs))
+            outcome = hands.execute(runs, lambda: _fetch(runs, display.fetched))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
@@ -188,9 +214,39 @@ def _inspect(asked: argparse.Namespace) -> None:
         table = cnn_models.layer_table(cnn_models.open_model(asked.model))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
-    path = asked.results / f"inspect-{Path(asked.model).stem if asked.model.endswith('.keras') else asked.model}.csv"
+    path = asked.results / f"inspect-{_model_name(asked.model)}.csv"
     tables.write_csv(table.frame(), path)
     print(f"{table}\ntable: {path}")
+
+
+def _features(asked: argparse.Namespace) -> None:
+    if not asked.low < asked.high:
+        raise UsageError(f"--low must be less than --high, got {asked.low:g} and {asked.high:g}.")
+    name = f"features-{_model_name(asked.model)}-{asked.layer.replace('/', '-')}.svg"
+    path = asked.output or asked.results / name
+    if path.suffix != ".svg":
+        raise UsageError(f"--output is an SVG file, its name ends in .svg; got {path}.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import cnn_models
+    from cnn_models import maximisation
+    from experiments.lab import channels
+
+    try:
+        model = cnn_models.open_model(asked.model)
+        count = min(asked.channels, maximisation.named(model, asked.layer).output.shape[-1])
+        found = maximisation.maximise(
+            model, asked.layer, channels=range(count), seed=asked.seed, low=asked.low, high=asked.high
+        )
+        title = f"{_model_name(asked.model)}, {asked.layer}: channel, and its answer to this picture"
+        channels.write_sheet(path, title, found.pictures, found.after)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    height, width = found.pictures.shape[1:3]
+    print(f"{count} channels of {asked.layer}, {height}×{width} pixels each\nfigure: {path}")
+
+
+def _model_name(model: str) -> str:
+    return Path(model).stem if model.endswith(".keras") else model
 
 
 def _bench(asked: argparse.Namespace) -> None:
@@ -200,13 +256,15 @@ def _bench(asked: argparse.Namespace) -> None:
     print(benchmark.write(asked.results).to_string(index=False))
 
 
-def _fetch(runs: list[Run]) -> None:
+def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
-    from experiments.lab import data
+    from experiments.lab import data, pairs
 
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset in data.DATASETS:
-            data.load(dataset)
+        if dataset.startswith(pairs.PREFIX):
+            pairs.load(dataset)
+        elif dataset.partition(":")[0] in data.DATASETS:
+            data.load(dataset, told)
 
 
 def _tables(asked: argparse.Namespace) -> None:

@@ -36,6 +36,15 @@ class Display:
         self._fractions[run.key] = event["done"] / event["total"]
         self._move()
 
+    def fetched(self, file: str, done: int, total: int) -> None:
+        """Moves the bar of a file that is being fetched, in megabytes; one line when it is there."""
+        if file not in self._lines:
+            self._lines[file] = self._progress.add_task(f"fetching {file}", total=total / 1e6, note="MB")
+        self._progress.update(self._lines[file], completed=done / 1e6)
+        if done == total:
+            self._progress.remove_task(self._lines.pop(file))
+            self.console.print(f"fetched {file}, {total / 1e6:,.1f} MB", markup=False, highlight=False)
+
     def ended(self, run: Run, record: Record) -> None:
         """One line for a run that finished or diverged."""
         error, seconds = (record["metrics"].get(name) for name in ("test_error_percent", "train_seconds"))

@@ -18,12 +18,13 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
 import platformdirs
 
-from experiments.lab import cifar
+from experiments.lab import cifar, download, quickdraw
 from experiments.lab.files import write_whole
 from experiments.lab.spec import UsageError
 
@@ -36,10 +37,14 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, tarfi
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Pictures, uint8 `(n, height, width, channels)`, and their classes, integers `(n,)`."""
+    """Pictures, uint8 `(n, height, width, channels)`, and their classes, integers `(n,)`.
 
-    images: np.ndarray
-    labels: np.ndarray
+    Arrays; or, of a training split that stays in files, `stored.Pictures` and `stored.Labels`, which
+    give arrays of what they are asked for.
+    """
+
+    images: Any
+    labels: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Dataset:
         checksum: SHA-256 of its arrays.
         train, validation, test: the splits. Validation is a fixed, stratified part of what its
             authors call the training set.
+        names: the classes' names, where they are more than numbers.
     """
 
     name: str
@@ -58,6 +64,12 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    names: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether the training split stays in files, see `lab.stored`; the others are arrays always."""
+        return not isinstance(self.train.images, np.ndarray)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,6 +112,7 @@ class Recipe:
         size: pictures in the training split, known before the arrays are.
         checksum_of: SHA-256 over names, shapes, types and bytes of the arrays; or the authors' own, of files
             that the arrays are put back into.
+        names: the classes' names, where they are more than numbers.
     """
 
     checksum: str
@@ -107,14 +120,25 @@ class Recipe:
     validation: int
     size: int
     checksum_of: Callable[[Arrays], str] = checksum_of
+    names: Callable[[], tuple[str, ...]] = tuple
 
 
-def load(name: str) -> Dataset:
+def load(name: str, told: download.Told = download.untold) -> Dataset:
     """The data set of this name, its three splits ready.
+
+    Args:
+        name: a key of `DATASETS`; or one of `BY_CLASS`, a colon and its classes: `quickdraw:cat,dog`.
+        told: hears of the progress of large downloads.
 
     Raises:
         UsageError: no such data set, or no source could give it; the message lists what was tried.
     """
+    family, colon, classes = name.partition(":")
+    if colon and family in BY_CLASS:
+        fetched, channels = BY_CLASS[family]
+        found = quickdraw.opened(fetched(classes, cache_folder(), told), channels)
+        train, validation, test = (Split(*arrays) for arrays in (found.train, found.validation, found.test))
+        return Dataset(name, found.checksum, train, validation, test, quickdraw.chosen(classes))
     recipe = recipe_of(name)
     arrays = _arrays(name, recipe)
     kept, held_out = _stratified(arrays["y_train"], recipe.validation)
@@ -125,7 +149,33 @@ def load(name: str) -> Dataset:
         train=Split(images[kept], labels[kept]),
         validation=Split(images[held_out], labels[held_out]),
         test=Split(_with_channels(arrays["x_test"]), arrays["y_test"]),
+        names=recipe.names(),
     )
+
+
+def size_of(name: str) -> int | None:
+    """Pictures in the training split; None where that is known only when its files are there.
+
+    Raises:
+        UsageError: there is no such data set, or no such class.
+    """
+    family, colon, classes = name.partition(":")
+    if colon and family in BY_CLASS:
+        quickdraw.chosen(classes)
+        return None
+    return recipe_of(name).size
+
+
+def by_class(name: str, words: str) -> str:
+    """The name of this data set's variety that has the classes a user names.
+
+    Raises:
+        UsageError: there is no such class, or the data set does not come by class.
+    """
+    if name not in BY_CLASS:
+        raise UsageError(f"{name} does not come by class; CLASSES is for {' and '.join(BY_CLASS)}.")
+    classes = quickdraw.chosen(words)
+    return f"{name}:{'all' if classes == quickdraw.categories() else ','.join(classes)}"
 
 
 def recipe_of(name: str) -> Recipe:
@@ -348,6 +398,14 @@ def _read_digits() -> Arrays:
     }
 
 
+def _quickdraw_sources() -> Iterable[Source]:
+    yield Source("the sample in data/quickdraw", quickdraw.bitmaps)
+
+
+def _strokes_sources() -> Iterable[Source]:
+    yield Source("the sample in data/quickdraw", quickdraw.ordered_strokes)
+
+
 def _stratified(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of a fixed split that keeps each class's share; both parts in their original order."""
     from sklearn.model_selection import train_test_split
@@ -377,4 +435,20 @@ DATASETS: dict[str, Recipe] = {
     "digits": Recipe(
         "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257
     ),
+    "quickdraw": Recipe(
+        "08ba57ad4893d8848bed5e5fa4974242f4597ed4201ecddae2ac2405dc7d808b",
+        _quickdraw_sources,
+        validation=1_000,
+        size=7_000,
+        names=lambda: quickdraw.SAMPLE,
+    ),
+    "quickdraw-strokes": Recipe(
+        "45d8c8b294be79de9b3615f7a9e45d778272f046b2121f491e4389cbdcfde7f6",
+        _strokes_sources,
+        validation=690,
+        size=6_210,
+        names=quickdraw.categories,
+    ),
 }
+# Data sets that are fetched class by class and stay in files: how, and the channels of a picture.
+BY_CLASS = {"quickdraw": (quickdraw.fetched_bitmaps, 1), "quickdraw-strokes": (quickdraw.fetched_strokes, 3)}

@@ -66,17 +66,17 @@ class Records:
         """Names of the experiments that have a folder of records here."""
         return sorted(path.name for path in (self.results / "runs").glob("*") if path.is_dir())
 
-    def save(self, run: Run, outcome: Record, attachment: Attachment | None = None) -> Record:
-        """Writes the attachment, then the record that names it: the record is what makes the run count.
+    def save(self, run: Run, outcome: Record, attached: Attachment | tuple[Attachment, ...] | None = None) -> Record:
+        """Writes what is attached, then the record that names it: the record is what makes the run count.
 
         Args:
             run: what was run; the caller holds `lock(run)`.
             outcome: what came of it.
-            attachment: what to keep beside the record.
+            attached: what to keep beside the record, at most one of a kind.
         """
         path = self.path(run)
         record = {"specification": run.specification(), **outcome}
-        if attachment:
+        for attachment in (attached,) if isinstance(attached, Attachment) else attached or ():
             file = path.with_suffix(attachment.ending)
             write_whole(file, attachment.save)
             described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}

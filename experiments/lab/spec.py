@@ -96,6 +96,13 @@ class Training:
         position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
             many places along each axis (see `lab.maps`).
         shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
+        random_labels: learn the training pictures with each other's classes, in one random order drawn by
+            the seed; validation and test keep their own.
+        merged_channels: show every channel of a picture as the brightest of all its channels.
+        map_at: also measure mean average precision at this rank: a test picture counts 1/r where its
+            class is the r-th likeliest, and nothing beyond the rank.
+        mistakes: keep which class was taken for which on the test split, and so many of the mistakes
+            that were made with the most confidence.
     """
 
     model: str
@@ -115,6 +122,10 @@ class Training:
     position_grid: int | None = None
     field_layer: str | None = None
     gradient_norms: bool | None = None
+    random_labels: bool | None = None
+    merged_channels: bool | None = None
+    map_at: int | None = None
+    mistakes: int | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -139,6 +150,7 @@ class Variant:
         published: numbers from the literature to stand beside ours, by column name.
         about: what this row is, in a few words.
         against: the variant it is compared with, paired by seed, where that is not the experiment's baseline.
+        dataset: the one data set this row is on, where that is not the experiment's.
     """
 
     name: str
@@ -146,6 +158,7 @@ class Variant:
     about: str = ""
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
     against: str | None = None
+    dataset: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +186,7 @@ class Experiment:
         figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.
+        takes_pairs: whether it also takes a folder of a user's own pairs of pictures, see `lab.pairs`.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
     """
 
@@ -192,6 +206,7 @@ class Experiment:
     columns: tuple[str, ...] = ()
     figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    takes_pairs: bool = False
     reading: str = ""
     surprises: str = ""
 
@@ -202,13 +217,19 @@ class Experiment:
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
                 raise UsageError(f"{self.name}: its baseline '{baseline}' is none of its variants.")
-        if len(set(self.datasets)) < len(self.datasets):
-            raise UsageError(f"{self.name}: a data set is named twice: {', '.join(self.datasets)}.")
+        if self.dataset in self.also_on or len(set(self.also_on)) < len(self.also_on):
+            raise UsageError(f"{self.name}: a data set is named twice: {', '.join((self.dataset, *self.also_on))}.")
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """All the data sets its rows are declared on, the first being the one without a name in claims."""
-        return (self.dataset, *self.also_on)
+        own = (variant.dataset for variant in self.variants if variant.dataset)
+        return tuple(dict.fromkeys((self.dataset, *self.also_on, *own)))
+
+    def datasets_of(self, name: str) -> tuple[str, ...]:
+        """The data sets a variant is declared on, the first being the one without a name in claims."""
+        own = next((variant.dataset for variant in self.variants if variant.name == name), None)
+        return (own,) if own else (self.dataset, *self.also_on)
 
     def baseline_of(self, name: str) -> str | None:
         """The variant that this one is compared with; None where there is none, or it is that variant itself."""
@@ -246,8 +267,11 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The run's name among the records: equal if and only if the specification is equal."""
-        return f"{self.variant}.{self.dataset}.{digest(self.specification())}.seed{self.seed}"
+        """The run's name among the records: equal if and only if the specification is equal.
+
+        What follows a colon in a data set's name may be long, or no file's name; the digest tells it apart.
+        """
+        return f"{self.variant}.{self.dataset.partition(':')[0]}.{digest(self.specification())}.seed{self.seed}"
 
 
 def resolve(dotted: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 import pandas as pd
 
 from experiments.lab.claims import MIN_SEEDS
@@ -105,14 +106,16 @@ def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     """
     if frame.empty:
         return frame
-    rows = frame[frame["declared"].astype(bool) & frame["dataset"].isin(experiment.datasets)]
+    keys = zip(frame["variant"], frame["dataset"], strict=True)
+    own = np.array([dataset in experiment.datasets_of(variant) for variant, dataset in keys])
+    rows = frame[frame["declared"].astype(bool) & own]
     names = [row_name(experiment, *key) for key in zip(rows["variant"], rows["dataset"], strict=True)]
     return rows.set_index(pd.Index(names))
 
 
 def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
     """What claims call a declared row."""
-    return variant if dataset == experiment.dataset else f"{variant} on {dataset}"
+    return variant if dataset == experiment.datasets_of(variant)[0] else f"{variant} on {dataset}"
 
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 Keras's `fit` cannot run under `MultiWorkerMirroredStrategy` (keras #20585) and spends more time
 between the steps of a small network than in them. Here the data lie on the device as uint8, and one
-call runs many steps: gather, distort, normalise, forward, backward, update.
+call runs many steps: gather, distort, normalise, forward, backward, update. Where a data set stays in
+files, each call is handed the pictures of its own steps.
 """
 
 import collections
@@ -20,11 +21,12 @@ import cnn_models
 from cnn_models import cost
 from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, maps, views
+from experiments.lab import data, maps, ranking, views
 from experiments.lab.data import Dataset, Split
 from experiments.lab.devices import one_thread
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Canvas, Distortion, Run, Training
+from experiments.lab.spec import Canvas, Distortion, Run, Training, UsageError
+from experiments.lab.stored import Shuffled
 from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
@@ -80,8 +82,14 @@ class Trainer:
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         self.loss = self._loss()
-        self._images = tf.constant(dataset.train.images)
-        self._labels = tf.constant(dataset.train.labels.astype("int32"))
+        if dataset.stored:
+            _refuse_for_stored(training, dataset)
+            # The pictures of one call's steps, and no more, are on the device; `_at_hand` assigns them.
+            self._images = tf.Variable(tf.zeros([0, *dataset.shape], tf.uint8), shape=[None, *dataset.shape])
+            self._labels = tf.Variable(tf.zeros([0], tf.int32), shape=[None])
+        else:
+            self._images = tf.constant(dataset.train.images)
+            self._labels = tf.Variable(dataset.train.labels.astype("int32"))
         # What a seed decides; `reset` assigns it.
         self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
         self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
@@ -125,20 +133,22 @@ class Trainer:
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
         misread: dict[str, list[int]] = {}
-        extra: dict[str, Any] = {}
+        details: dict[str, Any] = {}
         if finite:
             metrics["validation_accuracy"] = history["validation_accuracy"][-1]
             tested, misread = self._test(seed)
             metrics |= tested
+            details = self._details(seed)
+            metrics |= details.pop("metrics", {})
             if self.training.field_layer:
                 metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
             if norms:
                 norms["after"] = self._gradient_norms()
             if self.training.position_grid:
-                extra["maps"] = self._maps(self.training.position_grid)
-                metrics |= maps.summary(extra["maps"])
+                details["maps"] = self._maps(self.training.position_grid)
+                metrics |= maps.summary(details["maps"])
         if norms:
-            extra["gradient_norms"] = norms
+            details["gradient_norms"] = norms
             metrics["gradient_first_to_last"] = norms["before"][0] / max(norms["before"][-1], 1e-30)
         return {
             "status": "finished" if finite else "diverged",
@@ -146,7 +156,7 @@ class Trainer:
             "metrics": metrics,
             "history": dict(history),
             "misread": misread,
-            **extra,
+            **details,
         }
 
     def facts(self) -> dict[str, int]:
@@ -159,7 +169,7 @@ class Trainer:
                 facts["receptive_field_pixels"] = side
         if self.training.examples:
             facts["examples"] = self.examples  # a small data set may have fewer than are asked for
-        return facts
+        return facts | ({"classes": self.dataset.classes} if self.training.map_at else {})
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
         """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
@@ -167,19 +177,25 @@ class Trainer:
         if canvas:
             canvas = dataclasses.replace(canvas, positions=positions or canvas.positions)
             images = views.place(images, views.positions(canvas, images.shape[1], len(images), seed), canvas.side)
+        if self.training.merged_channels:
+            images = views.merged(images)
         if self.training.shuffled_pixels:
             images = views.reordered(images, views.pixel_order(images.shape[1] * images.shape[2], seed))
         return Split(images, split.labels)
 
     def evaluate(self, split: Split) -> tuple[float, np.ndarray]:
         """Mean loss over a whole split of pictures as the network is shown them, and the predicted class of each."""
-        logits = np.concatenate(
+        logits = self.logits(split)
+        return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
+
+    def logits(self, split: Split) -> np.ndarray:
+        """The network's answers to a whole split of pictures as it is shown them, float32 `(n, classes)`."""
+        return np.concatenate(
             [
                 np.asarray(self._logits(split.images[start : start + EVALUATION_BATCH]))
                 for start in range(0, len(split.labels), EVALUATION_BATCH)
             ]
         )
-        return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
 
     def _build(self) -> keras.Model:
         return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
@@ -211,11 +227,14 @@ class Trainer:
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
         count = len(self.dataset.train.labels)
-        self._chosen = views.nested_order(self.dataset.train.labels, seed)[: self.examples]
+        if not self.dataset.stored:
+            self._chosen = views.nested_order(self.dataset.train.labels, seed)[: self.examples]
         if self.training.canvas:
             self._corners.assign(views.positions(self.training.canvas, self.dataset.shape[0], count, seed))
         if self.training.shuffled_pixels:
             self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
+        if self.training.random_labels:
+            self._labels.assign(views.shuffled_labels(self.dataset.train.labels, seed).astype("int32"))
         self._validation = self.view(self.dataset.validation, seed)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
@@ -223,10 +242,11 @@ class Trainer:
         self.callbacks.on_epoch_begin(epoch)
         began = time.perf_counter()
         size = self.batch_size
-        batches = self._order(seed, epoch)[: self.steps * size].reshape(self.steps, size).astype("int32")
+        order = self._order(seed, epoch)
         loss = correct = 0.0
         for start in range(0, self.steps, STEPS_PER_CALL):
-            chunk = batches[start : start + STEPS_PER_CALL]
+            steps = min(STEPS_PER_CALL, self.steps - start)
+            chunk = self._at_hand(order[start * size : (start + steps) * size]).reshape(steps, size)
             self.callbacks.on_train_batch_begin(start)
             chunk_loss, chunk_correct = self._train(chunk, tf.constant([seed, epoch * self.steps + start]))
             loss, correct = loss + float(chunk_loss), correct + float(chunk_correct)
@@ -243,8 +263,18 @@ class Trainer:
         self.callbacks.on_epoch_end(epoch, values)
         return values
 
-    def _order(self, seed: int, epoch: int) -> np.ndarray:
+    def _at_hand(self, places: np.ndarray) -> np.ndarray:
+        """Where on the device the training pictures of these places are, int32; brought there if they are stored."""
+        if not self.dataset.stored:
+            return places.astype("int32")
+        self._images.assign(self.dataset.train.images[places])
+        self._labels.assign(self.dataset.train.labels[places])
+        return np.arange(len(places), dtype="int32")
+
+    def _order(self, seed: int, epoch: int) -> np.ndarray | Shuffled:
         """Indices of an epoch's pictures: as many new orders of all that is learned from as its steps need."""
+        if self.dataset.stored:
+            return Shuffled(self.examples, [seed, epoch])
         generator = np.random.default_rng([seed, epoch])
         if self.training.examples is None and self.training.steps_per_epoch is None:
             return generator.permutation(self.examples)
@@ -291,6 +321,8 @@ class Trainer:
                 draws = tf.random.stateless_uniform([tf.size(batch), 2], seed + 1)
                 corners = tf.floor(low + draws * (high - low + 1))
             images = place(images, corners, canvas.side)
+        if self.training.merged_channels:
+            images = tf.repeat(tf.reduce_max(images, axis=3, keepdims=True), self.shape[2], axis=3)
         if self.training.shuffled_pixels:
             flat = tf.reshape(images, [-1, self._pixels.shape[0], self.shape[2]])
             images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
@@ -346,6 +378,22 @@ class Trainer:
         predict = lambda images: self.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
         return maps.by_position(predict, self.dataset.test, self.training.canvas, grid)
 
+    def _details(self, seed: int) -> dict[str, Any]:
+        """What the recipe asks of the test split beyond accuracy: precision at a rank, and the mistakes."""
+        map_at, mistakes = self.training.map_at, self.training.mistakes
+        if not (map_at or mistakes):
+            return {}
+        test = self.view(self.dataset.test, seed)
+        logits = self.logits(test)
+        found: dict[str, Any] = {}
+        if map_at:
+            found["metrics"] = {f"test_map{map_at}": ranking.mean_average_precision(logits, test.labels, map_at)}
+        if mistakes:
+            found["classes"] = list(self.dataset.names) or [str(number) for number in range(self.dataset.classes)]
+            found["confusions"] = ranking.confusions(logits, test.labels)
+            found["mistakes"] = ranking.confident_mistakes(logits, test.labels, mistakes)
+        return found
+
     def _consistency(self, test: Split, pixels: int) -> float:
         """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
         one, other = (self.evaluate(Split(views.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
@@ -378,6 +426,13 @@ def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
         interpolation="NEAREST",
         fill_mode="CONSTANT",
     )
+
+
+def _refuse_for_stored(training: Training, dataset: Dataset) -> None:
+    """What needs a number for every training picture is not for data sets of any size."""
+    for name in ("canvas", "examples", "steps_per_epoch"):
+        if getattr(training, name) is not None:
+            raise UsageError(f"{dataset.name} stays in files, so a recipe with {name} cannot be trained on it.")
 
 
 def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:

@@ -116,3 +116,13 @@ def reordered(images: np.ndarray, order: np.ndarray) -> np.ndarray:
     """All pictures with their pixels in this order, of the same shape."""
     count, height, width, channels = images.shape
     return images.reshape(count, height * width, channels)[:, order].reshape(images.shape)
+
+
+def shuffled_labels(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Every picture with the class of another one, drawn at random: each class as often as before, `(n,)`."""
+    return np.random.default_rng([seed, 4]).permutation(labels)
+
+
+def merged(images: np.ndarray) -> np.ndarray:
+    """Pictures of which every channel is the brightest of all their channels, of the same shape."""
+    return np.repeat(images.max(axis=-1, keepdims=True), images.shape[-1], axis=-1)

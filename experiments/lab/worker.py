@@ -34,7 +34,7 @@ Report = Callable[[dict[str, Any]], None]
 class Work(Protocol):
     """What a worker does with a run. One object, made with the records, serves all runs of a worker."""
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | tuple[Attachment, ...] | None]:
         """Does one run.
 
         Args:
@@ -44,7 +44,7 @@ class Work(Protocol):
 
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
-            this seed) and whatever else the record should hold; and a file to keep beside it.
+            this seed) and whatever else the record should hold; and files to keep beside it.
         """
 
 

@@ -1,0 +1,98 @@
+"""From picture to picture: U-Net and the patch discriminator (slide "Приложение: image to image").
+
+Isola, Zhu, Zhou, Efros 2017, Image-to-image translation with conditional adversarial networks (pix2pix).
+"""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+LARGEST = 64  # maps of any layer
+
+
+def unet(
+    *, name: str, input_shape: tuple[int, ...], channels: int = 1, filters: int = 8, skips: bool = True
+) -> keras.Model:
+    """An encoder that halves the picture until one pixel is left, and a decoder that doubles it again.
+
+    The decoder's input at each size is what comes from below and, with skips, what the encoder had at
+    that size (pix2pix, section 3.2.1); without skips all must pass through the one pixel. Sides need not
+    be powers of two: halving rounds up, and doubling cuts off what is too much.
+
+    Parameters, for 28×28×1 with 8 filters (sizes 28, 14, 7, 4, 2, 1; maps 8, 16, 32, 64, 64, 64):
+    encoder 80 + 2,064 + 8,224 + 32,832 + 65,600 + 65,600 = 174,400; decoder, (9·(below + skip) + 1)·maps:
+    73,792 + 73,792 + 27,680 + 6,928 + 1,736 = 183,928; output 73: together 358,401. Without skips, the decoder
+    has 36,928 + 36,928 + 18,464 + 4,624 + 1,160 = 98,104: together 272,577.
+
+    Deviations from the paper: small; nearest-neighbour doubling with a 3×3 convolution instead of a
+    transposed one; no batch normalisation, and no dropout, which the paper keeps as noise at test time and
+    finds of little effect.
+
+    Args:
+        name: name of the model.
+        input_shape: height, width and channels of an input, of brightnesses x/255 - 0.5.
+        channels: of an output.
+        filters: maps of the first layer; every halving doubles them, up to `LARGEST`.
+        skips: whether the decoder sees the encoder's maps of its size.
+
+    Returns:
+        A model from `(batch, *input_shape)` to `(batch, height, width, channels)`, brightnesses from -1 to 1.
+    """
+    inputs = keras.Input(input_shape)
+    x = _convolution(inputs, filters, 3, 1, "encode0")
+    levels = [x]
+    while max(x.shape[1:3]) > 1:
+        maps = min(filters * 2 ** len(levels), LARGEST)
+        x = _convolution(x, maps, 4, 2, f"encode{len(levels)}")
+        levels.append(x)
+    for level in reversed(range(len(levels) - 1)):
+        same_size = levels[level]
+        x = layers.UpSampling2D(2, name=f"double{level}")(x)
+        x = _cut(x, same_size.shape[1:3], f"cut{level}")
+        if skips:
+            x = layers.Concatenate(name=f"skip{level}")([x, same_size])
+        x = _convolution(x, same_size.shape[-1], 3, 1, f"decode{level}")
+    outputs = layers.Conv2D(channels, 3, padding="same", activation="tanh", name="output")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def patch_discriminator(
+    *, name: str, input_shape: tuple[int, ...], channels: int = 1, filters: int = 16
+) -> keras.Model:
+    """Tells whether each patch of 15×15 pixels of an output is real, seeing the input too (pix2pix, 3.2.2).
+
+    Parameters, for one channel each and 16 filters: (9·2 + 1)·16 + (9·16 + 1)·32 + (9·32 + 1)·1 =
+    304 + 4,640 + 289 = 5,233. Receptive field: 3, 7, 15 pixels.
+
+    Args:
+        name: name of the model.
+        input_shape: height, width and channels of an input.
+        channels: of an output.
+        filters: maps of the first layer; the second has twice as many.
+
+    Returns:
+        A model from a list of inputs and outputs to logits `(batch, ⌈height/4⌉, ⌈width/4⌉, 1)`.
+    """
+    inputs = keras.Input(input_shape, name="input")
+    judged = keras.Input((*input_shape[:2], channels), name="judged")
+    x = layers.Concatenate(name="pair")([inputs, judged])
+    for number, maps in enumerate((filters, 2 * filters), start=1):
+        x = layers.Conv2D(maps, 3, strides=2, padding="same", kernel_initializer="he_normal", name=f"judge{number}")(x)
+        x = layers.LeakyReLU(0.2, name=f"leak{number}")(x)
+    logits = layers.Conv2D(1, 3, padding="same", name="logits")(x)
+    return keras.Model([inputs, judged], logits, name=name)
+
+
+def _convolution(x: Any, maps: int, size: int, stride: int, name: str) -> Any:
+    return layers.Conv2D(
+        maps, size, strides=stride, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+    )(x)
+
+
+def _cut(x: Any, sides: tuple[int, int], name: str) -> Any:
+    """The upper left part of these sides; the maps themselves where they have them."""
+    surplus = tuple(have - want for have, want in zip(x.shape[1:3], sides, strict=True))
+    if surplus == (0, 0):
+        return x
+    return layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=name)(x)

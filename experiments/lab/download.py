@@ -1,0 +1,161 @@
+"""Downloads of large files: resumable, verified, and under their names only when they are whole."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from experiments.lab.files import sync, write_whole
+from experiments.lab.spec import UsageError
+
+PIECE = 1 << 20  # bytes
+TIMEOUT = 30  # seconds without an answer
+ATTEMPTS = 4  # in a row that bring nothing
+IDENTITY = {"Accept-Encoding": "identity"}  # so that lengths and hashes are of the file itself
+
+Told = Callable[[str, int, int], None]  # name of a file, bytes that are there, bytes in all
+
+
+def untold(name: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Remote:
+    """What a server says of a file: its length in bytes, its version, and its MD5 (or "" where it gives none)."""
+
+    url: str
+    size: int
+    version: str
+    md5: str
+
+
+def fetch(url: str, file: Path, check: Callable[[Path], None], told: Told = untold) -> str:
+    """Fetches a file, unless it is there; goes on where an earlier call stopped.
+
+    Args:
+        url: where it is published.
+        file: where it shall be; beside it, `<name>.json` keeps its address, length and MD5.
+        check: raises `ValueError` where the content is not what it should be.
+        told: hears of the progress.
+
+    Returns:
+        The MD5 of its content, hexadecimal.
+
+    Raises:
+        UsageError: it cannot be had, or what came is not the published file; the message says why.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(file.with_name(f".lock-{file.name}")):
+            return known(file) or _fetch(url, file, check, told)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error}. Set CNN_CACHE to another folder.") from error
+
+
+def known(file: Path) -> str | None:
+    """The MD5 of a file that was fetched whole; None where it was not, or has another length now."""
+    try:
+        note = json.loads(file.with_name(f"{file.name}.json").read_text())
+        return str(note["md5"]) if file.stat().st_size == note["bytes"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _fetch(url: str, file: Path, check: Callable[[Path], None], told: Told) -> str:
+    remote = _ask(url)
+    # A file that has changed on the server is another part: what is there of the old one is of no use.
+    version = hashlib.sha256(remote.version.encode()).hexdigest()[:8]
+    part = file.with_name(f".part-{version}-{file.name}")
+    _complete(part, remote, file.name, told)
+    md5 = _md5(part)
+    try:
+        if remote.md5 not in ("", md5):
+            raise ValueError(f"its MD5 is {md5}, published is {remote.md5}")
+        check(part)
+    except ValueError as error:
+        part.unlink()
+        raise UsageError(
+            f"{url}: what came is not the published file: {error}. Call again to fetch it anew."
+        ) from error
+    sync(part)
+    note = json.dumps({"url": url, "bytes": remote.size, "md5": md5})
+    write_whole(file.with_name(f"{file.name}.json"), lambda path: path.write_text(note))
+    os.replace(part, file)
+    sync(file.parent)
+    return md5
+
+
+def _ask(url: str) -> Remote:
+    import requests
+
+    try:
+        answer = requests.head(url, headers=IDENTITY, timeout=TIMEOUT, allow_redirects=True)
+        answer.raise_for_status()
+        size = int(answer.headers["Content-Length"])
+    except (requests.RequestException, KeyError, ValueError) as error:
+        raise UsageError(f"{url} cannot be had: {type(error).__name__}: {error}. Put the network right.") from error
+    etag = answer.headers.get("ETag", "").strip('"')
+    return Remote(url, size, etag or str(size), _published_md5(answer.headers.get("x-goog-hash", ""), etag))
+
+
+def _published_md5(hashes: str, etag: str) -> str:
+    """Google's storage names hashes in base64, `crc32c=…, md5=…`; its ETag is often the MD5 itself."""
+    if found := re.search(r"md5=([A-Za-z0-9+/]{22}==)", hashes):
+        return base64.b64decode(found[1]).hex()
+    return etag if re.fullmatch("[0-9a-f]{32}", etag) else ""
+
+
+def _complete(part: Path, remote: Remote, name: str, told: Told) -> None:
+    """Fetches what is missing of a part; an interrupted connection is taken up again."""
+    import requests
+
+    attempts = 0
+    if part.exists() and part.stat().st_size > remote.size:
+        part.unlink()
+    while (have := part.stat().st_size if part.exists() else 0) < remote.size or not part.exists():
+        try:
+            for done in _append(part, remote, have):
+                told(name, done, remote.size)
+        except (requests.RequestException, EOFError) as error:
+            now = part.stat().st_size if part.exists() else 0
+            attempts = 0 if now > have else attempts + 1
+            if attempts == ATTEMPTS:
+                raise UsageError(
+                    f"{remote.url}: {type(error).__name__}: {error}. {now:,} of {remote.size:,} bytes are kept; "
+                    "the same call goes on from there."
+                ) from error
+
+
+def _append(part: Path, remote: Remote, have: int) -> Iterator[int]:
+    """Asks for the rest and writes it; gives the length so far after each piece."""
+    import requests
+
+    asked = IDENTITY | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(remote.url, headers=asked, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        if have and answer.status_code != 206:  # a server without ranges sends it all
+            have = 0
+        with open(part, "ab" if have else "wb") as opened:
+            for piece in answer.iter_content(PIECE):
+                opened.write(piece[: remote.size - have])
+                have = min(have + len(piece), remote.size)
+                yield have
+    if have < remote.size:
+        raise EOFError(f"the connection ended after {have:,} of {remote.size:,} bytes")
+
+
+def _md5(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, _md5_of_content).hexdigest()
+
+
+def _md5_of_content() -> Any:
+    return hashlib.md5(usedforsecurity=False)  # what the server publishes; it guards against accidents
