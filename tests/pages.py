@@ -21,9 +21,9 @@ def chromium():
 
 
 @contextlib.contextmanager
-def watched(browser, width=1400, scheme="light"):
+def watched(browser, width=1400, scheme="light", touch=False):
     """A new page; on leaving, whatever it complained about fails the test. `requests` holds every address asked for."""
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=touch)
     page.problems, page.requests = [], []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))

@@ -60,10 +60,10 @@ class Maps {
     if (!this.shape) return null;
     const box = this.canvas.getBoundingClientRect(), [height, across, channels] = this.shape, { zoom } = this;
     const x = (event.clientX - box.left) * this.canvas.width / box.width, y = (event.clientY - box.top) * this.canvas.height / box.height;
-    const tile = [across * zoom + 2, height * zoom + 2];
-    const row = Math.floor(y % tile[1] / zoom), column = Math.floor(x % tile[0] / zoom);
+    const tile = [across * zoom + 2, height * zoom + 2]; // the gap belongs to the tile before it
+    const row = Math.min(height - 1, Math.floor(y % tile[1] / zoom)), column = Math.min(across - 1, Math.floor(x % tile[0] / zoom));
     const channel = Math.floor(y / tile[1]) * this.columns + Math.floor(x / tile[0]);
-    return x < 0 || y < 0 || row >= height || column >= across || channel >= channels || x >= this.canvas.width ? null : [row, column, channel];
+    return x < 0 || y < 0 || channel >= channels || x >= this.canvas.width ? null : [row, column, channel];
   }
 
   // With the keys: through a map, and on into the next.
