@@ -7,11 +7,16 @@ const make = (tag, properties = {}, ...children) => {
 };
 const sides = shape => shape.length === 1 ? [1, 1, shape[0]] : shape.length === 2 ? [...shape, 1] : shape;
 
-// Black to bright from 0 up; with negative numbers 0 is grey, and they are darker and blue.
-function colour(value, low, high) {
-  const most = Math.max(-low, high) || 1, part = low < 0 ? value / most : 2 * value / most - 1;
-  const to = part < 0 ? (low < 0 ? [12, 30, 110] : [16, 16, 18]) : [255, 236, 170], share = Math.abs(part);
-  return `rgb(${to.map(end => Math.round(120 + (end - 120) * share))})`;
+// Black to bright from 0 up; with negative numbers 0 is grey, and they are darker and blue. Colours of 256 steps from low to high.
+function colours(low, high) {
+  const most = Math.max(-low, high) || 1, table = new Uint8ClampedArray(4 * 256);
+  for (let step = 0; step < 256; step++) {
+    const part = low < 0 ? 2 * step / 255 - 1 : step / 127.5 - 1, share = Math.abs(part);
+    const to = part < 0 ? (low < 0 ? [12, 30, 110] : [16, 16, 18]) : [255, 236, 170];
+    table.set([...to.map(end => 120 + (end - 120) * share), 255], 4 * step);
+  }
+  const shown = new Uint32Array(table.buffer);
+  return value => shown[Math.round(255 * (low < 0 ? value / most / 2 + 0.5 : value / most))];
 }
 
 class Maps {
@@ -39,10 +44,13 @@ class Maps {
     [canvas.width, canvas.height] = size;
     let low = 0, high = 0;
     for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
+    const picture = context.createImageData(...size), pixels = new Uint32Array(picture.data.buffer), colour = colours(low, high);
     for (let i = 0; i < values.length; i++) {
-      context.fillStyle = colour(values[i], low, high);
-      context.fillRect(...this.corner(Math.floor(i / channels / across), Math.floor(i / channels) % across, i % channels), zoom, zoom);
+      const [x, y] = this.corner(Math.floor(i / channels / across), Math.floor(i / channels) % across, i % channels);
+      const shown = colour(values[i]);
+      for (let start = y * size[0] + x, row = 0; row < zoom; row++, start += size[0]) pixels.fill(shown, start, start + zoom);
     }
+    context.putImageData(picture, 0, 0);
     if (this.marked) {
       context.strokeStyle = "#d9480f";
       context.lineWidth = 2;
