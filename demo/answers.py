@@ -13,7 +13,8 @@ import numpy as np
 
 from demo import drawing, inside
 from demo.inside import Network
-from demo.networks import Shelf
+from demo.networks import DIGITS, DOODLES, EDGES, Shelf
+from experiments.lab import data, quickdraw, strokes
 
 Answer = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Digits:
 
     def networks(self, asked: Any) -> Answer:
         """The networks that read MNIST's digits: pairs of name and label, the best first."""
-        return {"networks": list(self.shelf.listed("mnist").items())}
+        return {"networks": list(self.shelf.listed(DIGITS).items())}
 
     def look(self, asked: Any) -> Answer:
         """What networks make of a drawing.
@@ -95,9 +96,118 @@ class Digits:
         }
 
 
+class Doodles:
+    """Answers about hand drawings: what they are, and which others are most like them."""
+
+    MOST_POINTS = 10_000
+    LIKE = 6
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._sample = functools.cache(lambda: data.load("quickdraw"))
+        self._features = functools.lru_cache(maxsize=4)(self._learned)
+        self._examples = functools.cache(_examples)
+
+    def networks(self, asked: Any) -> Answer:
+        """The networks that know the sample's classes: pairs of name and label, the best first."""
+        return {"networks": list(self.shelf.listed(DOODLES).items())}
+
+    def recognise(self, asked: Any) -> Answer:
+        """What a network makes of a drawing.
+
+        Args:
+            asked: `strokes`, lists of points (x, y); `network`, a name.
+
+        Returns:
+            `classes`, names; `input`; `top`, the three likeliest names and their probabilities; `like`,
+            names and pictures of those drawings of the sample that it learned from whose features are
+            nearest, by the cosine. The last two are empty without a stroke.
+        """
+        picture, network, names = self._drawn(asked["strokes"]), self.shelf.open(asked["network"]), self._sample().names
+        answer: Answer = {"classes": names, "input": packed(picture), "top": [], "like": []}
+        if not picture.any():
+            return answer
+        features, logits = network.activations(_inputs([picture]))[-2:]
+        probabilities = _softmax(logits[0])
+        near = np.argsort(-self._features(network) @ _unit_length(features)[0])[: self.LIKE]
+        train = self._sample().train
+        return answer | {
+            "top": [(names[i], probabilities[i]) for i in np.argsort(-probabilities)[:3]],
+            "like": [(names[train.labels[i]], packed(train.images[i, ..., 0])) for i in near],
+        }
+
+    def example(self, asked: Any) -> Answer:
+        """A drawing of the sample, class after class.
+
+        Args:
+            asked: `number`, from 0.
+
+        Returns:
+            `name` of its class and `strokes`, lists of points from 0 to 255.
+        """
+        name, drawn = self._examples()[int(asked["number"]) % len(self._examples())]
+        return {"name": name, "strokes": [stroke.tolist() for stroke in drawn.strokes]}
+
+    def _drawn(self, asked: Any) -> np.ndarray:
+        lines = [np.array(line, float).reshape(-1, 2) for line in _list(asked, self.MOST_POINTS) if line]
+        if sum(map(len, lines)) > self.MOST_POINTS or not all(np.isfinite(line).all() for line in lines):
+            raise ValueError(f"A drawing has at most {self.MOST_POINTS} points, and they are numbers.")
+        if not lines:
+            return np.zeros((drawing.SIDE, drawing.SIDE), "uint8")
+        return strokes.flat(strokes.Drawing("", "", False, tuple(lines)))
+
+    def _learned(self, network: Network) -> np.ndarray:
+        """Features of all drawings that were learned from, each of length 1, `(n, features)`."""
+        pictures = self._sample().train.images[..., 0]
+        parts = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 500))
+        return _unit_length(np.concatenate([network.activations(_inputs(pictures[part]))[-2] for part in parts]))
+
+
+class Edges:
+    """Answers about outlines: the picture that a network makes of one."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def networks(self, asked: Any) -> Answer:
+        """The networks that make digits of edges: pairs of name and label, the best first."""
+        return {"networks": list(self.shelf.listed(EDGES).items())}
+
+    def picture(self, asked: Any) -> Answer:
+        """The picture that a network makes of an outline.
+
+        Args:
+            asked: `drawing`, a `data:` URL; `network`, a name.
+
+        Returns:
+            `empty`, whether there is no ink; `input`; `picture`; `read`, the digit that the best network
+            of digits reads in it and its probability, None where there is no such network.
+        """
+        edges = drawing.outline(drawing.read(asked["drawing"]))
+        made = self.shelf.open(asked["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
+        picture = np.round(127.5 * (made + 1)).astype("uint8")
+        reader = next(iter(self.shelf.listed(DIGITS)), None)
+        read = None
+        if reader is not None:
+            network = self.shelf.open(reader)
+            probabilities = _softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
+            read = int(probabilities.argmax()), float(probabilities.max())
+        return {"empty": not edges.any(), "input": packed(edges), "picture": packed(picture), "read": read}
+
+
 def packed(array: np.ndarray) -> Answer:
     """An array as the page unpacks it: its shape, and float32 in base64, to the last bit."""
     return {"shape": array.shape, "data": base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()}
+
+
+def _examples() -> list[tuple[str, strokes.Drawing]]:
+    """The sample's drawings of its ten classes, one of each, then the next of each."""
+    drawn = quickdraw.drawings()
+    return [(name, drawn[name][row]) for row in range(quickdraw.DRAWN) for name in quickdraw.SAMPLE]
+
+
+def _unit_length(features: np.ndarray) -> np.ndarray:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def _seen(network: Network, picture: drawing.Picture, shift: Sequence[int]) -> Answer:

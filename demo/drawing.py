@@ -12,7 +12,9 @@ import dataclasses
 import io
 
 import numpy as np
+import scipy.ndimage
 from PIL import Image
+from skimage.morphology import skeletonize
 
 CANVAS, SIDE, BOX = 280, 28, 20
 LONGEST_TEXT = 4 * CANVAS * CANVAS  # a PNG of noise is shorter
@@ -74,6 +76,29 @@ def normalise(ink: np.ndarray) -> Picture:
     pixels[row : row + height, column : column + width] = digit
     scale = sides[0] / height, sides[1] / width
     return Picture(pixels, scale, (top - row * scale[0], left - column * scale[1]))
+
+
+def outline(ink: np.ndarray) -> np.ndarray:
+    """The lines of a drawing, one pixel wide, scaled and placed as the edges of MNIST's digits are.
+
+    Args:
+        ink: uint8 `(height, width)`, 255 where there is ink.
+
+    Returns:
+        0 or 255, uint8 `(28, 28)`.
+    """
+    rows, columns = np.nonzero(skeletonize(ink > 127))
+    pixels = np.zeros((SIDE, SIDE), "uint8")
+    if not len(rows):
+        return pixels
+    places = np.stack([rows - rows.min(), columns - columns.min()])
+    sides = places.max(axis=1) + 1
+    height, width = (max(1, round(BOX * side / max(sides))) for side in sides)
+    edges = np.zeros((height, width), "uint8")
+    edges[places[0] * height // sides[0], places[1] * width // sides[1]] = 255
+    row, column = _corner(scipy.ndimage.binary_fill_holes(edges))  # the digit's mass is what its edges enclose
+    pixels[row : row + height, column : column + width] = edges
+    return pixels
 
 
 def moved(pixels: np.ndarray, down: int, right: int) -> np.ndarray:

@@ -3,7 +3,9 @@
 A network is opened only beside its record, whose checksum it must have, and only in Keras's safe mode.
 """
 
+import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,48 @@ from demo.inside import Network
 from experiments.lab.records import Record, Records
 
 KEPT = Path(__file__).parents[1] / "results" / "reference" / "networks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What networks are for.
+
+    Attributes:
+        dataset: name of what they learned from.
+        setting: one that only their recipe has.
+        measure: in per cent, of the test set.
+        words: what it says.
+        higher: whether more of it is better.
+    """
+
+    dataset: str
+    setting: str
+    measure: str
+    words: str
+    higher: bool = False
+
+    def has(self, record: Record) -> bool:
+        """Whether a record's network is of this kind, and shows what it learned as it was."""
+        run = record["specification"]
+        changed = run["settings"].get("shuffled_pixels") or run["settings"].get("random_labels")
+        return run["dataset"] == self.dataset and self.setting in run["settings"] and not changed
+
+    def error(self, record: Record) -> float:
+        """How bad it is: the lower the better."""
+        value = record["metrics"].get(self.measure)
+        return math.inf if value is None else -value if self.higher else value
+
+    def label(self, record: Record) -> str:
+        """What to call it."""
+        run, value = record["specification"], record["metrics"].get(self.measure)
+        measured = "" if value is None else f"; {self.words.format(value)}"
+        return f"{run['variant']}, seed {run['seed']} ({run['experiment']}{measured})"
+
+
+MISREADS = ("model", "test_error_percent", "misreads {:.2f} % of the test set")
+DIGITS = Kind("mnist", *MISREADS)
+DOODLES = Kind("quickdraw", *MISREADS)
+EDGES = Kind("mnist", "l1_weight", "read_percent", "{:.1f} % of its pictures are read correctly", higher=True)
 
 
 class Shelf:
@@ -25,11 +69,11 @@ class Shelf:
         self.folders = folders
         self._found: dict[str, tuple[Records, Record]] = {}
 
-    def listed(self, dataset: str) -> dict[str, str]:
-        """What was trained on a data set, with its pixels in their places: names, and what to call them; best first."""
+    def listed(self, kind: Kind) -> dict[str, str]:
+        """The networks of a kind: names, and what to call them; best first."""
         self._found = self._find()
-        runs = {name: record for name, (_, record) in self._found.items() if _shown(record, dataset)}
-        return {name: _label(runs[name]) for name in sorted(runs, key=lambda name: _error(runs[name]))}
+        runs = {name: record for name, (_, record) in self._found.items() if kind.has(record)}
+        return {name: kind.label(runs[name]) for name in sorted(runs, key=lambda name: kind.error(runs[name]))}
 
     def open(self, name: str) -> Network:
         """A listed network.
@@ -62,19 +106,3 @@ class Shelf:
 @functools.lru_cache(maxsize=16)
 def _opened(path: Path, checksum: str) -> Network:
     return Network(cnn_models.open_model(str(path)))
-
-
-def _shown(record: Record, dataset: str) -> bool:
-    run = record["specification"]
-    return run["dataset"] == dataset and not run["settings"].get("shuffled_pixels")
-
-
-def _error(record: Record) -> float:
-    return record["metrics"].get("test_error_percent", 100.0)
-
-
-def _label(record: Record) -> str:
-    run = record["specification"]
-    return (
-        f"{run['variant']}, seed {run['seed']} ({run['experiment']}; misreads {_error(record):.2f} % of the test set)"
-    )

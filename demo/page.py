@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.answers import Digits, told
+from demo.answers import Digits, Doodles, Edges, told
 from demo.networks import Shelf
 
 HERE = Path(__file__).parent
@@ -18,9 +18,14 @@ TITLE = "Look inside a trained network"
 
 def build(shelf: Shelf) -> gr.Blocks:
     """The page over a shelf of networks."""
-    digits = Digits(shelf)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page, gr.Tab("Digits"):
-        _tab("digits", [digits.networks, digits.look, digits.unit])
+    digits, doodles, edges = Digits(shelf), Doodles(shelf), Edges(shelf)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        with gr.Tab("Digits"):
+            _tab("digits", [digits.networks, digits.look, digits.unit])
+        with gr.Tab("Doodles"):
+            _tab("doodles", [doodles.networks, doodles.recognise, doodles.example])
+        with gr.Tab("Edges to digit"):
+            _tab("edges", [edges.networks, edges.picture])
     return page
 
 

@@ -15,20 +15,21 @@ import pytest
 
 import cnn_models
 from demo import drawing, inside
-from demo.networks import KEPT, Shelf
-from experiments.lab import data
+from demo.networks import DIGITS, KEPT, Shelf
+from experiments.lab import data, quickdraw
 from tests import pens
 from tests.pages import chromium, watched
 
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"http://127\.0\.0\.1:\d+/")
-DIGITS = int(os.environ.get("DIGITS", "40"))
+COUNT = int(os.environ.get("DIGITS", "40"))
 SLOWEST_MS = 150  # from a stroke to the picture of it, in the median
 PAPER = "[data-tab=digits] .paper canvas"
 DRAW = """([canvas, strokes]) => {
   const box = canvas.getBoundingClientRect(), scale = box.width / canvas.width;
   const send = (kind, [x, y]) => canvas.dispatchEvent(new PointerEvent(kind, {
-    pointerId: 1, isPrimary: true, bubbles: true, button: 0, clientX: box.left + x * scale, clientY: box.top + y * scale }));
+    pointerId: 1, isPrimary: true, bubbles: true, button: 0,
+    clientX: box.left + x * scale, clientY: box.top + y * scale }));
   for (const stroke of strokes) {
     send("pointerdown", stroke[0]);
     for (const point of stroke) send("pointermove", point);
@@ -86,10 +87,11 @@ def settled(page, tab="digits"):
     page.wait_for_selector(f"[data-tab={tab}][aria-busy=false]", timeout=60_000)
 
 
-def draw(page, strokes):
-    page.get_by_role("button", name="Clear").click()
-    page.evaluate(DRAW, [page.locator(PAPER).element_handle(), strokes])
-    settled(page)
+def draw(page, strokes, tab="digits"):
+    panel = page.locator(f"[data-tab={tab}]")
+    panel.get_by_role("button", name="Clear").click()
+    page.evaluate(DRAW, [panel.locator(".paper canvas").element_handle(), strokes])
+    settled(page, tab)
 
 
 def answers(page):
@@ -112,7 +114,7 @@ def test_a_digit_is_read_and_every_layer_is_shown(page):
     draw(page, SEVEN)
     assert answers(page) == ["7", "7"]
     shelf = Shelf([KEPT])
-    for panel, name in zip(page.locator(".network").all(), shelf.listed("mnist"), strict=True):
+    for panel, name in zip(page.locator(".network").all(), shelf.listed(DIGITS), strict=True):
         network = shelf.open(name)
         shown = panel.locator("h3").all_text_contents()
         assert shown == ["what it sees ", *(f"{layer.name} {type(layer).__name__}" for layer in network.layers)]
@@ -284,17 +286,57 @@ def test_two_people_at_once(browser, address):
             assert answers(other)[0] == "1"
 
 
+def test_doodles(page):
+    page.get_by_role("tab", name="Doodles").click()
+    tab = page.locator("[data-tab=doodles]")
+    settled(page, "doodles")
+    assert tab.locator(".status").inner_text() == "Nothing is drawn yet."
+    right = 0
+    for _ in range(len(quickdraw.SAMPLE)):
+        tab.get_by_role("button", name="Example").click()
+        settled(page, "doodles")
+        top = tab.locator(".answers li").all_text_contents()
+        assert len(top) == 3
+        assert tab.locator(".like canvas").count() == 6
+        right += top[0].startswith(f"{tab.locator('.paper canvas').get_attribute('title')},")
+    assert right >= 8
+    draw(page, [[(140 + 100 * np.cos(i / 8), 140 + 100 * np.sin(i / 8)) for i in range(60)]], "doodles")
+    assert len(tab.locator(".answers li").all()) == 3
+    storm = [[(140 + 100 * np.sin(i / 7), 140 + 100 * np.cos(i / 11)) for i in range(20_000)]]
+    draw(page, storm, "doodles")
+    assert tab.locator(".status").inner_text() == ""
+    tab.locator(".paper canvas").focus()
+    page.keyboard.press("Delete")
+    settled(page, "doodles")
+    assert tab.locator(".answers li").count() == 0
+
+
+def test_edges(page):
+    page.get_by_role("tab", name="Edges to digit").click()
+    tab = page.locator("[data-tab=edges]")
+    settled(page, "edges")
+    assert tab.locator(".status").inner_text() == "Nothing is drawn yet."
+    draw(page, [[(90, 60), (190, 60), (190, 90), (140, 230), (100, 230), (145, 95), (90, 95), (90, 60)]], "edges")
+    assert tab.locator(".answer").inner_text().startswith("read as 7, ")
+    tab.locator(".paper canvas").focus()
+    right = 0
+    for digit in "0123456789":
+        page.keyboard.press(digit)
+        settled(page, "edges")
+        right += tab.locator(".answer").inner_text().startswith(f"read as {digit}, ")
+    assert right >= 8
+
+
 def test_real_digits_drawn_stroke_by_stroke_are_read_as_in_the_test_set(page):
     test = data.load("mnist").test
     right, waits = 0, []
-    for number in range(DIGITS):
+    for number in range(COUNT):
         draw(page, pens.strokes(test.images[number, ..., 0]))
         waits.append(page.evaluate("performance.getEntriesByName('look')[0].duration"))
         right += answers(page)[0] == str(test.labels[number])
     took = statistics.median(waits)
-    print(f"{right} of {DIGITS} digits read; stroke to picture {took:.0f} ms in the median, {max(waits):.0f} at most")
-    record = next(iter(Shelf([KEPT]).listed("mnist").values()))
+    print(f"{right} of {COUNT} digits read; stroke to picture {took:.0f} ms in the median, {max(waits):.0f} at most")
+    record = next(iter(Shelf([KEPT]).listed(DIGITS).values()))
     error = float(re.search(r"misreads ([\d.]+) %", record)[1])
-    assert right >= int(DIGITS * (100 - error - 2) / 100)
+    assert right >= int(COUNT * (100 - error - 2) / 100)
     assert took < SLOWEST_MS
-

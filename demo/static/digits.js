@@ -1,10 +1,8 @@
 // Digits: two networks side by side look at one drawing.
-const find = selector => element.querySelector(selector);
-const status = text => { find(".status").textContent = text; };
 const written = number => number.toFixed(4).replace("-", "−");
 let shift = [0, 0], pointed = null, drawn = false;
 
-const paper = sheet(find(".paper canvas"), () => look(asked), status);
+const paper = sheet(find(".paper canvas"), () => look(asked), status, { pen: 22 });
 const panels = [...element.querySelectorAll(".network")].map(panel);
 const asked = () => ({ drawing: paper.url(), shift, networks: panels.map(panel => panel.select.value) });
 const look = newest("look", server.look, show);
@@ -170,33 +168,20 @@ function table(name, values, channel, [height, width, channels]) {
   return make("div", {}, make("p", { className: "caption", textContent: name }), make("table", {}, ...rows));
 }
 
-const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
-  up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1] };
 function move(step, times = 1) {
   shift = shift.map((pixels, axis) => Math.max(-28, Math.min(28, pixels + step[axis] * times)));
+  look(asked);
+}
+function centre() {
+  shift = [0, 0];
   look(asked);
 }
 function clear() {
   shift = [0, 0];
   paper.clear();
 }
-find(".paper canvas").addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (steps[event.key]) move(steps[event.key], event.shiftKey ? 4 : 1);
-  else if (event.key === "Home") { shift = [0, 0]; look(asked); }
-  else if (event.key === "Delete" || event.key === "Backspace") clear();
-  else if (/^[0-9]$/.test(event.key)) paper.type(event.key);
-  else return;
-  event.preventDefault();
-});
-find(".buttons").addEventListener("click", event => {
-  const word = event.target.dataset.do;
-  if (word === "clear") clear();
-  else if (word === "centre") { shift = [0, 0]; look(asked); }
-  else if (word) move(steps[word]);
-});
-document.addEventListener("paste", event => {
-  const file = [...event.clipboardData.files][0];
-  if (file && element.offsetParent) paper.paste(file);
-});
+const moves = Object.entries({ up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1] }).flatMap(([word, step]) =>
+  [word, `Arrow${word[0].toUpperCase()}${word.slice(1)}`].map(name => [name, event => move(step, event.shiftKey ? 4 : 1)]));
+does(paper, { clear, Delete: clear, Backspace: clear, centre, Home: centre, ...Object.fromEntries(moves), ...typed(paper) });
+pasted(paper);
 addEventListener("resize", () => panels.forEach(panel => panel.maps.forEach(maps => maps.redraw?.())));

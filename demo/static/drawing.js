@@ -1,9 +1,11 @@
 // A sheet to draw on: mouse, pen, fingers, a pasted picture or a typed character.
-const PEN = 22, LARGEST_PASTE = 20e6;
+const LARGEST_PASTE = 20e6, MOST_POINTS = 3000;
+const find = selector => element.querySelector(selector);
+const status = text => { find(".status").textContent = text; };
 
-function sheet(canvas, changed, said) {
+function sheet(canvas, changed, said, { pen, outlines = false }) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round", textAlign: "center", textBaseline: "middle" });
+  Object.assign(context, { lineWidth: pen, lineCap: "round", lineJoin: "round", textAlign: "center", textBaseline: "middle" });
   const pens = new Map(); // pointer: its last point
   let strokes = [];
 
@@ -66,10 +68,48 @@ function sheet(canvas, changed, said) {
   function type(character) {
     clear();
     context.font = `${canvas.height * 0.8}px sans-serif`;
-    context.fillText(character, canvas.width / 2, canvas.height / 2);
+    context[outlines ? "strokeText" : "fillText"](character, canvas.width / 2, canvas.height / 2);
     changed();
   }
-  return { url: () => canvas.toDataURL("image/png"), strokes: () => strokes, clear: () => { clear(); changed(); }, paste, type };
+  // Strokes of somebody else's, points from 0 to 255, in the middle of the sheet.
+  function draw(others) {
+    clear();
+    const most = [0, 1].map(axis => Math.max(...others.flat().map(point => point[axis])));
+    strokes = others.map(stroke => stroke.map(point => point.map((value, axis) => value * 0.9 + 140 - most[axis] * 0.45)));
+    for (const stroke of strokes) stroke.forEach((point, i) => line(stroke[Math.max(i - 1, 0)], point));
+    changed();
+  }
+  // At most so many points, evenly taken; of each stroke the first.
+  function taken() {
+    const step = Math.ceil(strokes.flat().length / MOST_POINTS);
+    return strokes.map(stroke => stroke.filter((_, i) => i % step === 0).map(point => point.map(Math.round)));
+  }
+  return { canvas, url: () => canvas.toDataURL("image/png"), strokes: taken, clear: () => { clear(); changed(); }, draw, paste, type };
+}
+
+// What the buttons do, by the word on them, and keys where the sheet has the focus, by their names.
+function does(paper, acts) {
+  paper.canvas.addEventListener("keydown", event => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(acts, event.key)) return;
+    acts[event.key](event);
+    event.preventDefault();
+  });
+  find(".buttons").addEventListener("click", event => acts[event.target.dataset.do]?.(event));
+}
+const typed = paper => Object.fromEntries([..."0123456789"].map(digit => [digit, () => paper.type(digit)]));
+const pasted = paper => document.addEventListener("paste", event => {
+  const file = [...event.clipboardData.files][0];
+  if (file && element.offsetParent) paper.paste(file);
+});
+
+// Fills a list of networks, and calls back when one is chosen, at first the best.
+function choices(select, call, chosen) {
+  select.addEventListener("change", chosen);
+  call({}).then(({ networks }) => {
+    select.append(...networks.map(([name, label]) => make("option", { value: name, textContent: label })));
+    if (networks.length) chosen();
+    else status("No network of this kind is trained or kept here.");
+  });
 }
 
 // One call at a time; of what is asked meanwhile only the newest is called, so thousands of events a second do no harm.

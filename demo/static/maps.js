@@ -84,3 +84,8 @@ class Maps {
     return channel < 0 || channel >= channels ? this.marked : [row, column, channel];
   }
 }
+
+function map(canvas, packed, width = 280) {
+  const { shape, values } = unpack(packed);
+  new Maps(canvas).draw(shape, values, width);
+}
