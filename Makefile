@@ -9,10 +9,14 @@ EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_
 RUN := .venv/bin/python -m experiments
 OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
           $(if $(VARIANTS),--variants "$(VARIANTS)") $(if $(DATASET),--dataset "$(DATASET)") \
-          $(if $(CLASSES),--classes "$(CLASSES)") $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
+          $(if $(CLASSES),--classes "$(CLASSES)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(PRECISION),--precision "$(PRECISION)") \
+          $(if $(CLUSTER),--cluster "$(CLUSTER)") \
+          $(if $(TUNER),--tuner "$(TUNER)") $(if $(TRIALS),--trials "$(TRIALS)") \
+          $(if $(TRIAL_SEEDS),--trial-seeds "$(TRIAL_SEEDS)") $(if $(VARIANT),--variant "$(VARIANT)") \
+          $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup list tables report demo bench test smoke check lock clean $(EXPERIMENTS)
+.PHONY: help setup ray list tables report demo bench test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -31,12 +35,19 @@ help: ## show this list
 	  CLASSES=cat,dog "of quickdraw: fetch the official drawings of these classes (all: of 345)" \
 	  RESULTS=results "folder for records, tables and figures" \
 	  WORKERS=2 "worker processes; default: the number of cores" \
+	  DEVICES=cpu:2 "what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any" \
+	  PRECISION=float32 "what layers compute in: float32, mixed_bfloat16 or mixed_float16" \
+	  CLUSTER=ray "run on a Ray cluster: ray for this machine's, or host:port of its head" \
+	  TUNER=hyperband "of tune: how recipes are searched: hyperband, random or bayesian" \
+	  TRIALS=23 "of tune: recipes tried, each for at most EPOCHS" \
+	  TRIAL_SEEDS=1 "of tune: runs a trial" \
+	  VARIANT=lenet5-relu "of tune: the network of the zoo whose recipe is searched" \
 	  RETRIES=0 "tries more for a run that fails" \
 	  FORCE=1 "run again what has a record" \
 	  PYTHON=python3.11 "the Python that makes .venv" \
 	  PORT=7860 "where the demo page is served"
 
-$(EXPERIMENTS): .venv/.runtime
+$(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(OPTIONS)
 
 list: .venv/.runtime ## the experiments, with their questions and variants
@@ -51,8 +62,11 @@ report: .venv/.runtime ## write report.html and claims.csv from the tables (RESU
 demo: .venv/.demo ## serve a page on this machine: draw, and look inside a trained network (RESULTS, PORT)
 	@.venv/bin/python -m demo --results "$(RESULTS)" $(if $(PORT),--port "$(PORT)")
 
-bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS); a quarter of an hour
-	@$(RUN) bench --results "$(RESULTS)"
+bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); an hour, or ten minutes with QUICK=1
+	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)") \
+	  $(if $(filter-out 0 no false,$(QUICK)),--quick)
+
+ray: .venv/.ray ## add Ray to .venv, for CLUSTER and its tests
 
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 
@@ -68,7 +82,7 @@ check: .venv/.development ## lint, format and types
 	@.venv/bin/mypy
 
 lock: .venv/.development ## compile requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-dev requirements-demo; do \
+	@for name in requirements requirements-dev requirements-ray requirements-bench requirements-demo; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
@@ -90,4 +104,8 @@ clean: ## remove .venv and what tools cache; results stay
 
 .venv/.demo: .venv/.runtime requirements-demo.txt
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.txt
+	@touch $@
+
+.venv/.ray: .venv/.runtime requirements-ray.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-ray.txt
 	@touch $@

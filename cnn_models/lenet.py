@@ -148,7 +148,13 @@ def lenet5_1998(*, name: str, input_shape: tuple[int, ...], classes: int) -> ker
 
 
 def lenet5(
-    *, name: str, input_shape: tuple[int, ...], classes: int, activation: str = "tanh", pooling: str = "average"
+    *,
+    name: str,
+    input_shape: tuple[int, ...],
+    classes: int,
+    activation: str = "tanh",
+    pooling: str = "average",
+    width: float = 1.0,
 ) -> keras.Model:
     """LeNet-5 as it is usually built today: C3 complete, pooling without parameters, plain softmax.
 
@@ -172,6 +178,7 @@ def lenet5(
         classes: number of classes.
         activation: of the convolutions and fully connected layers.
         pooling: "average" or "max".
+        width: how many times the maps and units of each hidden layer, rounded.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
@@ -179,16 +186,17 @@ def lenet5(
     if min(input_shape[:2]) < 12:
         raise ValueError(f"{name} needs pictures of at least 12×12 pixels, got {input_shape[0]}×{input_shape[1]}.")
     pool = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[pooling]
+    c1, c3, c5, f6 = (round(width * count) for count in (6, 16, 120, 84))
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            layers.Conv2D(6, 5, padding="same", activation=activation, name="c1"),
+            layers.Conv2D(c1, 5, padding="same", activation=activation, name="c1"),
             pool(2, name="s2"),
-            layers.Conv2D(16, 5, activation=activation, name="c3"),
+            layers.Conv2D(c3, 5, activation=activation, name="c3"),
             pool(2, name="s4"),
             layers.Flatten(name="flatten"),
-            layers.Dense(120, activation=activation, name="c5"),
-            layers.Dense(84, activation=activation, name="f6"),
+            layers.Dense(c5, activation=activation, name="c5"),
+            layers.Dense(f6, activation=activation, name="f6"),
             layers.Dense(classes, name="output"),
         ],
         name=name,

@@ -33,7 +33,8 @@ def unet(
 
     Deviations from the paper: small; nearest-neighbour doubling with a 3×3 convolution instead of a
     transposed one; no batch normalisation, and no dropout, which the paper keeps as noise at test time and
-    finds of little effect.
+    finds of little effect; no tanh at the output, which, where most of a target is black, saturates at black
+    before anything else is learned, and then has no gradient.
 
     Args:
         name: name of the model.
@@ -44,7 +45,8 @@ def unet(
         skips: whether the decoder sees the encoder's maps of its size.
 
     Returns:
-        A model from `(batch, *input_shape)` to `(batch, height, width, channels)`, brightnesses from -1 to 1.
+        A model from `(batch, *input_shape)` to `(batch, height, width, channels)`, brightnesses of which -1 is black
+        and 1 white; what is beyond is to be cut off.
     """
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, filters, 3, 1, "encode0")
@@ -60,7 +62,7 @@ def unet(
         if skips:
             x = layers.Concatenate(name=f"skip{level}")([x, same_size])
         x = _convolution(x, same_size.shape[-1], 3, 1, f"decode{level}")
-    outputs = layers.Conv2D(channels, 3, padding="same", activation="tanh", name="output")(x)
+    outputs = layers.Conv2D(channels, 3, padding="same", name="output")(x)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -91,19 +91,6 @@ MODELS: dict[str, Architecture] = {
             "blur-stride": ZHANG_2019,
         }.items()
     },
-    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
-    "bn-6": Architecture(
-        "batch_normalised.pairs",
-        "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
-        "Szegedy 2015)",
-        {"widths": (8, 8, 16, 16, 32, 32)},
-    ),
-    # Deeper: lecture slide "Да и одного сверточного слоя мало!".
-    "vgg-6": Architecture(
-        "vgg.vgg",
-        "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
-        {"filters": (16, 32, 64), "dropout": 0.3},
-    ),
     # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
     **{
         f"deep-{growth}-{depth}": Architecture("depth.stack", source, {"depth": depth, "width": 8, "growth": growth})
@@ -126,10 +113,23 @@ MODELS: dict[str, Architecture] = {
         f"wide-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
         for depth, width in ((2, 30), (4, 18), (8, 12))
     },
+    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
+    "bn-6": Architecture(
+        "batch_normalised.pairs",
+        "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
+        "Szegedy 2015)",
+        {"widths": (8, 8, 16, 16, 32, 32)},
+    ),
+    # Deeper: lecture slide "Да и одного сверточного слоя мало!".
+    "vgg-6": Architecture(
+        "vgg.vgg",
+        "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
+        {"filters": (16, 32, 64), "dropout": 0.3},
+    ),
 }
 
 
-def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10) -> "keras.Model":
+def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10, **options: Any) -> "keras.Model":
     """Builds an uncompiled network of the zoo, with freshly drawn weights.
 
     Args:
@@ -137,6 +137,7 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
         input_shape: height, width, channels of one picture. The values the network expects are
             brightnesses x/255 - 0.5, as on the lecture's slide "Как компьютер видит картинку".
         classes: number of classes.
+        options: keyword arguments of the builder, instead of those of the row or beside them.
 
     Returns:
         A `keras.Model` from a batch of pictures to logits of shape `(batch, classes)`.
@@ -150,7 +151,7 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
     architecture = MODELS[name]
     module, function = architecture.builder.split(".")
     builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
-    return builder(name=name, input_shape=input_shape, classes=classes, **architecture.options)
+    return builder(name=name, input_shape=input_shape, classes=classes, **{**architecture.options, **options})
 
 
 def unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         "Upper row: by gradient ascent; below: the two test patches that excite them most",
         fontsize=11,
     )
-    room = {"left": 0.06, "right": 0.99, "bottom": 0.02, "top": 0.92, "wspace": 0.13}
+    room = {"left": 0.06, "right": 0.99, "bottom": 0.02, "top": 0.9, "wspace": 0.13}
     for axes, model in zip(channels.subplots(1, len(LAYERS), gridspec_kw=room), LAYERS, strict=True):
         _channels(axes, model, arrays)
     _details(details, arrays)
@@ -106,7 +106,7 @@ def _details(figure: SubFigure, arrays: Arrays) -> None:
 
 def _trends(figure: SubFigure, rows: pd.DataFrame) -> None:
     """Each measure against depth, a row of panels a network, with 95 % intervals over seeds."""
-    grid: Any = figure.subplots(len(LAYERS), len(TRENDS), sharey="col", gridspec_kw={"wspace": 0.35, "hspace": 0.3})
+    grid: Any = figure.subplots(len(LAYERS), len(TRENDS), sharey="col", gridspec_kw={"wspace": 0.45, "hspace": 0.3})
     by_name = rows.drop_duplicates("variant").set_index("variant")
     for line, (model, layers) in zip(grid, LAYERS.items(), strict=True):
         for axes, (measure, label) in zip(line, TRENDS.items(), strict=True):

@@ -11,7 +11,7 @@ import sklearn.metrics
 from experiments.filters import Filter, Pixels, Template
 from experiments.lab import data
 from experiments.lab.facts import Arrays, Facts, FactsWork, deviation
-from experiments.lab.training import normalise
+from experiments.lab.pictures import normalise
 
 EYE = (slice(70, 170), slice(50, 150))  # of the cat, for a look at single pixels in colour
 PATCH = (slice(94, 102), slice(88, 96))  # eight by eight pixels to be read as numbers

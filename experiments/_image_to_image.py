@@ -17,9 +17,10 @@ from experiments.lab import pairs, views
 from experiments.lab.data import Split
 from experiments.lab.devices import one_thread
 from experiments.lab.pairs import Half, Pairs
+from experiments.lab.pictures import normalise
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run, Training
-from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, normalise
+from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer
 from experiments.lab.worker import Report
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
@@ -177,10 +178,10 @@ class Translator:
     def translate(self, inputs: np.ndarray) -> np.ndarray:
         """What the network makes of inputs, as brightnesses, uint8 `(n, height, width, channels)`."""
         made = [
-            np.round(127.5 * (np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH])) + 1)).astype("uint8")
+            np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH]))
             for start in range(0, len(inputs), EVALUATION_BATCH)
         ]
-        return np.concatenate(made)
+        return np.round(127.5 * (np.clip(np.concatenate(made), -1, 1) + 1)).astype("uint8")
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         shape, channels = self.pairs.train.inputs.shape[1:], self.pairs.train.targets.shape[-1]

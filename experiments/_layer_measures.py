@@ -11,7 +11,7 @@ import tensorflow as tf
 from cnn_models import receptive_field
 from cnn_models.maximisation import Box, middle, named
 from experiments.lab.data import Dataset, Split
-from experiments.lab.training import normalise
+from experiments.lab.pictures import normalise
 
 BATCH = 500
 PROBE_PICTURES = 2_000  # of the training split, that a linear probe is fitted on; as many choose its penalty

@@ -26,12 +26,12 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     shown = frame.dropna(subset=[f"{column}_mean" for column in rows])
     best = _best(experiment, shown, records)
     height = 1.3 + 0.5 * len(shown)
-    figure = Figure(figsize=(9, height + (7.5 if best else 0)))
-    parts: Any = figure.subfigures(2 if best else 1, 1, height_ratios=(height, 7.5) if best else (1,), squeeze=False)
+    figure = Figure(figsize=(9, height + (9 if best else 0)), layout="constrained")
+    parts: Any = figure.subfigures(2 if best else 1, 1, height_ratios=(height, 9) if best else (1,), squeeze=False)
     _draw_measures(parts[0, 0].subplots(), shown)
     if best:
         name, found = best
-        below = parts[1, 0].subfigures(2, 1, height_ratios=(4.3, 3.2))
+        below = parts[1, 0].subfigures(2, 1, height_ratios=(5, 4))
         _draw_confusions(below[0], name, found)
         _draw_mistakes(below[1], name, found)
     return figure
@@ -62,7 +62,9 @@ def _draw_measures(axes: Any, frame: pd.DataFrame) -> None:
         errors = np.nan_to_num(np.array([mean - low, high - mean], dtype=float))
         axes.errorbar(mean, places + offset, xerr=errors, fmt=marker, color=colour, capsize=3, ms=5, label=label)
         for place, value in zip(places, mean, strict=True):
-            axes.annotate(f"{value:.1f}", (101.5, place + offset), va="center", fontsize=8, color=colour)
+            axes.annotate(
+                f"{value:.1f}", (101.5, place + offset), va="center", fontsize=8, color=colour, annotation_clip=False
+            )
     for place, classes in zip(places, shown.get("classes", pd.Series(np.nan, places)), strict=True):
         if not np.isnan(classes):
             axes.plot(100 / classes, place, "|", color="black", ms=14)
@@ -122,7 +124,7 @@ def _draw_mistakes(figure: Any, name: str, records: list[Record]) -> None:
         axes.set_axis_off()
     for axes, (picture, own, said, percent, seeds) in zip(grid.ravel(), mistakes, strict=False):
         axes.imshow(255 - test.images[picture].max(axis=-1), cmap="gray", vmin=0, vmax=255, interpolation="none")
-        times = f", {seeds} of {len(records)} seeds" if len(records) > 1 else ""
+        times = f"\n{seeds} of {len(records)} seeds" if len(records) > 1 else ""
         axes.set_title(f"{classes[own]}\nsaid {classes[said]}, {percent:.1f} %{times}", fontsize=7.5)
     figure.suptitle(f"{name}: mistakes made with the most confidence", size=10)
 

@@ -34,6 +34,7 @@ EXPERIMENT = Experiment(
         _row("lenet5-undistorted", "lenet5-relu", "LeNet-5, the drawings as they are", 6e-3, None),
         _row("lenet5-relu", "lenet5-relu", "LeNet-5 with ReLU and max pooling", 6e-3),
         _row("vgg-6", "vgg-6", "six convolutions of 3×3", 4e-3),
+        _row("reduce-max", "reduce-max", "the best arm of stride-vs-pooling", 2e-2),
         _stroke_row("lenet5-merged", "LeNet-5 on 345 classes, the whole drawing in all three channels", merged=True),
         _stroke_row("lenet5-strokes", "the same, a third of the pen's way in each channel", "lenet5-merged"),
     ),
@@ -79,4 +80,10 @@ EXPERIMENT = Experiment(
     "each of the three, so that both networks have as many parameters. All rows but lenet5-undistorted show each "
     "drawing slightly turned, scaled, sheared and shifted, anew each time. MAP@3 counts 1, 1/2 or 1/3 where the class "
     "is the likeliest, second or third answer. The mistakes are those made with the most confidence, by most seeds.",
+    surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
+    "without it (3.2 to 5.0), on 345 classes of which it sees 18 drawings each. A third of the pen's way in each "
+    "channel leaves the network to put the shape together; with so few drawings it does not pay, and what millions "
+    "would give is not measured here. The five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, "
+    "err 0.9 points more (-0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what "
+    "they are called.",
 )

@@ -6,6 +6,7 @@ import pytest
 
 import cnn_models
 from cnn_models.blur import BlurPool2D
+from experiments.lab import measures
 from experiments.lab.spec import Training
 from experiments.lab.training import Trainer
 
@@ -50,4 +51,4 @@ def test_the_measured_field_lies_within_the_theoretical_one(digits):
     assert 3 < outcome["metrics"]["effective_field_pixels"] <= PIXELS["max"]
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
-    assert trainer._effective_field("last") == 0
+    assert measures.effective_field(trainer, "last") == 0

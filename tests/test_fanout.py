@@ -59,7 +59,7 @@ def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions)
     assert events["ended"] == 20
     assert not outcome.failed
     assert len(executions.read_text().splitlines()) == 20
-    assert len({record["metrics"]["process"] for record in outcome.ended.values()}) <= 2
+    assert len({metrics["process"] for metrics in outcome.ended.values()}) <= 2
     again, _ = fan_out(tmp_path / "r", runs)
     assert again.ended == outcome.ended
     assert len(executions.read_text().splitlines()) == 20

@@ -1,5 +1,6 @@
 """Translation: what is learned, repeated, measured and read, and every verdict."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -55,6 +56,13 @@ def test_a_translator_learns_to_be_more_like_digits_than_the_filling(found, adve
     filled = work.likeness(work.untrained("fill", found.test), found.test.targets)
     assert learned["test_l1_levels"] < filled["test_l1_levels"]
     assert learned["test_ssim"] > filled["test_ssim"]
+
+
+def test_a_target_that_is_mostly_black_is_not_learned_as_black(found):
+    train = dataclasses.replace(found.train, inputs=np.where(found.train.targets > 100, 255, 0).astype("uint8"))
+    translator = work.Translator(Translation(epochs=3), dataclasses.replace(found, train=train, validation=train))
+    learned = translator.run(0)["history"]["validation_l1_levels"][-1]
+    assert learned < 0.7 * train.targets.mean()  # what all black is off
 
 
 def test_the_discriminator_pulls_on_the_generator(found):

@@ -6,7 +6,7 @@ import pytest
 
 import cnn_models
 from cnn_models.blur import BlurPool2D
-from experiments.lab import tables
+from experiments.lab import measures, tables
 from experiments.lab.claims import Verdict, judge
 from experiments.lab.records import Records
 from experiments.lab.spec import Run
@@ -74,7 +74,7 @@ def test_the_measured_field_lies_within_the_theoretical_one(digits):
     trainer = Trainer(variant.settings, digits)
     trainer.reset(0)
     assert trainer.facts()["receptive_field_pixels"] == 27
-    assert 3 < trainer._effective_field("last") <= 27
+    assert 3 < measures.effective_field(trainer, "last") <= 27
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
-    assert trainer._effective_field("last") == 0
+    assert measures.effective_field(trainer, "last") == 0

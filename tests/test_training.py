@@ -9,10 +9,12 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
-from experiments.lab import views
+from experiments.lab import measures, views
 from experiments.lab.data import Split
+from experiments.lab.measures import FIELD_PICTURES
+from experiments.lab.pictures import distort, normalise, place
 from experiments.lab.spec import Canvas, Distortion, Training, UsageError
-from experiments.lab.training import FIELD_PICTURES, Trainer, distort, normalise, place
+from experiments.lab.training import Trainer
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
 
@@ -177,7 +179,7 @@ def test_consistency_is_whole_for_a_network_that_cannot_tell_and_less_for_one_th
     assert 0 < trainer.run(0)["metrics"]["shift_consistency_percent"] < 100
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
-    assert trainer._consistency(digits.test, 4) == 1
+    assert measures.consistency(trainer, digits.test, 4) == 1
 
 
 @pytest.mark.parametrize(

@@ -43,3 +43,26 @@ class Scripted:
                 time.sleep(float(run.variant.split("-")[1]))
         metrics = {"value": float(run.seed), "process": os.getpid(), "runs_before": self.before - 1}
         return {"status": "finished", "facts": {}, "metrics": metrics}, None
+
+
+class Scored:
+    """Work for the tests of searches: the recipe's batch size says how a trial goes."""
+
+    def __init__(self, records):
+        pass
+
+    def execute(self, run, report):
+        with open(os.environ["EXECUTIONS"], "a") as log:
+            log.write(f"{run.key} {os.getpid()}\n")
+        report({"done": 0.5, "total": 1, "note": ""})
+        time.sleep(float(os.environ.get("TRIAL_SECONDS", "0")))
+        ways = os.environ.get("WAYS", "")
+        if run.settings.batch_size == 32 and "raise" in ways:
+            raise ValueError("this trial raises")
+        if run.settings.batch_size == 64 and "kill" in ways:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if run.settings.batch_size == 128 and "diverge" in ways:
+            return {"status": "diverged", "facts": {}, "metrics": {"train_seconds": 1.0}}, None
+        score = 0.9 + run.settings.learning_rate + run.settings.epochs / 1000
+        metrics = {"validation_accuracy": score, "train_seconds": 1.0}
+        return {"status": "finished", "facts": {}, "metrics": metrics}, None

@@ -60,20 +60,6 @@ def study(folder, experiment, metrics):
     return tables.judged(experiment, tables.write(experiment, records))
 
 
-def trained(folder, experiment, errors):
-    """The experiment's judged table, from records that hold these test errors by variant, one a seed."""
-    records = Records(folder)
-    records.folder(experiment.name).mkdir(parents=True, exist_ok=True)
-    variants = {variant.name: variant for variant in experiment.variants}
-    for name, values in errors.items():
-        variant = variants[name]
-        for seed, error in enumerate(values):
-            run = Run(experiment.name, name, variant.dataset or experiment.dataset, variant.settings, seed)
-            metrics = {"test_error_percent": error}
-            records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
-    return tables.judged(experiment, tables.write(experiment, records))
-
-
 def measured(experiment, metrics, seeds=4):
     """The experiment's table from records of every declared row, kept in memory.
 
@@ -91,3 +77,17 @@ def measured(experiment, metrics, seeds=4):
 def judged(experiment, metrics):
     """The rows of such a table that count as evidence."""
     return tables.judged(experiment, measured(experiment, metrics))
+
+
+def trained(folder, experiment, errors):
+    """The experiment's judged table, from records that hold these test errors by variant, one a seed."""
+    records = Records(folder)
+    records.folder(experiment.name).mkdir(parents=True, exist_ok=True)
+    variants = {variant.name: variant for variant in experiment.variants}
+    for name, values in errors.items():
+        variant = variants[name]
+        for seed, error in enumerate(values):
+            run = Run(experiment.name, name, variant.dataset or experiment.dataset, variant.settings, seed)
+            metrics = {"test_error_percent": error}
+            records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
+    return tables.judged(experiment, tables.write(experiment, records))

@@ -187,20 +187,6 @@ class Above:
 
 
 @dataclasses.dataclass(frozen=True)
-class Every:
-    """Holds where all of these rules hold, fails where one of them fails."""
-
-    rules: "tuple[Callable[[pd.DataFrame], Finding], ...]"
-
-    def __call__(self, table: "pd.DataFrame") -> Finding:
-        """Applies each."""
-        findings = [rule(table) for rule in self.rules]
-        found = {finding.outcome for finding in findings}
-        order = (Outcome.MISSING, Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS)
-        return Finding(next(each for each in order if each in found), ", ".join(f.numbers for f in findings))
-
-
-@dataclasses.dataclass(frozen=True)
 class TimesAbove:
     """Holds where a variant has over `times` what another has, the nearest ends of their intervals included."""
 
@@ -220,6 +206,20 @@ class TimesAbove:
         numbers = " against ".join(f"{one.mean:,.0f} [{one.low:,.0f}, {one.high:,.0f}]" for one in (ours, theirs))
         outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNDECIDED
         return Finding(outcome, f"{numbers}, n={ours.n}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Every:
+    """Holds where all of these rules hold, fails where one of them fails."""
+
+    rules: "tuple[Callable[[pd.DataFrame], Finding], ...]"
+
+    def __call__(self, table: "pd.DataFrame") -> Finding:
+        """Applies each."""
+        findings = [rule(table) for rule in self.rules]
+        found = {finding.outcome for finding in findings}
+        order = (Outcome.MISSING, Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS)
+        return Finding(next(each for each in order if each in found), ", ".join(f.numbers for f in findings))
 
 
 @dataclasses.dataclass(frozen=True)

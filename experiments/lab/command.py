@@ -11,12 +11,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from experiments.lab import catalogue
-from experiments.lab.spec import Experiment, Run, UsageError
+from experiments.lab import catalogue, devices, search
+from experiments.lab.search import TUNERS
+from experiments.lab.spec import PRECISIONS, Experiment, Run, UsageError
 
-LOG_WIDTH = 140
+if TYPE_CHECKING:
+    from experiments.lab.fanout import Engine, Listener
+    from experiments.lab.records import Record, Records
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,14 +59,21 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     run.add_argument(
-        "--dataset",
-        metavar="NAME",
-        help="mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)",
+        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10, quickdraw or digits (no network needed)"
     )
     run.add_argument(
         "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
     )
     run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
+    run.add_argument(
+        "--devices", metavar="KIND:N", help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)"
+    )
+    run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
+    run.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray")
+    run.add_argument("--tuner", choices=TUNERS, help="of an experiment that searches (tune): how (default: hyperband)")
+    run.add_argument("--trials", type=_positive, metavar="N", help="of a search: how many recipes are tried")
+    run.add_argument("--trial-seeds", type=_positive, metavar="N", help="of a search: runs a trial (seeds 100 to 99+N)")
+    run.add_argument("--variant", metavar="NAME", help="of a search: the network of the zoo whose recipe is searched")
     run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
@@ -99,6 +109,9 @@ def parser() -> argparse.ArgumentParser:
     features.set_defaults(do=_features)
 
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
+    bench.add_argument("--only", type=_names, metavar="A,B", help="only these measurements (an unknown one lists all)")
+    bench.add_argument("--repeats", type=_positive, metavar="N", help="turns of each (default: 5, or fewer if quick)")
+    bench.add_argument("--quick", action="store_true", help="what says most, in about ten minutes")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
@@ -129,8 +142,10 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
             if not asked.dataset and declared not in experiment.datasets_of(variant.name):
                 continue
             settings = variant.settings
-            if asked.epochs and hasattr(settings, "epochs"):
+            if asked.epochs and hasattr(settings, "epochs") and not experiment.search:  # which has used it already
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
+            if asked.precision and hasattr(settings, "precision"):
+                settings = dataclasses.replace(settings, precision=asked.precision)
             if size is not None and getattr(settings, "batch_size", 0) > size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
@@ -141,7 +156,7 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
 
 
 def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:
-    for word in ("dataset", "epochs", "classes"):
+    for word in ("dataset", "epochs", "classes", "precision", "devices"):
         if getattr(asked, word):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
@@ -153,42 +168,131 @@ def _list(asked: argparse.Namespace) -> None:
         print(f"    variants: {', '.join(variant.name for variant in experiment.variants)}")
 
 
+def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespace) -> devices.Layout:
+    """On which devices the runs go.
+
+    Raises:
+        UsageError: there are no such devices, or they do not divide a batch.
+    """
+    from experiments.lab import data
+
+    cores = os.cpu_count() or 1
+    if experiment.dataset not in data.DATASETS:  # trains nothing
+        return devices.layout("cpu", asked.workers, (), 0, cores)
+    if asked.cluster and _hosts():
+        raise UsageError("TF_CONFIG trains each run on all hosts, --cluster each on one: not both at once.")
+    batches = [min(run.settings.batch_size, run.settings.examples or run.settings.batch_size) for run in runs]
+    hosts, gpus = _hosts(), len(devices.visible_gpus())
+    if hosts:
+        return devices.together(asked.devices, hosts, batches, gpus)
+    if asked.cluster:
+        return devices.on_cluster(asked.devices, asked.workers, batches)
+    return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
+
+
+def _hosts() -> devices.Hosts | None:
+    return devices.configured(os.environ.get("TF_CONFIG"))
+
+
 def _run(asked: argparse.Namespace) -> int:
-    planned = [(experiment := catalogue.find(name), plan(experiment, asked)) for name in asked.names]
-    failed = [_one(experiment, runs, asked) for experiment, runs in planned]
+    planned = []
+    for name in asked.names:
+        runs = plan(experiment := catalogue.find(name), asked)
+        _refuse_without_search(experiment, asked)
+        planned.append((experiment, runs, lay_out(experiment, runs, asked)))
+    failed = []
+    for experiment, runs, layout in planned:
+        lost, found = _search(experiment, asked) if experiment.search else (False, runs)
+        failed.append(_one(experiment, found, layout, asked) or lost if found else lost)
     return int(any(failed))
 
 
-def _one(experiment: Experiment, runs: list[Run], asked: argparse.Namespace) -> bool:
-    """Runs one experiment, writes and shows its table; True where a run failed."""
-    from rich.console import Console
+def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) -> None:
+    for word in ("tuner", "trials", "trial_seeds", "variant"):
+        if getattr(asked, word) and not experiment.search:
+            raise UsageError(f"{experiment.name} searches for nothing, so it takes no --{word.replace('_', '-')}.")
+    if experiment.search and (asked.cluster or _hosts()):
+        raise UsageError(f"{experiment.name} goes over several hosts by KERASTUNER_… alone, see README.md.")
+    if experiment.search:
+        search.configured()
+        search.asked_for(experiment, asked)
 
-    from experiments.lab import console, environment, fanout
+
+def _search(experiment: Experiment, asked: argparse.Namespace) -> tuple[bool, list[Run]]:
+    """Searches; whether a run of it failed, and the runs of what it found, of which a helping host has none."""
+    from experiments.lab import chief, console, crew, environment, fanout
     from experiments.lab.records import Records
 
-    screen = Console()
-    if not screen.is_terminal:
-        screen = Console(width=LOG_WIDTH)  # a log file has no edge to keep to
+    sought, address = search.asked_for(experiment, asked), search.configured()
+    gpus, cores = len(devices.visible_gpus()), os.cpu_count() or 1
+    layout = devices.layout(asked.devices, asked.workers, sought.batches, gpus, cores)
+    terms = crew.Terms(
+        experiment.work, sought, Records(asked.results), environment.describe(), layout, asked.retries, asked.force
+    )
+    with console.watch(console.screen(), f"{experiment.name}: search", 0) as display:
+        try:
+            if address and not address.chief:
+                return bool(crew.assist(terms, display, address)), []
+            leader = chief.Chief(terms, display, address)
+            trials = leader.lead(lambda: _fetch_one(sought.dataset, display.fetched))
+        except fanout.WorkersLost as error:
+            raise UsageError(str(error)) from error
+    for key, reason in leader.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    found = search.finals(experiment, sought, asked.epochs, trials)
+    return bool(leader.failed), plan(found, asked)
+
+
+def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked: argparse.Namespace) -> bool:
+    """Runs one experiment, writes and shows its table; True where a run failed."""
+    from experiments.lab import console, data, environment, fanout
+    from experiments.lab.records import Records
+
+    screen = console.screen()
+    hosts = _hosts() if experiment.dataset in data.DATASETS else None
+    if layout.devices != devices.Devices() or hosts:
+        print(f"devices: {hosts or layout}", flush=True)
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     with console.watch(screen, experiment.name, len(runs)) as display:
-        workers = asked.workers or os.cpu_count() or 1
-        hands = fanout.FanOut(
-            experiment.work, records, environment.describe(), display, workers, asked.retries, asked.force
-        )
+        engine = _engine(experiment, layout, hosts, asked, (records, environment.describe(), display))
         try:
-            outcome = hands.execute(runs, lambda: _fetch(runs, display.fetched))
+            outcome = engine.execute(runs, lambda: _fetch(runs, display.fetched))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
+    for key, reason in outcome.failed.items():
+        print(f"failed: {key}: {reason}", file=sys.stderr)
+    if hosts and not hosts.chief:
+        return bool(outcome.failed)
     from experiments.lab import figures, tables  # heavy, and of no use before there are records
 
     frame = tables.write(experiment, records)
     figure = figures.draw(experiment, frame, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
-    for key, reason in outcome.failed.items():
-        print(f"failed: {key}: {reason}", file=sys.stderr)
     return bool(outcome.failed)
+
+
+def _engine(
+    experiment: Experiment,
+    layout: devices.Layout,
+    hosts: devices.Hosts | None,
+    asked: argparse.Namespace,
+    desk: "tuple[Records, Record, Listener]",
+) -> "Engine":
+    """What executes the runs: worker processes here, all hosts of TF_CONFIG together, or a cluster."""
+    if hosts:
+        from experiments.lab.hosts import Together
+
+        return Together(hosts, experiment.work, *desk, asked.force, layout.devices)
+    if asked.cluster:
+        from experiments.lab.cluster import Cluster
+
+        workers = layout.workers or None
+        return Cluster(asked.cluster, experiment.work, *desk, workers, asked.retries, asked.force, layout.devices)
+    from experiments.lab.fanout import FanOut
+
+    return FanOut(experiment.work, *desk, layout.workers, asked.retries, asked.force, layout.devices)
 
 
 def _keep(asked: argparse.Namespace) -> None:
@@ -253,18 +357,25 @@ def _bench(asked: argparse.Namespace) -> None:
     from experiments.lab import benchmark
 
     asked.results.mkdir(parents=True, exist_ok=True)
-    print(benchmark.write(asked.results).to_string(index=False))
+    frame = benchmark.write(asked.results, asked.only, asked.repeats, asked.quick)
+    columns = ["measure", "way", "unit", "median", "lowest", "highest", "suite_by_this_median", "wanted_at_most"]
+    print(frame[columns].to_string(index=False))
+    print(f"table: {asked.results}/benchmark.csv\nfigure: {asked.results}/benchmark.svg")
 
 
 def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
+    for dataset in dict.fromkeys(run.dataset for run in runs):
+        _fetch_one(dataset, told)
+
+
+def _fetch_one(dataset: str, told: Callable[[str, int, int], None]) -> None:
     from experiments.lab import data, pairs
 
-    for dataset in dict.fromkeys(run.dataset for run in runs):
-        if dataset.startswith(pairs.PREFIX):
-            pairs.load(dataset)
-        elif dataset.partition(":")[0] in data.DATASETS:
-            data.load(dataset, told)
+    if dataset.startswith(pairs.PREFIX):
+        pairs.load(dataset)
+    elif dataset.partition(":")[0] in data.DATASETS:
+        data.load(dataset, told)
 
 
 def _tables(asked: argparse.Namespace) -> None:

@@ -15,6 +15,8 @@ from rich.table import Table
 from experiments.lab.records import Record
 from experiments.lab.spec import Run
 
+LOG_WIDTH = 140
+
 
 class Display:
     """Listens to the fan-out; see `watch`."""
@@ -27,6 +29,11 @@ class Display:
         self._fractions: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
         self._all = progress.add_task(title, total=total, note="")
+
+    def expect(self, total: int) -> None:
+        """There are so many runs."""
+        self.total = total
+        self._progress.update(self._all, total=total)
 
     def progress(self, run: Run, event: dict[str, Any]) -> None:
         """Moves the run's bar."""
@@ -47,9 +54,11 @@ class Display:
 
     def ended(self, run: Run, record: Record) -> None:
         """One line for a run that finished or diverged."""
-        error, seconds = (record["metrics"].get(name) for name in ("test_error_percent", "train_seconds"))
+        names = ("test_error_percent", "validation_accuracy", "train_seconds")
+        error, validation, seconds = (record["metrics"].get(name) for name in names)
         words = [record["status"]]
         words += [f"test error {error:.2f} %"] if error is not None else []
+        words += [f"validation accuracy {validation:.4f}"] if error is None and validation is not None else []
         words += [f"{seconds:.1f} s"] if seconds is not None else []
         self._line(run, ", ".join(words))
 
@@ -71,6 +80,12 @@ class Display:
 
     def _move(self) -> None:
         self._progress.update(self._all, completed=self.done + sum(self._fractions.values()))
+
+
+def screen() -> Console:
+    """The terminal, or a log file, which has no edge to keep to."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=LOG_WIDTH)
 
 
 @contextlib.contextmanager

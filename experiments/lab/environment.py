@@ -11,8 +11,13 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 
 def describe() -> dict[str, Any]:
     """Versions of Python and of the packages that compute, the suite's commit, and the processor."""
+    return machine() | {"commit": _commit()}
+
+
+def machine() -> dict[str, Any]:
+    """What `describe` says, but for the commit: of a machine that was sent the suite's code alone."""
     versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"versions": versions, "commit": _commit(), "processor": _processor(), "threads": 1}
+    return {"versions": versions, "processor": _processor(), "threads": 1}
 
 
 def _commit() -> str:

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.lab import worker
+from experiments.lab.devices import Devices
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import Run
 
+CPU = Devices()
 HELD_POLL_SECONDS = 0.5
 STARTS_LOST = 3  # workers that may die in a row before they are ready; then something is wrong with all
 
@@ -43,10 +45,17 @@ class Listener(Protocol):
 
 @dataclasses.dataclass
 class Outcome:
-    """What became of the runs: records by run, and reasons of those that failed."""
+    """What became of the runs: metrics by run (records of a million would fill the memory), and why some failed."""
 
-    ended: dict[str, Record] = dataclasses.field(default_factory=dict)
+    ended: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """What executes the runs of a call: `FanOut` here, `lab.hosts.Together`, `lab.cluster.Cluster`."""
+
+    def execute(self, runs: Sequence[Run], prepare: Callable[[], object]) -> Outcome:
+        """Executes the runs that have no record yet; see `FanOut.execute`."""
 
 
 class WorkersLost(RuntimeError):
@@ -54,18 +63,25 @@ class WorkersLost(RuntimeError):
 
 
 class Hand:
-    """The fan-out's end of one worker process."""
+    """The parent's end of one worker process.
 
-    def __init__(self, number: int, scratch: Path, work: str, records: Records, environment: Record) -> None:
+    Args:
+        log: file that takes what it prints.
+        main: what it does; called with its end of the pipe, the log's name and the arguments.
+        arguments: as above.
+        slot: which of the places for workers it has, see `lab.devices.claim`.
+    """
+
+    def __init__(self, log: Path, main: Callable[..., None], arguments: tuple[Any, ...], slot: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
-        self.log = scratch / f"worker{number}.log"
+        self.log = log
+        self.slot = slot
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=worker.main, args=(theirs, str(self.log), work, records, environment), daemon=True
-        )
+        self.process = context.Process(target=main, args=(theirs, str(log), *arguments), daemon=True)
         self.process.start()
         theirs.close()
         self.ready = False
+        self.over = False  # it has nothing more to do, and may end
         self.run: Run | None = None
 
     def give(self, run: Run, force: bool) -> None:
@@ -107,6 +123,7 @@ class FanOut:
         workers: largest number of processes.
         retries: how often a failed run is tried again.
         force: run even what has a record.
+        devices: what each worker computes on.
     """
 
     def __init__(
@@ -118,6 +135,7 @@ class FanOut:
         workers: int,
         retries: int = 0,
         force: bool = False,
+        devices: Devices = CPU,
     ) -> None:
         self.work = work
         self.records = records
@@ -126,6 +144,7 @@ class FanOut:
         self.workers = workers
         self.retries = retries
         self.force = force
+        self.devices = devices
         self.outcome = Outcome()
         self._hands: list[Hand] = []
         self._waiting: collections.deque[Run] = collections.deque()
@@ -169,7 +188,9 @@ class FanOut:
     def _staff(self, scratch: Path) -> None:
         wanted = min(self.workers, len(self._waiting) + sum(hand.run is not None for hand in self._hands))
         while len(self._hands) < wanted:
-            self._hands.append(Hand(self._started, scratch, self.work, self.records, self.environment))
+            slot = min(set(range(wanted)) - {hand.slot for hand in self._hands})  # one that a dead worker left, too
+            arguments = (self.work, self.records, self.environment, self.devices, slot)
+            self._hands.append(Hand(scratch / f"worker{self._started}.log", worker.main, arguments, slot))
             self._started += 1
 
     def _assign(self) -> None:
@@ -200,7 +221,7 @@ class FanOut:
         self._ended(self._finish(hand), record)
 
     def _ended(self, run: Run, record: Record) -> None:
-        self.outcome.ended[run.key] = record
+        self.outcome.ended[run.key] = record["metrics"]
         self.listener.ended(run, record)
 
     def _on_held(self, hand: Hand, value: None) -> None:

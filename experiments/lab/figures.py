@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from experiments.lab.files import write_whole
 from experiments.lab.records import Records
 from experiments.lab.spec import Experiment, digest, resolve
-from experiments.lab.tables import declared
+from experiments.lab.tables import Declared
 
 STYLE: Any = {
     "font.size": 10,
@@ -52,10 +52,12 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
     """The arrays beside the records by variant: of the declared recipe, or where that was not run, of what was."""
     found: dict[bool, dict[str, dict[str, np.ndarray]]] = {True: {}, False: {}}
-    for record in records.of(experiment.name):
-        specification = record["specification"]
-        as_declared = digest(specification) == declared(experiment, specification["variant"], specification["dataset"])
+    declaration = Declared(experiment)
+    for record in records.each(experiment.name):
         if "arrays" in record:
+            specification = record["specification"]
+            wanted = declaration.specification(specification["variant"], specification["dataset"])
+            as_declared = digest(specification) == wanted
             with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
                 found[as_declared].setdefault(specification["variant"], dict(content))
     return found[True] or found[False]

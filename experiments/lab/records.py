@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,14 @@ class Records:
 
     def of(self, experiment: str) -> list[Record]:
         """All records of an experiment, failed runs too, in the order of their file names."""
+        return list(self.each(experiment))
+
+    def each(self, experiment: str) -> Iterator[Record]:
+        """The same, one at a time: a million of them need not fit in memory together."""
         # A name that begins with a dot is a part that a killed writer left, whole or not: never a record.
-        found = (_read(path) for path in sorted(self.folder(experiment).glob("[!.]*.json")))
-        return [record for record in found if record]
+        for path in sorted(self.folder(experiment).glob("[!.]*.json")):
+            if record := _read(path):
+                yield record
 
     def experiments(self) -> list[str]:
         """Names of the experiments that have a folder of records here."""
@@ -85,18 +90,27 @@ class Records:
         self._failed(run).unlink(missing_ok=True)
         return record
 
-    def save_failed(self, run: Run, reason: str, last_lines: str) -> None:
+    def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
         """Records that a run failed and why; a later call tries it again."""
         record = {
             "specification": run.specification(),
             "status": "failed",
-            "facts": {},
+            "facts": facts or {},
             "metrics": {},
             "reason": reason,
             "last_lines": last_lines,
         }
         self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
         _write(self._failed(run), record)
+        return record
+
+    def adopt(self, run: Run, record: Record) -> None:
+        """Takes in another host's record of a run, be it of a failure; what lies beside it stays there."""
+        content = {name: value for name, value in record.items() if name not in ("specification", *KINDS.values())}
+        if content["status"] == "failed":
+            self.save_failed(run, content["reason"], content["last_lines"], content["facts"])
+        else:
+            self.save(run, content)
 
     def attachment(self, record: Record, kind: str) -> Path:
         """The file of this kind beside a record.
@@ -120,24 +134,30 @@ class Records:
 
 
 def _write(path: Path, record: Record) -> None:
-    content = canonical({"checksum": _checksum(record), "record": record})
-    write_whole(path, lambda part: part.write_bytes(content))
+    write_whole(path, lambda part: part.write_bytes(content(record)))
+
+
+def content(record: Record) -> bytes:
+    """What is in the file of a record: its canonical JSON, after a checksum of that text."""
+    body = canonical(record)
+    return _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
+
+
+def _opening(checksum: str) -> bytes:
+    return b'{"checksum":"%s","record":' % checksum.encode()
 
 
 def _read(path: Path) -> Record | None:
     """A record, verified to the last byte; None where there is none, or what is there is not one."""
     try:
-        content = path.read_bytes()
+        found = path.read_bytes()
     except FileNotFoundError:
         return None
-    try:
-        document = json.loads(content)
-        record = document["record"]
-        # The text is canonical, so even a flipped bit that JSON would forgive shows here.
-        whole = content == canonical(document) and document["checksum"] == _checksum(record)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        whole = False
-    if whole:
+    start = len(_opening("0" * 64))
+    body = found[start:-1]
+    # The checksum is of the very bytes, so even a flipped bit that JSON would forgive shows here.
+    if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
+        record: Record = json.loads(body)
         return record
     aside = path.with_name(f"{path.name}.set-aside")
     try:
@@ -147,7 +167,3 @@ def _read(path: Path) -> Record | None:
     sync(path.parent)
     print(f"{path}: not a whole record. Set aside as {aside.name}; it is not counted.", file=sys.stderr)
     return None
-
-
-def _checksum(record: Record) -> str:
-    return hashlib.sha256(canonical(record)).hexdigest()

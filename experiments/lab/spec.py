@@ -3,13 +3,16 @@
 Plain values without a framework. What is impossible is refused here, before anything starts.
 """
 
+import collections
 import dataclasses
+import functools
 import hashlib
 import importlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from cnn_models.search import known_options
 from cnn_models.zoo import MODELS, unknown
 from experiments.lab.claims import Evidence
 
@@ -67,6 +70,10 @@ class Canvas:
             raise UsageError(f"A picture of {self.object_side} pixels does not fit on a canvas of {self.side}.")
 
 
+SPLITS = ("search", "final")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How a network of the zoo is trained and what is measured of it.
@@ -103,6 +110,12 @@ class Training:
             class is the r-th likeliest, and nothing beyond the rank.
         mistakes: keep which class was taken for which on the test split, and so many of the mistakes
             that were made with the most confidence.
+        precision: None for float32; "mixed_bfloat16" or "mixed_float16": layers compute in that, weights
+            and loss stay in float32, and for float16 the loss is scaled.
+        options: keyword arguments of the network's builder, beside those of its row in the zoo.
+        splits: None: learn from the training split, validate after each epoch, and read the test split
+            once; "search": the same, but the test split is never read; "final": learn from training and
+            validation split together, and read the test split once.
     """
 
     model: str
@@ -119,6 +132,7 @@ class Training:
     steps_per_epoch: int | None = None
     canvas: Canvas | None = None
     shuffled_pixels: bool | None = None
+    precision: str | None = None
     position_grid: int | None = None
     field_layer: str | None = None
     gradient_norms: bool | None = None
@@ -126,6 +140,8 @@ class Training:
     merged_channels: bool | None = None
     map_at: int | None = None
     mistakes: int | None = None
+    options: Mapping[str, Any] | None = None
+    splits: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -134,6 +150,18 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
+            object.__setattr__(self, "precision", None)
+        elif self.precision is not None and self.precision not in PRECISIONS:
+            raise UsageError(unknown("precision", self.precision, dict.fromkeys(PRECISIONS)))
+        for option in self.options or ():
+            known = known_options(self.model)
+            if option not in known:
+                raise UsageError(unknown(f"option of {self.model}", option, known))
+        if self.splits not in (None, *SPLITS):
+            raise UsageError(unknown("splits", str(self.splits), dict.fromkeys(SPLITS)))
+        if self.splits == "final" and self.field_layer:
+            raise UsageError("field_layer looks at validation pictures, which a final run learns from.")
         if self.position_grid and not self.canvas:
             raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if not 0 <= self.warmup < 1:
@@ -159,6 +187,26 @@ class Variant:
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
     against: str | None = None
     dataset: str | None = None
+
+
+TRIAL = "trial"  # the variant that all trials of searches are
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """A search that finds the recipes of an experiment's rows before they are run, see `lab.search`.
+
+    Attributes:
+        start: name of the row it sets out from, with which what it finds is compared.
+        found: names of the rows that the best recipes become, best first.
+        epochs: the most passes over the training split that a trial may take.
+        seeds: runs a trial.
+    """
+
+    start: str
+    found: tuple[str, ...]
+    epochs: int
+    seeds: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,6 +236,7 @@ class Experiment:
         reading: how to read its table and figure: what was measured of what.
         takes_pairs: whether it also takes a folder of a user's own pairs of pictures, see `lab.pairs`.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
+        search: a search that finds recipes for its rows; None: its rows are run as they are declared.
     """
 
     name: str
@@ -209,10 +258,11 @@ class Experiment:
     takes_pairs: bool = False
     reading: str = ""
     surprises: str = ""
+    search: Tuning | None = None
 
     def __post_init__(self) -> None:
-        names = [variant.name for variant in self.variants]
-        if twice := {name for name in names if names.count(name) > 1}:
+        names = collections.Counter(variant.name for variant in self.variants)
+        if twice := {name for name, count in names.items() if count > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
@@ -230,6 +280,12 @@ class Experiment:
         """The data sets a variant is declared on, the first being the one without a name in claims."""
         own = next((variant.dataset for variant in self.variants if variant.name == name), None)
         return (own,) if own else (self.dataset, *self.also_on)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of its rows, in order: those that are declared, and those that its search will find."""
+        found = self.search.found if self.search else ()
+        return tuple(dict.fromkeys([*(variant.name for variant in self.variants), *found]))
 
     def baseline_of(self, name: str) -> str | None:
         """The variant that this one is compared with; None where there is none, or it is that variant itself."""
@@ -265,7 +321,7 @@ class Run:
         settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
         return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal.
 

@@ -1,6 +1,7 @@
 """Statistics over seeds, by scipy and statsmodels."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -33,8 +34,15 @@ def summarise(values: Sequence[float]) -> Summary:
     std = float(np.std(values, ddof=1))
     if std == 0:  # the t interval of equal values is the value itself
         return Summary(n, mean, 0.0, mean, mean)
-    low, high = scipy.stats.t.interval(0.95, n - 1, loc=mean, scale=std / math.sqrt(n))
-    return Summary(n, mean, std, float(low), float(high))
+    low, high = _student(n - 1)
+    return Summary(n, mean, std, low * (std / math.sqrt(n)) + mean, high * (std / math.sqrt(n)) + mean)
+
+
+@functools.cache  # large tables ask for few numbers of seeds
+def _student(degrees: int) -> tuple[float, float]:
+    """The 95 % interval of Student's t."""
+    low, high = scipy.stats.t.interval(0.95, degrees)
+    return float(low), float(high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,4 +100,9 @@ def mcnemar(first: Sequence[int], second: Sequence[int]) -> float:
     only_first, only_second = len(set(first) - set(second)), len(set(second) - set(first))
     if not only_first + only_second:
         return 1.0
-    return float(scipy.stats.binomtest(only_first, only_first + only_second).pvalue)
+    return _binomial(only_first, only_first + only_second)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _binomial(successes: int, trials: int) -> float:
+    return float(scipy.stats.binomtest(successes, trials).pvalue)

@@ -4,6 +4,7 @@ A row is one variant, on one data set, with one specification. Numbers stay numb
 the names of columns; formatting is for the printed table alone.
 """
 
+import array
 import collections
 import dataclasses
 import statistics
@@ -15,16 +16,25 @@ import filelock
 import numpy as np
 import pandas as pd
 
+from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Experiment, Run, digest, resolve
+from experiments.lab.spec import TRIAL, Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """What a table keeps of a finished run: a record has ten times as much, and there may be a million."""
+
+    metrics: dict[str, float]
+    misread: "array.array[int] | None"
+
+
+@dataclasses.dataclass
 class Row:
     """The records that one row of a table is made of: one variant, data set and specification.
 
@@ -34,36 +44,64 @@ class Row:
     variant: str
     dataset: str
     specification: str
-    records: tuple[Record, ...]
+    settings: dict[str, Any]
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    counted: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    finished: dict[int, Finished] = dataclasses.field(default_factory=dict)
     derived: Mapping[str, Mapping[int, float]] = dataclasses.field(default_factory=dict)
 
-    @property
-    def finished(self) -> list[Record]:
-        """The records that count in means."""
-        return [record for record in self.records if record["status"] == "finished"]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The recipe."""
-        return self.records[0]["specification"]["settings"]
+    def add(self, record: Record) -> None:
+        """Takes what the table needs of a record; those that count in means are in `finished`, by seed."""
+        self.counted[record["status"]] += 1
+        self.facts = self.facts or record["facts"]
+        if record["status"] == "finished":
+            misread = record.get("misread", {}).get("test")
+            kept = None if misread is None else array.array("l", misread)
+            self.finished[record["specification"]["seed"]] = Finished(record["metrics"], kept)
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
         if metric in self.derived:
             return dict(self.derived[metric])
-        found = ((record["specification"]["seed"], record["metrics"].get(metric)) for record in self.finished)
+        found = ((seed, run.metrics.get(metric)) for seed, run in self.finished.items())
         return {seed: value for seed, value in found if value is not None}
 
     @property
     def metrics(self) -> list[str]:
         """The names of all its measures."""
-        return [*dict.fromkeys(name for record in self.finished for name in record["metrics"]), *self.derived]
+        return [*dict.fromkeys(name for run in self.finished.values() for name in run.metrics), *self.derived]
 
-    def misread(self) -> dict[int, list[int]]:
+    def misread(self) -> dict[int, Sequence[int]]:
         """The test pictures that each seed misread, where the records have them."""
-        return {
-            r["specification"]["seed"]: r["misread"]["test"] for r in self.finished if "test" in r.get("misread", ())
-        }
+        return {seed: run.misread for seed, run in self.finished.items() if run.misread is not None}
+
+
+class Declared:
+    """An experiment's declaration, ready for as many rows as one likes."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.variants = {variant.name: variant for variant in experiment.variants}
+        self._digests: dict[tuple[str, str], str] = {}
+
+    def specification(self, variant: str, dataset: str) -> str | None:
+        """The specification that the declaration gives a variant; None where it is declared no more."""
+        if variant not in self.variants:
+            return None
+        if (variant, dataset) not in self._digests:
+            run = Run(self.experiment.name, variant, dataset, self.variants[variant].settings, 0)
+            self._digests[variant, dataset] = digest(run.specification())
+        return self._digests[variant, dataset]
+
+    def has(self, row: Row) -> bool:
+        """Whether a row has the recipe that the declaration gives it."""
+        return row.specification == self.specification(row.variant, row.dataset)
+
+    def baseline_of(self, name: str) -> str | None:
+        """As `Experiment.baseline_of`."""
+        own = self.variants[name].against if name in self.variants else None
+        baseline = own or self.experiment.baseline
+        return None if baseline == name else baseline
 
 
 # Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
@@ -80,11 +118,13 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
-    rows = _derive(experiment, _rows(experiment, records))
-    described = [_describe(experiment, row) for row in rows]
-    if any(experiment.baseline_of(row.name) for row in experiment.variants):
+    declaration = Declared(experiment)
+    rows = _rows(experiment, records)
+    _derive(declaration, rows)
+    described = [_describe(declaration, row) for row in rows]
+    if any(declaration.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
-            _compare(experiment, rows, described, measure)
+            _compare(declaration, rows, described, measure)
     return pd.DataFrame(
         [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
     )
@@ -92,10 +132,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
 
 def declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
     """The specification that the declaration gives a variant; None where it is declared no more."""
-    settings = {row.name: row.settings for row in experiment.variants}
-    if variant not in settings:
-        return None
-    return digest(Run(experiment.name, variant, dataset, settings[variant], 0).specification())
+    return Declared(experiment).specification(variant, dataset)
 
 
 def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +157,7 @@ def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv` from the records alone, and returns the table."""
-    frame = table(experiment, records.of(experiment.name))
+    frame = table(experiment, records.each(experiment.name))
     write_csv(frame, records.results / f"{experiment.name}.csv")
     return frame
 
@@ -138,56 +175,85 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
-    groups: dict[tuple[str, str, str], list[Record]] = collections.defaultdict(list)
+    groups: dict[tuple[str, str, str], Row] = {}
     for record in records:
         specification = record["specification"]
-        groups[specification["variant"], specification["dataset"], digest(specification)].append(record)
-    order = {variant.name: place for place, variant in enumerate(experiment.variants)}
+        key = (specification["variant"], specification["dataset"], digest(specification))
+        if key not in groups:
+            groups[key] = Row(*key, specification["settings"])
+        groups[key].add(record)
+    order = {name: place for place, name in enumerate(experiment.rows)}
     sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}
-    keys = sorted(groups, key=lambda key: (sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key))
-    return [Row(*key, tuple(groups[key])) for key in keys]
+
+    def place(key: tuple[str, str, str]) -> tuple[Any, ...]:
+        facts = groups[key].facts
+        trial = (facts.get("tuner", ""), facts.get("trial", 0))  # of a search, in its order
+        return sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key[:2], *trial, key[2]
+
+    return [groups[key] for key in sorted(groups, key=place)]
 
 
-def _is_declared(experiment: Experiment, row: Row) -> bool:
-    return row.specification == declared(experiment, row.variant, row.dataset)
-
-
-def _derive(experiment: Experiment, rows: list[Row]) -> list[Row]:
+def _derive(declaration: Declared, rows: list[Row]) -> None:
+    experiment = declaration.experiment
     if not experiment.derived:
-        return rows
+        return
     derive: Derive = resolve(experiment.derived)
-    of_recipe = [row for row in rows if _is_declared(experiment, row)]
-    beside = {row.dataset: [other for other in of_recipe if other.dataset == row.dataset] for row in of_recipe}
-    return [
-        dataclasses.replace(row, derived=derive(experiment, row, beside[row.dataset])) if row in of_recipe else row
-        for row in rows
-    ]
+    beside: dict[str, list[Row]] = collections.defaultdict(list)
+    for row in filter(declaration.has, rows):
+        beside[row.dataset].append(row)
+    for of_recipe in beside.values():
+        found = [derive(experiment, row, of_recipe) for row in of_recipe]
+        for row, measures in zip(of_recipe, found, strict=True):
+            row.derived = measures
 
 
-def _describe(experiment: Experiment, row: Row) -> dict[str, Any]:
-    counted = collections.Counter(record["status"] for record in row.records)
+def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
+    experiment = declaration.experiment
     line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
-    line |= next((record["facts"] for record in row.records if record["facts"]), {})
-    scalars = {name: value for name, value in row.settings.items() if isinstance(value, str | int | float)}
+    line |= row.facts
+    settings = _flat(row.settings) if experiment.search else row.settings
+    scalars = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
-    line["declared"] = _is_declared(experiment, row)
-    line |= {"seeds": counted["finished"], "diverged": counted["diverged"], "failed": counted["failed"]}
+    line["declared"] = declaration.has(row)
+    line |= {"seeds": row.counted["finished"], "diverged": row.counted["diverged"], "failed": row.counted["failed"]}
+    if experiment.search:
+        line |= _by_seed(row)
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
-    for variant in experiment.variants:
-        # What was printed of one data set says nothing of another.
-        if variant.name == row.variant and row.dataset == experiment.dataset:
-            line |= variant.published
+    if row.variant in declaration.variants and row.dataset == experiment.dataset:
+        line |= declaration.variants[row.variant].published  # what was printed of one data set says nothing of another
     return line
 
 
-def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the parts of those that have some: options of the network by their own names."""
+    flat = {**settings, **MODELS[settings["model"]].options, **settings.get("options", {})}
+    for part, value in (settings.get("distortion") or {}).items():
+        flat[f"distortion_{part}"] = value
+    return flat
+
+
+def _by_seed(row: Row) -> dict[str, str]:
+    """What became of a row, and the score of each seed: of a search, nothing is to be lost."""
+    status = next((word for word in ("failed", "diverged") if row.counted[word]), "finished")
+    scores = row.values("validation_accuracy")
+    words = "; ".join(f"{seed}: {value:.4f}" for seed, value in sorted(scores.items()))
+    return {"status": status} | ({"validation_accuracy_by_seed": words} if words else {})
+
+
+def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
     """Adds each row's paired difference from its baseline row; Holm's family is all of one measure."""
-    stem = f"{measure}_minus_baseline"
+    stem, experiment = f"{measure}_minus_baseline", declaration.experiment
+    named: dict[tuple[str, str], list[Row]] = collections.defaultdict(list)
+    for row in rows:
+        named[row.variant, row.dataset].append(row)
     for row, line in zip(rows, lines, strict=True):
-        name = experiment.baseline_of(row.variant)
-        baseline = name and _baseline(experiment, name, row, rows)
+        if row.variant == TRIAL:
+            line["comparison"] = "a trial, which is never tested"
+            continue
+        name = declaration.baseline_of(row.variant)
+        baseline = name and _baseline(declaration, row, name, named[name, row.dataset])
         if not baseline:
             line["comparison"] = "no baseline was run" if name else "baseline"
             continue
@@ -208,12 +274,15 @@ def _compare(experiment: Experiment, rows: list[Row], lines: list[dict[str, Any]
         line[f"{stem}_p_value_holm"] = adjusted
 
 
-def _baseline(experiment: Experiment, name: str, row: Row, rows: list[Row]) -> Row | None:
+def _baseline(declaration: Declared, row: Row, name: str, candidates: list[Row]) -> Row | None:
     """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
-    candidates = [other for other in rows if other.variant == name and other.dataset == row.dataset]
-    if _is_declared(experiment, row):
-        wanted = declared(experiment, name, row.dataset)
+    if declaration.has(row):
+        wanted = declaration.specification(name, row.dataset)
         return next((other for other in candidates if other.specification == wanted), None)
+    if declaration.experiment.search:  # whose rows differ in epochs too: the same network, if there is, no fewer epochs
+        same = [other for other in candidates if other.settings["model"] == row.settings["model"]]
+        enough = [other for other in same if other.settings["epochs"] >= row.settings["epochs"]]
+        return min(enough, key=lambda other: other.settings["epochs"], default=same[0] if same else None)
     return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
 
 

@@ -19,33 +19,35 @@ import tensorflow as tf
 
 import cnn_models
 from cnn_models import cost
-from cnn_models.effective import effective_side, gradient_of_centre
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, maps, ranking, views
+from experiments.lab import data, devices, measures, views
 from experiments.lab.data import Dataset, Split
-from experiments.lab.devices import one_thread
+from experiments.lab.pictures import distort, normalise, place
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Canvas, Distortion, Run, Training, UsageError
+from experiments.lab.spec import Canvas, Run, Training, UsageError
 from experiments.lab.stored import Shuffled
 from experiments.lab.worker import Report
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
-FIELD_PICTURES = 200  # of the validation split, for effective fields and norms of gradients
 
 
 class TrainingWork:
     """The work of a training experiment; keeps the data and the traced graph of the last variant."""
 
     def __init__(self, records: Records) -> None:
-        one_thread()
+        devices.one_thread()
+        self._strategy = devices.strategy()
         self._kept: tuple[tuple[str, Training], Trainer] | None = None
 
     def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
         """Trains one variant with one seed; see `lab.worker.Work`."""
         trainer = self._trainer(run)
         outcome = trainer.run(run.seed, report)
-        outcome["environment"] = {"dataset_sha256": trainer.dataset.checksum}
+        outcome["environment"] = {
+            "dataset_sha256": trainer.dataset.checksum,
+            "devices": devices.in_use(self._strategy),
+        }
         return outcome, Attachment(".keras", trainer.model.save)
 
     def _trainer(self, run: Run) -> "Trainer":
@@ -53,7 +55,7 @@ class TrainingWork:
         if self._kept is None or self._kept[0] != graph:
             dataset = self._kept[1].dataset if self._kept and self._kept[0][0] == run.dataset else None
             self._kept = None  # frees the old graph before the new one is built
-            self._kept = (graph, Trainer(run.settings, dataset or data.load(run.dataset)))
+            self._kept = (graph, Trainer(run.settings, dataset or data.load(run.dataset), strategy=self._strategy))
         return self._kept[1]
 
 
@@ -64,46 +66,46 @@ class Trainer:
         training: the recipe.
         dataset: arrays of uint8 pictures `(n, height, width, channels)` and integer labels `(n,)`.
         callbacks: Keras callbacks, driven as `fit` would drive them.
+        strategy: `tf.distribute.Strategy` over whose replicas each batch is split evenly; None: no split.
+
+    Raises:
+        UsageError: the replicas do not divide the batch.
     """
 
     def __init__(
-        self, training: Training, dataset: Dataset, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        training: Training,
+        dataset: Dataset,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.training = training
-        self.dataset = dataset = _scaled(dataset, training.canvas)
+        self.dataset = dataset = _divided(_scaled(dataset, training.canvas), training.splits)
         self.examples = min(training.examples or len(dataset.train.labels), len(dataset.train.labels))
         self.batch_size = min(training.batch_size, self.examples)
         self.steps = training.steps_per_epoch or self.examples // self.batch_size
         self.shape = (
             (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
         )
-        self.model = self._build()
-        self.optimizer = self._optimizer()
-        self.optimizer.build(self.model.trainable_variables)
-        self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self.loss = self._loss()
         if dataset.stored:
             _refuse_for_stored(training, dataset)
-            # The pictures of one call's steps, and no more, are on the device; `_at_hand` assigns them.
-            self._images = tf.Variable(tf.zeros([0, *dataset.shape], tf.uint8), shape=[None, *dataset.shape])
-            self._labels = tf.Variable(tf.zeros([0], tf.int32), shape=[None])
-        else:
-            self._images = tf.constant(dataset.train.images)
-            self._labels = tf.Variable(dataset.train.labels.astype("int32"))
-        # What a seed decides; `reset` assigns it.
-        self._corners = tf.Variable(tf.zeros([len(dataset.train.labels) if training.canvas else 0, 2], tf.int32))
-        self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]))
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.replicas = self.strategy.num_replicas_in_sync
+        devices.refuse_uneven(self.batch_size, self.replicas)
+        with self.strategy.scope():
+            self._make()
+            if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
+                self.model.compile(self.optimizer, self.loss)
+        self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         self._train = tf.function(self._steps)
         self._logits = tf.function(
-            lambda images: self.model(normalise(images), training=False),
+            lambda images: tf.cast(self.model(normalise(images), training=False), tf.float32),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
         )
-        if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
-            self.model.compile(self.optimizer, self.loss)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
 
     def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:
-        """Trains from scratch with one seed, then reads the test set once.
+        """Trains from scratch with one seed, then reads the test set once, unless it is a trial of a search.
 
         Args:
             seed: decides initial weights, order of pictures, distortions and dropout.
@@ -117,7 +119,7 @@ class Trainer:
             kernel to last).
         """
         self.reset(seed)
-        norms = {"before": self._gradient_norms()} if self.training.gradient_norms else {}
+        norms = {"before": measures.gradient_norms(self)} if self.training.gradient_norms else {}
         history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
@@ -132,21 +134,14 @@ class Trainer:
         train_seconds = time.perf_counter() - began
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
-        misread: dict[str, list[int]] = {}
-        details: dict[str, Any] = {}
+        details: dict[str, Any] = {"misread": {}}
         if finite:
-            metrics["validation_accuracy"] = history["validation_accuracy"][-1]
-            tested, misread = self._test(seed)
-            metrics |= tested
-            details = self._details(seed)
-            metrics |= details.pop("metrics", {})
-            if self.training.field_layer:
-                metrics["effective_field_pixels"] = self._effective_field(self.training.field_layer)
+            if "validation_accuracy" in history:
+                metrics["validation_accuracy"] = history["validation_accuracy"][-1]
+            measured, details = measures.of(self, seed)
+            metrics |= measured
             if norms:
-                norms["after"] = self._gradient_norms()
-            if self.training.position_grid:
-                details["maps"] = self._maps(self.training.position_grid)
-                metrics |= maps.summary(details["maps"])
+                norms["after"] = measures.gradient_norms(self)
         if norms:
             details["gradient_norms"] = norms
             metrics["gradient_first_to_last"] = norms["before"][0] / max(norms["before"][-1], 1e-30)
@@ -155,7 +150,6 @@ class Trainer:
             "facts": self.facts(),
             "metrics": metrics,
             "history": dict(history),
-            "misread": misread,
             **details,
         }
 
@@ -169,7 +163,9 @@ class Trainer:
                 facts["receptive_field_pixels"] = side
         if self.training.examples:
             facts["examples"] = self.examples  # a small data set may have fewer than are asked for
-        return facts | ({"classes": self.dataset.classes} if self.training.map_at else {})
+        if self.training.map_at:
+            facts["classes"] = self.dataset.classes
+        return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
         """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
@@ -197,8 +193,31 @@ class Trainer:
             ]
         )
 
+    def _make(self) -> None:
+        """Network, optimizer and data, on every replica's device."""
+        self.model = self._build()
+        self.optimizer = self._optimizer()
+        self.optimizer.build(self.model.trainable_variables)
+        self.loss = self._loss()
+        train, canvas = self.dataset.train, self.training.canvas
+        if self.dataset.stored:
+            # The pictures of one call's steps, and no more, are on the device; `_at_hand` assigns them.
+            images = tf.zeros([0, *self.dataset.shape], tf.uint8)
+            self._images = tf.Variable(images, shape=[None, *self.dataset.shape], trainable=False)
+            self._labels = tf.Variable(tf.zeros([0], tf.int32), shape=[None], trainable=False)
+        else:
+            self._images = devices.on_each(self.strategy, train.images)
+            self._labels = devices.on_each(self.strategy, train.labels.astype("int32"))
+        # What a seed decides; `reset` assigns it.
+        if self.training.random_labels:
+            self._labels = tf.Variable(train.labels.astype("int32"), trainable=False)
+        self._corners = tf.Variable(tf.zeros([len(train.labels) if canvas else 0, 2], tf.int32), trainable=False)
+        self._pixels = tf.Variable(tf.range(self.shape[0] * self.shape[1]), trainable=False)
+
     def _build(self) -> keras.Model:
-        return cnn_models.build(self.training.model, self.shape, self.dataset.classes)
+        with devices.precision(self.training.precision):
+            options = self.training.options or {}
+            return cnn_models.build(self.training.model, self.shape, self.dataset.classes, **options)
 
     def _loss(self) -> keras.losses.Loss:
         if self.training.rubbish_penalty is None:
@@ -217,6 +236,8 @@ class Trainer:
         )
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=self.training.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias"])
+        if self.training.precision == "mixed_float16":  # whose small gradients would be zero
+            return keras.optimizers.LossScaleOptimizer(optimizer)
         return optimizer
 
     def reset(self, seed: int) -> None:
@@ -235,7 +256,7 @@ class Trainer:
             self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
         if self.training.random_labels:
             self._labels.assign(views.shuffled_labels(self.dataset.train.labels, seed).astype("int32"))
-        self._validation = self.view(self.dataset.validation, seed)
+        self.validation = self.view(self.dataset.validation, seed)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
         """One pass over what is learned from in a new order; a last partial batch waits for another order."""
@@ -256,9 +277,9 @@ class Trainer:
             progress = epoch + done / self.steps
             report({"done": progress, "total": self.training.epochs, "note": f"{speed:,.0f} images/s"})
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * size)}
-        validation_loss, predictions = self.evaluate(self._validation)
-        values["validation_loss"] = validation_loss
-        values["validation_accuracy"] = float(np.mean(predictions == self._validation.labels))
+        if len(self.validation.labels):
+            values["validation_loss"], predictions = self.evaluate(self.validation)
+            values["validation_accuracy"] = float(np.mean(predictions == self.validation.labels))
         values["epoch_seconds"] = time.perf_counter() - began
         self.callbacks.on_epoch_end(epoch, values)
         return values
@@ -298,27 +319,57 @@ class Trainer:
         return loss, correct
 
     def _step(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.gather(self._images, batch)
-        labels = tf.gather(self._labels, batch)
-        images = self._shown(images, batch, seed)
-        with tf.GradientTape() as tape:
-            logits = self.model(normalise(images), training=True)
-            loss = self.loss(labels, logits)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
-        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+        """One step of all replicas together; every one of them ends with the same weights and the same answer."""
+        if self.replicas == 1:
+            return self._share(batch, seed, self._images, self._labels)
+        answers = self.strategy.run(self._share, (batch, seed, self._images, self._labels))
+        loss, correct = (self.strategy.experimental_local_results(answer)[0] for answer in answers)
+        return loss, correct
 
-    def _shown(self, images: tf.Tensor, batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Training pictures as the network is shown them: distorted, on their canvas, in their order of pixels."""
+    def _share(
+        self, batch: tf.Tensor, seed: tf.Tensor, all_images: tf.Tensor, all_labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """One replica's part of a step: its share of the batch, and its share of the mean loss."""
+        context = tf.distribute.get_replica_context()
+        count = self.batch_size // self.replicas
+        first = 0 if self.replicas == 1 else context.replica_id_in_sync_group * count
+        mine = batch if self.replicas == 1 else batch[first : first + count]
+        labels = tf.gather(all_labels, mine)
+        images = self._shown(tf.gather(all_images, mine), mine, seed, first)
+        with tf.GradientTape() as tape:
+            logits = tf.cast(self.model(normalise(images), training=True), tf.float32)
+            loss = self.loss(labels, logits)  # which Keras divides by the number of replicas
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.model.trainable_variables)
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+        correct = tf.reduce_sum(tf.cast(hits, tf.float32))
+        if self.replicas > 1:
+            loss, correct = context.all_reduce("SUM", [loss, correct])
+            if self.training.precision == "mixed_float16":
+                # Keras skips a step whose gradients are not finite on the first replica: let that be any.
+                gradients = context.all_reduce("MEAN", gradients)
+        self.optimizer.apply(gradients, self.model.trainable_variables)  # sums the gradients over the replicas
+        return loss, correct
+
+    def _shown(self, images: tf.Tensor, batch: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int = 0) -> tf.Tensor:
+        """Training pictures as the network is shown them: distorted, on their canvas, in their order of pixels.
+
+        Args:
+            images: pictures of the training split, `(n, height, width, channels)`.
+            batch: their indices, `(n,)`.
+            seed: two integers; what is random is drawn for the whole batch, so that it does not
+                depend on how many replicas share it.
+            first: place of the first of them within the batch.
+        """
         canvas = self.training.canvas
+        whole = tf.size(batch) * self.replicas
         if self.training.distortion:
-            images = distort(images, self.training.distortion, seed)
+            images = distort(images, self.training.distortion, seed, first, whole)
         if canvas:
             corners = tf.gather(self._corners, batch)
             if canvas.moving:
                 low, high = (tf.constant(limit, tf.float32) for limit in views.limits(canvas, self.dataset.shape[0]))
-                draws = tf.random.stateless_uniform([tf.size(batch), 2], seed + 1)
+                draws = tf.random.stateless_uniform([whole, 2], seed + 1)[first : first + tf.size(batch)]
                 corners = tf.floor(low + draws * (high - low + 1))
             images = place(images, corners, canvas.side)
         if self.training.merged_channels:
@@ -327,105 +378,6 @@ class Trainer:
             flat = tf.reshape(images, [-1, self._pixels.shape[0], self.shape[2]])
             images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
         return images
-
-    def _test(self, seed: int) -> tuple[dict[str, float], dict[str, list[int]]]:
-        """Accuracy and misread pictures on the test split, as it is and shifted."""
-        test = self.view(self.dataset.test, seed)
-        seen = {"test": test.images} | {
-            f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in self.training.test_shifts
-        }
-        if self.training.position_grid:
-            seen["test_everywhere"] = self.view(self.dataset.test, seed, "everywhere").images
-        metrics: dict[str, float] = {}
-        misread: dict[str, list[int]] = {}
-        for name, images in seen.items():
-            began = time.perf_counter()
-            loss, predictions = self.evaluate(Split(images, test.labels))
-            if name == "test":
-                metrics["inference_seconds"] = time.perf_counter() - began
-            misread[name] = np.flatnonzero(predictions != test.labels).tolist()
-            accuracy = 1 - len(misread[name]) / len(test.labels)
-            metrics[f"{name}_accuracy"] = accuracy
-            metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
-            metrics[f"{name}_loss"] = loss
-        if self.training.consistency_shift:
-            metrics["shift_consistency_percent"] = 100 * self._consistency(test, self.training.consistency_shift)
-        return metrics, misread
-
-    def _effective_field(self, layer: str) -> float:
-        """Side of a layer's effective field in pixels, see `cnn_models.effective`."""
-        seen = keras.Model(self.model.inputs[0], self.model.get_layer(layer).output)
-        images = self._validation.images[:FIELD_PICTURES]
-        return effective_side(gradient_of_centre(seen, np.asarray(normalise(images))))
-
-    def _gradient_norms(self) -> list[float]:
-        """The norm of the loss's gradient in each kernel, first to last, on one batch of validation pictures.
-
-        As in a step of training, a batch is normalised by itself; what the network remembers of it is undone.
-        """
-        images, labels = self._validation.images[:FIELD_PICTURES], self._validation.labels[:FIELD_PICTURES]
-        kernels = [variable.value for variable in self.model.trainable_variables if variable.name == "kernel"]
-        kept = [variable.numpy() for variable in self.model.non_trainable_variables]
-        with tf.GradientTape() as tape:
-            loss = self.loss(labels, self.model(normalise(images), training=True))
-        for variable, value in zip(self.model.non_trainable_variables, kept, strict=True):
-            variable.assign(value)
-        return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, kernels)]
-
-    def _maps(self, grid: int) -> dict[str, list[list[float]]]:
-        """The test pictures read at a grid of positions, whatever positions were learned from."""
-        assert self.training.canvas
-        predict = lambda images: self.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
-        return maps.by_position(predict, self.dataset.test, self.training.canvas, grid)
-
-    def _details(self, seed: int) -> dict[str, Any]:
-        """What the recipe asks of the test split beyond accuracy: precision at a rank, and the mistakes."""
-        map_at, mistakes = self.training.map_at, self.training.mistakes
-        if not (map_at or mistakes):
-            return {}
-        test = self.view(self.dataset.test, seed)
-        logits = self.logits(test)
-        found: dict[str, Any] = {}
-        if map_at:
-            found["metrics"] = {f"test_map{map_at}": ranking.mean_average_precision(logits, test.labels, map_at)}
-        if mistakes:
-            found["classes"] = list(self.dataset.names) or [str(number) for number in range(self.dataset.classes)]
-            found["confusions"] = ranking.confusions(logits, test.labels)
-            found["mistakes"] = ranking.confident_mistakes(logits, test.labels, mistakes)
-        return found
-
-    def _consistency(self, test: Split, pixels: int) -> float:
-        """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
-        one, other = (self.evaluate(Split(views.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
-        return float(np.mean(one == other))
-
-
-def normalise(images: tf.Tensor) -> tf.Tensor:
-    """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
-    return tf.cast(images, tf.float32) / 255.0 - 0.5
-
-
-def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
-    """Pictures on black canvases, as `views.place` does, within a graph.
-
-    Args:
-        images: `(batch, height, width, channels)`, uint8 or float32.
-        corners: row and column of each picture's upper left pixel, integers `(batch, 2)`.
-        side: height and width of the canvas.
-
-    Returns:
-        Pictures `(batch, side, side, channels)` of the same type.
-    """
-    row, column = tf.unstack(-tf.cast(corners, tf.float32), axis=1)
-    one, zero = tf.ones_like(row), tf.zeros_like(row)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([one, zero, column, zero, one, row, zero, zero], axis=1),
-        output_shape=[side, side],
-        fill_value=0.0,
-        interpolation="NEAREST",
-        fill_mode="CONSTANT",
-    )
 
 
 def _refuse_for_stored(training: Training, dataset: Dataset) -> None:
@@ -446,36 +398,10 @@ def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:
     return dataclasses.replace(dataset, train=train, validation=validation, test=test)
 
 
-def distort(images: tf.Tensor, distortion: Distortion, seed: tf.Tensor) -> tf.Tensor:
-    """A random affine map for each picture, bilinear, black outside.
-
-    Args:
-        images: `(batch, height, width, channels)`, brightnesses 0…255.
-        distortion: the largest change of each kind; each is drawn uniformly up to it.
-        seed: two integers; equal seeds give equal distortions.
-
-    Returns:
-        Pictures of the same shape, float32, 0…255.
-    """
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draw = tf.unstack(tf.random.stateless_uniform([6, count], seed, -1.0, 1.0))
-    angle = draw[0] * math.radians(distortion.rotation_degrees)
-    scale_y, scale_x = 1 + draw[1] * distortion.scale, 1 + draw[2] * distortion.scale
-    shear = draw[3] * distortion.shear
-    shift_y, shift_x = draw[4] * distortion.shift_pixels, draw[5] * distortion.shift_pixels
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    # The map from output to input pixels: rotation · shear · scale about the centre, then a shift.
-    xx, xy = cos * scale_x, (cos * shear - sin) * scale_y
-    yx, yy = sin * scale_x, (sin * shear + cos) * scale_y
-    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-    offset_x = centre_x - xx * centre_x - xy * centre_y + shift_x
-    offset_y = centre_y - yx * centre_x - yy * centre_y + shift_y
-    zero = tf.zeros_like(angle)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=tf.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=1),
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+def _divided(dataset: Dataset, splits: str | None) -> Dataset:
+    """The data set as a run may learn from it; in a final run validation pictures are training pictures."""
+    if splits != "final":
+        return dataset
+    train, validation = dataset.train, dataset.validation
+    both = Split(np.concatenate([train.images, validation.images]), np.concatenate([train.labels, validation.labels]))
+    return dataclasses.replace(dataset, train=both, validation=Split(validation.images[:0], validation.labels[:0]))

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import filelock
 
+from experiments.lab.devices import Devices, claim
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run, Unavailable, resolve
 
@@ -48,7 +49,15 @@ class Work(Protocol):
         """
 
 
-def main(connection: Connection, log: str, work: str, records: Records, environment: Record) -> None:
+def main(
+    connection: Connection,
+    log: str,
+    work: str,
+    records: Records,
+    environment: Record,
+    devices: Devices = Devices(),  # noqa: B008 (it is frozen)
+    slot: int = 0,
+) -> None:
     """Serves the fan-out until it closes the connection or dies.
 
     Receives `(run, force)`, answers any number of `("progress", event)` and then one of
@@ -62,12 +71,9 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
         work: `module.Class` of the `Work` to do.
         records: where the records go.
         environment: versions, commit and processor, copied into every record.
+        devices, slot: what to compute on, see `lab.devices.claim`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the fan-out decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _print_to(log)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
+    settle(log, devices, slot)
     desk = Desk(resolve(work)(records), records, environment)
     connection.send(("ready", None))
     while True:
@@ -75,10 +81,31 @@ def main(connection: Connection, log: str, work: str, records: Records, environm
             run, force = connection.recv()
         except EOFError:
             return
-        connection.send(_answer(desk, run, force, connection))
+        connection.send(answer(desk, run, force, connection))
 
 
-def _answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
+def settle(log: str, devices: Devices, slot: int = 0) -> None:
+    """What every worker process does first: one thread, its own devices, its log, and an end when the parent ends.
+
+    Args:
+        log: file that takes what the process prints.
+        devices, slot: what to compute on, see `lab.devices.claim`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the fan-out decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _print_to(log)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    surroundings()
+    claim(devices, slot)
+
+
+def surroundings() -> None:
+    """Environment variables that make results independent of the machine; set before TensorFlow starts."""
+    os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
+
+
+def answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
+    """Does one run, unless it has a record; the answer is one of those that `main` gives."""
     try:
         with desk.records.lock(run).acquire(blocking=False):
             ended = None if force else desk.records.find(run)

@@ -1,0 +1,227 @@
+"""Several hosts, one training: the same call on each, joined by the standard `TF_CONFIG`.
+
+Every host goes through the same runs in the same order; before each they agree on which it is, and
+on whether it is to be trained: the chief (the first host) knows what has a record. They train it
+together, each on its share of every batch, and the chief alone writes. A host that is lost ends the
+call: TensorFlow notices a dead process within seconds, and this module a silent one.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from experiments.lab import worker
+from experiments.lab.devices import Devices, Hosts
+from experiments.lab.fanout import Hand, Listener, Outcome, WorkersLost
+from experiments.lab.records import Record, Records
+from experiments.lab.spec import Run, UsageError, resolve
+
+PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
+TRAIN, HAVE, END = 1, 2, 3  # what the chief says of a run
+
+
+class Together:
+    """One call's runs, each trained by all hosts together; see `fanout.FanOut`, whose interface it has.
+
+    Args:
+        hosts: which hosts, and which of them this is.
+        work: `module.Class` of the `worker.Work` to do.
+        records: where the chief's records go.
+        environment: copied into every record.
+        listener: told of progress.
+        force: run even what has a record.
+        devices: what each host computes on.
+        patience: seconds without a word from the worker process after which a host is taken for lost.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        work: str,
+        records: Records,
+        environment: Record,
+        listener: Listener,
+        force: bool = False,
+        devices: Devices = Devices(),  # noqa: B008 (it is frozen)
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.hosts = hosts
+        self.records = records
+        self.listener = listener
+        self.patience = patience
+        self.outcome = Outcome()
+        self._closing = False
+        self._task = (hosts, work, records, environment | {"hosts": len(hosts.addresses)}, force, devices, patience)
+
+    def execute(self, runs: Sequence[Run], prepare: Callable[[], object] = lambda: None) -> Outcome:
+        """Executes the runs that the chief has no record of; every host must be called alike.
+
+        Args:
+            runs: what to do, in this order.
+            prepare: done before any run; what it raises ends the call.
+
+        Returns:
+            What became of the runs. A run in which a host was lost is failed, and ends the call.
+
+        Raises:
+            WorkersLost: the hosts did not come together.
+            OSError: records cannot be written.
+        """
+        prepare()
+        with tempfile.TemporaryDirectory() as scratch:
+            hand = Hand(Path(scratch) / "worker.log", main, (*self._task, list(runs)))
+            try:
+                while self._listen(hand, runs):
+                    pass
+            finally:
+                hand.kill()
+        return self.outcome
+
+    def _listen(self, hand: Hand, runs: Sequence[Run]) -> bool:
+        """Takes the next message; False where there will be none."""
+        if not hand.pipe.poll(self.patience) and not self._closing:
+            self._lost(hand, f"no word for {self.patience:.0f} seconds: a host does not answer")
+            return False
+        kind, value = hand.answer()
+        match kind:
+            case "run":
+                hand.ready, hand.run = True, runs[value]
+            case "progress" if hand.run:
+                self.listener.progress(hand.run, value)
+            case "ended" if hand.run:
+                self.outcome.ended[hand.run.key] = value["metrics"]
+                self.listener.ended(hand.run, value)
+                hand.run = None
+            case "closing":
+                self._closing = True
+            case "unwritable":
+                raise OSError(value)
+            case "failed" | "died" if not self._closing:
+                self._lost(hand, *value)
+        return kind in ("run", "progress", "ended", "closing")
+
+    def _lost(self, hand: Hand, reason: str, last_lines: str | None = None) -> None:
+        lines = hand.last_lines() if last_lines is None else last_lines
+        run, hand.run = hand.run, None
+        if run is None:
+            raise WorkersLost(f"The hosts {', '.join(self.hosts.addresses)} did not come together: {reason}\n{lines}")
+        self.outcome.failed[run.key] = reason
+        self.listener.failed(run, reason, again=False)
+        if self.hosts.chief:
+            with self.records.lock(run):
+                self.records.save_failed(run, reason, lines)
+
+
+def main(
+    connection: Connection,
+    log: str,
+    hosts: Hosts,
+    work: str,
+    records: Records,
+    environment: Record,
+    force: bool,
+    devices: Devices,
+    patience: float,
+    runs: Sequence[Run],
+) -> None:
+    """The worker process of one host: joins the others, goes through the runs, and answers as `worker.main` does.
+
+    It says `("run", index)` before each run that all train, and `("done", None)` at the end.
+    """
+    worker.settle(log, devices)
+    try:
+        desk = worker.Desk(resolve(work)(records), records, environment)
+        council = Council(hosts, patience)
+        for index, run in enumerate(runs):
+            _take(connection, desk, council, index, run, force)
+        council.agree("", END)
+        connection.send(("closing", None))
+        with contextlib.suppress(Exception):  # the others may be gone before their answer is here
+            council.agree("", END)  # has an answer when all have heard the first; until then none may end
+        connection.send(("done", None))
+    except OSError as error:
+        connection.send(("unwritable", str(error)))
+    except Exception as error:
+        lines = traceback.format_exc().strip().splitlines()[-worker.LAST_LINES :]
+        connection.send(("failed", (explain(error), "\n".join(lines))))
+    connection.poll(None)  # the parent ends this process
+
+
+def _take(connection: Connection, desk: worker.Desk, council: "Council", index: int, run: Run, force: bool) -> None:
+    with _held(desk.records, run, council.hosts.chief):
+        ended = desk.records.find(run) if council.hosts.chief and not force else None
+        said = council.agree(run.key, HAVE if ended else TRAIN)
+        connection.send(("run", index))
+        if ended:
+            connection.send(("ended", ended))
+        elif said == TRAIN and council.hosts.chief:
+            connection.send(("ended", desk.execute(run, connection)))
+        elif said == TRAIN:
+            outcome, _ = desk.work.execute(run, lambda event: connection.send(("progress", event)))
+            connection.send(("ended", outcome))
+        else:
+            connection.send(("ended", {"status": "the chief has it", "metrics": {}}))
+
+
+@contextlib.contextmanager
+def _held(records: Records, run: Run, chief: bool) -> Iterator[None]:
+    with records.lock(run) if chief else contextlib.nullcontext():
+        yield
+
+
+class Council:
+    """How the hosts agree: sums over all of them, over the same wires as the gradients."""
+
+    def __init__(self, hosts: Hosts, patience: float) -> None:
+        import tensorflow as tf
+
+        from experiments.lab import devices
+
+        self.hosts = hosts
+        self.strategy = strategy = devices.strategy()
+        each = strategy.num_replicas_in_sync // len(hosts.addresses)
+
+        @tf.function(input_signature=[tf.TensorSpec([len(hosts.addresses) + 1], tf.float32)])
+        def total(words: tf.Tensor) -> tf.Tensor:
+            def summed() -> tf.Tensor:
+                return tf.distribute.get_replica_context().all_reduce("SUM", tf.identity(words))  # on its device
+
+            sums = strategy.run(summed)
+            return strategy.experimental_local_results(sums)[0] / each
+
+        self._total = total
+
+    def agree(self, name: str, says: int) -> int:
+        """Returns what the chief says of the run of this name, when all have named the same.
+
+        Raises:
+            UsageError: another host names another run.
+        """
+        mark = int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big") + 1.0  # exact in float32
+        words = [0.0] * (len(self.hosts.addresses) + 1)
+        words[self.hosts.index] = mark
+        if self.hosts.chief:
+            words[-1] = says
+        *marks, said = self._total(words).numpy().tolist()
+        if odd := [address for address, other in zip(self.hosts.addresses, marks, strict=True) if other != mark]:
+            raise UsageError(
+                f"{' and '.join(odd)} was called for other runs than {self.hosts.address}; call all alike."
+            )
+        return int(said)
+
+
+def explain(error: Exception) -> str:
+    """One line that says which host was lost, where that is what happened."""
+    if type(error).__name__ not in ("UnavailableError", "AbortedError", "DeadlineExceededError", "CancelledError"):
+        return f"{type(error).__name__}: {error}"
+    lost = re.findall(r"^/job:(chief|worker)/replica:\d+/task:(\d+)$", str(error), re.MULTILINE)
+    jobs = json.loads(os.environ["TF_CONFIG"])["cluster"]
+    named = " and ".join(jobs[job][int(task)] for job, task in lost) or "a host"
+    return f"{named} was lost; call all hosts again"

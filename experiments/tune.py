@@ -1,0 +1,45 @@
+"""Tuning: does a recipe that a search finds on validation pictures beat the default one?"""
+
+from experiments.lab.spec import Experiment, Training, Tuning, Variant
+
+EXPERIMENT = Experiment(
+    name="tune",
+    question="Does a recipe that a search finds on validation pictures beat the one that LeNet-5 has here?",
+    expectation="It is not worse; how much better is open, as the default was chosen by hand on the same pictures.",
+    sources=(
+        "slide: Соберем это все в сверточную сеть",
+        "Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar 2018, Hyperband: a novel bandit-based approach",
+        "KerasTuner 1.4.8",
+    ),
+    variants=(Variant("default", Training("lenet5-relu", epochs=15, splits="final"), "as in lenet"),),
+    baseline="default",
+    search=Tuning(start="default", found=("tuned", "runner-up"), epochs=9),
+    columns=(
+        "variant",
+        "trial",
+        "status",
+        "epochs",
+        "learning_rate",
+        "weight_decay",
+        "batch_size",
+        "distortion_rotation_degrees",
+        "width",
+        "activation",
+        "pooling",
+        "validation_accuracy_mean",
+        "test_error_percent_mean",
+        "test_error_percent_minus_baseline_mean",
+        "train_seconds_mean",
+    ),
+    figure="experiments._tune.trials",
+    reading=(
+        "Each trial is one point of the [search space](../../cnn_models/search.py), trained with seed 100 on the "
+        "training pictures and scored by its accuracy on the validation pictures after the last epoch; it never "
+        "reads the test pictures. Hyperband gives many recipes few epochs and the best of them more, and what it "
+        "promotes is trained anew: the one-cycle schedule depends on the number of epochs. `tuned` and `runner-up` "
+        "are the two best trials, trained like `default` with five seeds on training and validation pictures "
+        "together, and tested once; that the best of many noisy scores is chosen flatters its score as a trial, and "
+        "not its test error. Distortion is given by its largest rotation; the other kinds grow with it. In the "
+        "figure, hollow markers had fewer epochs than filled ones."
+    ),
+)

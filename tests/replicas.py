@@ -1,0 +1,49 @@
+"""One replica and two, side by side, in a process of its own: a process can split its CPU only once.
+
+Prints, as JSON, the largest differences in weights and in metrics for each recipe.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from experiments.lab import data, devices
+from experiments.lab.spec import Canvas, Distortion, Training
+from experiments.lab.training import Trainer
+
+RECIPES = {
+    "plain": Training("lenet5-relu", epochs=2),
+    "distorted": Training("lenet5", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1)),
+    "moving": Training("linear", epochs=1, canvas=Canvas(56, "everywhere", moving=True)),
+    "1998": Training("lenet5-1998", epochs=1, rubbish_penalty=0.1),
+    "float16": Training("lenet5-relu", epochs=1, precision="mixed_float16"),
+    "dropout": Training("fc-relu", epochs=1),
+}
+
+
+def numbers(outcome):
+    """Every metric and every epoch's values, the clock's aside."""
+    values = [value for name, value in outcome["metrics"].items() if not name.endswith("_seconds")]
+    history = [v for name, of in sorted(outcome["history"].items()) if not name.endswith("_seconds") for v in of]
+    return np.array(values + history)
+
+
+def differences(name, strategy, digits):
+    one, two = Trainer(RECIPES[name], digits), Trainer(RECIPES[name], digits, strategy=strategy)
+    outcomes = [trainer.run(1) for trainer in (one, two)]
+    pairs = zip(one.model.trainable_variables, two.model.trainable_variables, strict=True)
+    return {
+        "weights": max(float(np.abs(a.numpy() - b.numpy()).max()) for a, b in pairs),
+        "metrics": float(np.abs(np.subtract(*map(numbers, outcomes))).max()),
+        "loss": outcomes[1]["history"]["train_loss"][-1],
+    }
+
+
+if __name__ == "__main__":
+    devices.claim(devices.Devices("cpu", 2), 0)
+    devices.one_thread()
+    strategy = devices.strategy()
+    assert strategy.num_replicas_in_sync == 2
+    loaded = data.load("digits")
+    print(json.dumps({name: differences(name, strategy, loaded) for name in sys.argv[1:] or RECIPES}))

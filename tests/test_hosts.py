@@ -1,0 +1,180 @@
+"""Several hosts, one training: two real processes on loopback, one of which may die."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.lab import devices, hosts
+from experiments.lab.devices import Devices, Hosts, Layout
+from experiments.lab.fanout import WorkersLost
+from experiments.lab.records import Records
+from experiments.lab.spec import Run, Training, UsageError
+from experiments.lab.training import Trainer
+from tests.test_fanout import Silent
+
+ROOT = Path(__file__).parent.parent
+STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
+SECONDS = 600  # far more than is needed, on a busy machine too: what takes longer hangs
+
+
+def config(addresses, index):
+    return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+
+
+@pytest.fixture
+def addresses():
+    """Two ports of this machine that nobody uses."""
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    names = [f"127.0.0.1:{port.getsockname()[1]}" for port in taken]
+    for port in taken:
+        port.close()
+    return names
+
+
+@pytest.fixture
+def call(addresses, tmp_path):
+    """Starts the same call on both hosts, each with a results folder of its own."""
+    started = []
+
+    def start(*words):
+        for index in range(2):
+            command = [sys.executable, "-m", "experiments", *STUDY, *words, "--results", str(tmp_path / str(index))]
+            environment = {**os.environ, "TF_CONFIG": config(addresses, index)}
+            started.append(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+            )
+        return started
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_two_hosts_train_as_one_and_the_chief_alone_writes(call, digits, tmp_path):
+    processes = call("--seeds", "2", "--epochs", "2")
+    answers = [process.communicate(timeout=SECONDS) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    assert "the chief, which writes the records" in answers[0][0]
+    assert not (tmp_path / "1").exists() or not list((tmp_path / "1").rglob("*.*"))
+    records = Records(tmp_path / "0").of("lenet")
+    assert [record["specification"]["seed"] for record in records] == [0, 1]
+    trainer = Trainer(Training("lenet5-relu", epochs=2), digits)
+    for record in records:
+        alone = trainer.run(record["specification"]["seed"])
+        assert record["environment"]["hosts"] == 2
+        assert record["environment"]["devices"] == "cpu:2"
+        assert record["history"]["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=1e-5)
+        assert record["metrics"]["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=1e-5)
+        assert record["misread"] == alone["misread"]
+
+
+@pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
+def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
+    processes = call("--seeds", "500", "--epochs", "2")
+    deadline = time.monotonic() + SECONDS
+    while not list(tmp_path.glob("0/runs/lenet/*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (child,) = (int(pid) for pid in _children(processes[victim].pid))
+    os.kill(child, sent)
+    other = processes[1 - victim]
+    _, errors = other.communicate(timeout=SECONDS)
+    assert other.returncode == 1
+    assert f"{addresses[victim]} was lost" in errors or (victim == 0 and "failed: " in errors)
+    if sent == signal.SIGSTOP:  # its parent would wait for its patience to end
+        return
+    _, errors = processes[victim].communicate(timeout=SECONDS)
+    assert processes[victim].returncode == 1
+    statuses = [record["status"] for record in Records(tmp_path / "0").of("lenet")]
+    assert statuses.count("failed") == 1
+    assert "finished" in statuses
+
+
+def _children(parent):
+    """The worker process of a call; `multiprocessing` starts a helper beside it."""
+    lines = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    rows = [line.split(maxsplit=2) for line in lines.splitlines()]
+    return [pid for pid, ppid, command in rows if ppid == str(parent) and "spawn_main" in command]
+
+
+def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config(addresses, 0))
+    run = Run("lenet", "lenet5-relu", "digits", Training("lenet5-relu"), 0)
+    together = hosts.Together(
+        Hosts(tuple(addresses), 0),
+        "experiments.lab.training.TrainingWork",
+        Records(tmp_path),
+        {},
+        Silent(),
+        patience=15,
+    )
+    began = time.monotonic()
+    with pytest.raises(WorkersLost, match="did not come together: no word for 15 seconds"):
+        together.execute([run])
+    assert time.monotonic() - began < 60
+    assert Records(tmp_path).of("lenet") == []
+
+
+def test_tf_config_names_the_hosts():
+    assert devices.configured(None) is None
+    assert devices.configured(config(["a:1"], 0)) is None  # alone
+    two = devices.configured(config(["a:1", "b:1"], 1))
+    assert two == Hosts(("a:1", "b:1"), 1)
+    assert not two.chief
+    cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    chief = devices.configured(json.dumps({"cluster": cluster, "task": {"type": "chief", "index": 0}}))
+    last = devices.configured(json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    assert chief.chief
+    assert last == Hosts(("a:1", "b:1", "c:1"), 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{",
+        "{}",
+        "[]",
+        config(["a:1", "b:1"], 2),
+        json.dumps({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}),
+    ],
+)
+def test_a_tf_config_that_is_none_is_refused(wrong):
+    with pytest.raises(UsageError, match="TF_CONFIG cannot be read"):
+        devices.configured(wrong)
+
+
+def test_all_devices_of_all_hosts_divide_the_batch():
+    two = Hosts(("a:1", "b:1"), 0)
+    assert devices.together(None, two, [128], gpus=0) == Layout(Devices("cpu", 1), 1)
+    assert devices.together(None, two, [128], gpus=4) == Layout(Devices("gpu", 4), 1)
+    assert devices.together("gpu:2", two, [128], gpus=4) == Layout(Devices("gpu", 2), 1)
+    with pytest.raises(UsageError, match="6 devices do not divide a batch of 128"):
+        devices.together(None, two, [128], gpus=3)
+    with pytest.raises(UsageError, match="is not split"):
+        devices.together("cpu:2", two, [128], gpus=0)
+
+
+def test_a_lost_host_is_named(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config(["a:1", "b:1"], 0))
+    UnavailableError = type("UnavailableError", (Exception,), {})  # as TensorFlow's
+    told = "Error reported from /job:worker/task:1: The following tasks are unhealthy:\n/job:worker/replica:0/task:1\n"
+    assert hosts.explain(UnavailableError(told)) == "b:1 was lost; call all hosts again"
+    assert hosts.explain(UnavailableError("Socket closed")) == "a host was lost; call all hosts again"
+    assert hosts.explain(ValueError("else")) == "ValueError: else"
