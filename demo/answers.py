@@ -185,7 +185,7 @@ class Edges:
         """
         edges = drawing.outline(drawing.read(asked["drawing"]))
         made = self.shelf.open(asked["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
-        picture = np.round(127.5 * (made + 1)).astype("uint8")
+        picture = np.round(127.5 * (np.clip(made, -1, 1) + 1)).astype("uint8")
         reader = next(iter(self.shelf.listed(DIGITS)), None)
         read = None
         if reader is not None:

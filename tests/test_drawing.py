@@ -5,10 +5,11 @@ import io
 
 import numpy as np
 import pytest
+import scipy.ndimage
 from PIL import Image
 
 from demo import drawing
-from experiments.lab import data
+from experiments.lab import data, pairs
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,26 @@ def test_empty_faint_and_full(ink):
     dot = np.zeros_like(full)
     dot[279, 0] = ink
     assert (drawing.normalise(dot).pixels == ink).sum() == (784 if ink == 0 else 400)
+
+
+def test_edges_drawn_thick_come_back_one_pixel_wide(test):
+    found, true, drawn = [], [], 0
+    for picture in test.images[:20]:
+        edges = pairs.edges(picture[None])[0, ..., 0]
+        thick = np.kron(edges, np.ones((10, 10), "uint8"))
+        outline = drawing.outline(thick)
+        assert set(np.unique(outline)) == {0, 255}
+        near = scipy.ndimage.binary_dilation(edges, np.ones((3, 3)))
+        found.append((outline > 0)[near].sum())
+        drawn += (outline > 0).sum()
+        true.append((edges > 0).sum())
+    assert sum(found) > 0.98 * drawn  # within a pixel of where they were
+    assert sum(true) * 0.7 < drawn < sum(true) * 1.1
+
+
+def test_no_ink_no_outline():
+    assert not drawing.outline(np.zeros((280, 280), "uint8")).any()
+    assert drawing.outline(np.full((280, 280), 255, "uint8")).any()
 
 
 def test_moving_loses_what_leaves():

@@ -54,7 +54,7 @@ def blocks():
 def units(network):
     for number, layer in enumerate(network.layers):
         shape = layer.output.shape[1:]
-        for _ in range(6):
+        for _ in range(3):
             yield number, layer, [int(RNG.integers(side)) for side in shape]
 
 
@@ -65,10 +65,10 @@ NETWORKS = ("fc-matched", "lenet1", "lenet4", "lenet5-1998", "lenet5-relu", "con
 def test_products_add_up_to_what_keras_computed(build, inputs):
     model = cnn_models.build(build) if isinstance(build, str) else build()
     network = Network(model)
+    keras_says = keras.Model(model.inputs[0], [layer.output for layer in network.layers])(inputs)
     for number, layer, index in units(network):
         unit = network.unit(inputs, number, index)
-        keras_says = float(np.asarray(keras.Model(model.inputs[0], layer.output)(inputs))[(0, *index)])
-        assert unit.value == pytest.approx(keras_says, abs=1e-6)
+        assert unit.value == pytest.approx(float(np.asarray(keras_says[number])[(0, *index)]), abs=1e-6)
         if type(layer).__name__ in ("RBFOutput", "Add", "ReLU"):
             continue
         weighed = unit.weighed

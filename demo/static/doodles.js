@@ -20,11 +20,11 @@ function show(answer) {
   }));
 }
 
-async function example() {
-  const { strokes, name, error } = await server.example({ number: examples++ });
+const example = () => fetched(() => ({ number: examples++ }));
+const fetched = newest("example", server.example, ({ strokes, name, error }) => {
   if (error) return status(error);
   paper.draw(strokes);
-  find(".paper canvas").title = name;
-}
+  paper.canvas.title = name;
+});
 
 does(paper, { clear: paper.clear, Delete: paper.clear, Backspace: paper.clear, example, Enter: example });
