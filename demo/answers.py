@@ -170,26 +170,28 @@ class Edges:
         self.shelf = shelf
 
     def networks(self, asked: Any) -> Answer:
-        """The networks that make digits of edges: pairs of name and label, the best first."""
-        return {"networks": list(self.shelf.listed(EDGES).items())}
+        """The networks that make digits of edges, as pairs of name and label, and the best `reader` of digits."""
+        return {
+            "networks": list(self.shelf.listed(EDGES).items()),
+            "reader": next(iter(self.shelf.listed(DIGITS)), None),
+        }
 
     def picture(self, asked: Any) -> Answer:
         """The picture that a network makes of an outline.
 
         Args:
-            asked: `drawing`, a `data:` URL; `network`, a name.
+            asked: `drawing`, a `data:` URL; `network`, a name; `reader`, one of a network of digits, or None.
 
         Returns:
-            `empty`, whether there is no ink; `input`; `picture`; `read`, the digit that the best network
-            of digits reads in it and its probability, None where there is no such network.
+            `empty`, whether there is no ink; `input`; `picture`; `read`, the digit that the reader reads in
+            it and its probability, None without a reader.
         """
         edges = drawing.outline(drawing.read(asked["drawing"]))
         made = self.shelf.open(asked["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
         picture = np.round(127.5 * (np.clip(made, -1, 1) + 1)).astype("uint8")
-        reader = next(iter(self.shelf.listed(DIGITS)), None)
         read = None
-        if reader is not None:
-            network = self.shelf.open(reader)
+        if asked["reader"] is not None:
+            network = self.shelf.open(asked["reader"])
             probabilities = _softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
             read = int(probabilities.argmax()), float(probabilities.max())
         return {"empty": not edges.any(), "input": packed(edges), "picture": packed(picture), "read": read}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.answers import Doodles, Edges, told
-from demo.networks import DOODLES, EDGES, KEPT, Shelf
+from demo.networks import DOODLES, KEPT, Shelf
 from experiments.lab import data, pairs, quickdraw
 from tests.test_drawing import url
 
@@ -60,13 +60,14 @@ def test_nothing_drawn(doodles, strokes):
 
 def test_an_outline_becomes_the_digit():
     edges = Edges(Shelf([KEPT]))
-    network = next(iter(edges.shelf.listed(EDGES)))
+    found = edges.networks({})
+    asked = {"network": found["networks"][0][0], "reader": found["reader"]}
     test = data.load("mnist").test
     right = 0
     for picture, label in zip(test.images[:30], test.labels, strict=False):
         drawn = np.kron(pairs.edges(picture[None])[0, ..., 0], np.ones((10, 10), "uint8"))
-        answer = edges.picture({"drawing": url(drawn), "network": network})
+        answer = edges.picture({"drawing": url(drawn), **asked})
         right += answer["read"][0] == label
         assert np.abs(unpacked(answer["picture"]) - picture[..., 0]).mean() < 25  # all black: 33
     assert right >= 26
-    assert edges.picture({"drawing": url(0 * drawn), "network": network})["empty"]
+    assert edges.picture({"drawing": url(0 * drawn), **asked})["empty"]

@@ -1,9 +1,15 @@
 // Edges: the picture that a network makes of an outline.
 const paper = sheet(find(".paper canvas"), () => look(asked), status, { pen: 8, outlines: true });
 const select = find("select");
-const asked = () => select.value && { drawing: paper.url(), network: select.value };
+let reader = null; // a network of digits
+const asked = () => select.value && { drawing: paper.url(), network: select.value, reader };
 const look = newest("picture", server.picture, show);
-choices(select, server.networks, () => look(asked));
+const listed = async asked => {
+  const found = await server.networks(asked);
+  reader = found.reader;
+  return found;
+};
+choices(select, listed, () => look(asked));
 
 function show(answer) {
   if (answer.error) return status(answer.error);
