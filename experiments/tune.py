@@ -44,4 +44,8 @@ EXPERIMENT = Experiment(
         "not its test error. Distortion is given by its largest rotation; the other kinds grow with it. In the "
         "figure, hollow markers had fewer epochs than filled ones."
     ),
+    surprises="The search found a wider net in smaller batches, undistorted, that is not measurably better: 0.67 % "
+    "errors against 0.70 %, a difference of -0.03 points (-0.09 to 0.04, n=5), for twice the time of training. What "
+    "was chosen by hand is hard to beat on MNIST. Our search took 23 trials and half an hour on two cores that had "
+    "other work; the runner-up was not trained to the end.",
 )
