@@ -28,7 +28,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         for axes, along, stem in ((by_depth, None, ERROR), (by_cost, "macs", ERROR), (fields, None, EFFECTIVE)):
             _curve(axes, rows, family, LARGE, along, stem, place, label)
     _dress_depth(by_depth, fields, rows)
-    by_cost.set_xscale("log")
+    if by_cost.has_data():
+        by_cost.set_xscale("log")
     by_cost.set_xlabel("multiply-accumulates of one picture (log scale)")
     by_cost.set_title("large digit", size=10)
     _legend(by_cost, "test error, %; bars: 95 % interval")
@@ -47,7 +48,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
 def _dress_depth(by_depth: Any, fields: Any, rows: pd.DataFrame) -> None:
     plain = {depth: variant_name("plain", depth) for depth in DEPTHS["plain", LARGE]}
     theory = {depth: rows.loc[name, FIELD] for depth, name in plain.items() if name in rows.index}
-    fields.plot(list(theory), list(theory.values()), color="0.6", lw=1, label="plain, in theory")
+    if theory:
+        fields.plot(list(theory), list(theory.values()), color="0.6", lw=1, label="plain, in theory")
     fields.axhline(object_pixels(LARGE), color="0.6", ls="--", lw=1)
     for axes in (by_depth, fields):
         _log2(axes, "layers of 3×3 (log scale)")
@@ -79,7 +81,8 @@ def _gradients(axes: Any, experiment: Experiment, rows: pd.DataFrame, records: R
             mean = np.exp(np.mean(np.log(np.maximum(found, 1e-12)), axis=0))
             style = {"color": COLOURS[place], "marker": MARKERS[place], "ls": LINES[place], "ms": 4}
             axes.plot(range(1, len(mean) + 1), mean, label=FAMILIES[family], **style)
-    axes.set_yscale("log")
+    if axes.lines:
+        axes.set_yscale("log")
     axes.set_xlabel(f"layer, first to last ({DEEPEST + 1}: logits)")
     axes.set_title(f"{DEEPEST} layers, {when} training", size=10)
     axes.set_ylabel("norm of the loss's gradient in its kernel (log scale)")
@@ -99,6 +102,8 @@ def _norms(experiment: Experiment, variant: str, records: Records) -> list[dict[
 
 
 def _log2(axes: Any, label: str) -> None:
+    if not axes.get_legend_handles_labels()[0]:
+        return  # a scale of nothing
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(label)
@@ -108,4 +113,5 @@ def _legend(axes: Any, label: str) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.grid(color="0.92")
-    axes.legend(frameon=False, fontsize=8)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8)

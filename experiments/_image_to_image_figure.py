@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.lab.figures import COLOURS, MARKERS
-from experiments.lab.records import Records
-from experiments.lab.spec import Experiment
+from experiments.lab.records import Record, Records
+from experiments.lab.spec import Experiment, digest
+from experiments.lab.tables import declared
 
 MEASURES = {
     "test_l1_levels": "L1, levels of 255\n(less is better)",
@@ -39,10 +40,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
 
 
 def _examples(experiment: Experiment, records: Records, dataset: str) -> dict[str, dict[str, np.ndarray]]:
-    """Inputs, outputs and targets of the lowest seed of each row, by variant, in the declared order."""
+    """Inputs, outputs and targets of each row, in the declared order: of its declared recipe, or of what was run."""
+
+    def undeclared(record: Record) -> bool:
+        specification = record["specification"]
+        return digest(specification) != declared(experiment, specification["variant"], dataset)
+
     order = [variant.name for variant in experiment.variants]
     found: dict[str, dict[str, np.ndarray]] = {}
-    for record in records.of(experiment.name):
+    for record in sorted(records.of(experiment.name), key=undeclared):
         specification = record["specification"]
         if specification["dataset"] == dataset and "arrays" in record and specification["variant"] in order:
             with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
@@ -58,8 +64,9 @@ def _draw_examples(figure: Any, lines: list[tuple[str, np.ndarray]]) -> None:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
     for row, (name, pictures) in zip(grid, lines, strict=True):
-        for axes, picture in zip(row, pictures, strict=False):
-            axes.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=255, interpolation="none")
+        for number, (axes, picture) in enumerate(zip(row, pictures, strict=False)):
+            shown = axes.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=255, interpolation="none")
+            shown.set_gid(f"{name}-{number}")  # pictures of several rows may be equal, but not their names
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
 
 

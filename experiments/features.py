@@ -173,5 +173,6 @@ EXPERIMENT = Experiment(
     "11.2 in bn-6's, against 13.3 and 12.6 after training; it is less than half the receptive field everywhere. "
     "Trained on random labels it grows most of all (15.4 and 14.2). What only training on true labels gives is what "
     "the pattern means: the probes and the class selectivity rise from layer to layer, and fall behind or away with "
-    "random labels. In LeNet-5 the last step, c5 to f6, adds nothing measurable; both see the whole picture.",
+    "random labels. In LeNet-5 the last step, c5 to f6, adds nothing measurable; both see the whole picture. Random "
+    "labels were learned by heart in LeNet-5 (97 % of the training pictures) but not quite in bn-6 (64 %).",
 )

@@ -103,4 +103,9 @@ EXPERIMENT = Experiment(
     "2004), and `read` what a LeNet-5 of the same seed, trained on real digits, reads correctly, the idea of the "
     "paper's FCN-score. Not trained are the edges themselves, the edges with all that they enclose filled in, and the "
     "real digits. The figure shows the first test digit of each class, by the networks of seed 0.",
+    surprises="The discriminator costs nothing here: L1 is 6.7 levels with it and 6.9 without, SSIM 0.922 and 0.920, "
+    "and as many are read (98.1 %). The edges of a digit leave little open, so there is little for it to sharpen; the "
+    "paper's gain is on photographs. Without skips two seeds of three learned no more than the mean digit: all must "
+    "pass through one pixel, and six passes over 5,000 pairs are few for that. The edges alone are read in 94 % of "
+    "the cases, so that the margin for any translator is five points.",
 )

@@ -247,7 +247,7 @@ def test_the_best_recipes_are_taken_each_once(digits):
     assert [variant.name for variant in found] == ["default", "tuned", "runner-up"]
     assert {variant.settings.splits for variant in found} == {"final"}
     assert {variant.settings.model for variant in found} == {"linear"}
-    assert [variant.settings.epochs for variant in found] == [15, 3, 3]
+    assert [variant.settings.epochs for variant in found] == [9, 3, 3]
     assert search.finals(TUNE, asked(model="linear"), 2, trials).variants[0].settings.epochs == 2
 
 
@@ -426,7 +426,9 @@ def written(results):
 
 def workers(parent):
     """The process ids of a call's workers."""
-    out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
+    out = subprocess.run(
+        ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(parent)], capture_output=True, text=True
+    ).stdout
     return [int(line.split()[0]) for line in out.splitlines() if "spawn_main" in line]
 
 
@@ -478,11 +480,11 @@ def test_a_search_that_is_killed_whole_goes_on_where_it_was(survived, tmp_path):
 
 
 def test_replicas_share_the_batches_of_a_trial(tmp_path):
-    process = start(tmp_path, "--trials", "1", "--workers", "1", "--devices", "cpu:2", "--variants", "default")
+    process = start(tmp_path, "--trials", "1", "--workers", "1", "--devices", "cpu:2", "--variants", "tuned")
     output, _ = process.communicate()
     assert process.returncode == 0, output
     records = Records(tmp_path).of("tune")
-    assert {record["specification"]["variant"] for record in records} == {TRIAL, "default"}
+    assert {record["specification"]["variant"] for record in records} == {TRIAL, "tuned"}
     assert {record["environment"]["devices"] for record in records} == {"cpu:2"}
 
 

@@ -115,12 +115,11 @@ class Chief:
         self._handed_in.put((run, record))
 
     def _follow(self, oracle: "Random | Bayesian | Hyperband", crew: Crew) -> None:
-        while not oracle.over() or crew.hands:
+        while not oracle.over():
             if oracle.hiring():
                 crew.staff()
             crew.listen()
-            while not self._handed_in.empty():
-                self._tell(*self._handed_in.get())
+            self._tell_handed_in()
             while crew.losses:
                 loss = crew.losses.pop()
                 self._mourn(oracle.lose_worker(loss.tuner_id), loss.reason, loss.last_lines)
@@ -129,9 +128,15 @@ class Chief:
                 self._mourn(oracle.lose_worker(tuner_id), reason, "")
             if oracle.error:
                 raise oracle.error
+        crew.drain()  # what they have said; those that would only now be ready are not waited for
+        self._tell_handed_in()
         patience = time.monotonic() + PARTING_SECONDS
         while oracle.tuner_ids - crew.ids and time.monotonic() < patience:
             time.sleep(POLL_SECONDS)
+
+    def _tell_handed_in(self) -> None:
+        while not self._handed_in.empty():
+            self._tell(*self._handed_in.get())
 
     def _tell(self, run: Run, record: Record) -> None:
         if record["status"] == "failed":

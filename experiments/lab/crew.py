@@ -109,6 +109,11 @@ class Crew:
             kind, value = self.hands[tuner_id].answer()
             getattr(self, f"_on_{kind}")(tuner_id, self.hands[tuner_id], value)
 
+    def drain(self) -> None:
+        """Takes in what the workers have said so far."""
+        while any(hand.pipe.poll() for hand in self.hands.values()):
+            self.listen()
+
     def disband(self) -> None:
         """Ends all workers at once."""
         for hand in self.hands.values():

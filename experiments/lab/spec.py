@@ -294,8 +294,11 @@ class Experiment:
         return None if baseline == name else baseline
 
     def select(self, names: list[str] | None) -> tuple[Variant, ...]:
-        """The variants with these names, in the order of the declaration; all where none are named."""
-        known = {variant.name: variant for variant in self.variants}
+        """The variants with these names, in the order of the declaration; all where none are named.
+
+        What a search has yet to find may be named too, and is left out.
+        """
+        known = dict.fromkeys(self.rows)
         for name in names or ():
             if name not in known:
                 raise UsageError(unknown(f"variant of {self.name}", name, known))
