@@ -58,7 +58,7 @@ tables: .venv/.runtime ## make all tables and figures anew from the records (RES
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report --results "$(RESULTS)"
 
-bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); an hour, or ten minutes with QUICK=1
+bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); long, and shorter with QUICK=1
 	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)") \
 	  $(if $(filter-out 0 no false,$(QUICK)),--quick)
 
