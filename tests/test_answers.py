@@ -1,6 +1,7 @@
 """What the page is told of doodles and edges."""
 
 import base64
+import itertools
 
 import numpy as np
 import pytest
@@ -63,11 +64,14 @@ def test_an_outline_becomes_the_digit():
     found = edges.networks({})
     asked = {"network": found["networks"][0][0], "reader": found["reader"]}
     test = data.load("mnist").test
-    right = 0
+    right, levels = 0, []
     for picture, label in zip(test.images[:30], test.labels, strict=False):
         drawn = np.kron(pairs.edges(picture[None])[0, ..., 0], np.ones((10, 10), "uint8"))
         answer = edges.picture({"drawing": url(drawn), **asked})
         right += answer["read"][0] == label
-        assert np.abs(unpacked(answer["picture"]) - picture[..., 0]).mean() < 25  # all black: 33
+        made = unpacked(answer["picture"])
+        shifts = [np.roll(made, shift, (0, 1)) for shift in itertools.product((-1, 0, 1), repeat=2)]
+        levels.append(min(np.abs(one - picture[..., 0]).mean() for one in shifts))
     assert right >= 26
+    assert np.mean(levels) < 18  # all black: 33
     assert edges.picture({"drawing": url(0 * drawn), **asked})["empty"]

@@ -1,19 +1,18 @@
 // Digits: two networks side by side look at one drawing.
 const written = number => number.toFixed(4).replace("-", "−");
-let shift = [0, 0], pointed = null, drawn = false;
+let shift = [0, 0], pointed = null, drawn = false, started = false;
 
 const paper = sheet(find(".paper canvas"), () => look(asked), status, { pen: 22 });
 const panels = [...element.querySelectorAll(".network")].map(panel);
 const asked = () => ({ drawing: paper.url(), shift, networks: panels.map(panel => panel.select.value) });
 const look = newest("look", server.look, show);
 const explain = newest("unit", server.unit, tell);
-server.networks({}).then(({ networks }) => {
-  panels.forEach((panel, number) => {
-    panel.select.append(...networks.map(([name, label]) => make("option", { value: name, textContent: label })));
+choices(panels.map(panel => panel.select), server.networks, networks => {
+  if (!started) {
     // Beside the best network the fully connected one, if it is there.
-    const connected = networks.findIndex(([, label]) => label.startsWith("fc-matched"));
-    panel.select.selectedIndex = number ? Math.max(connected, 0) : 0;
-  });
+    panels[1].select.selectedIndex = Math.max(networks.findIndex(([, label]) => label.startsWith("fc-matched")), 0);
+    started = true;
+  }
   look(asked);
 });
 
@@ -26,7 +25,6 @@ function panel(root, number) {
   select.addEventListener("change", () => {
     layers.replaceChildren();
     if (pointed?.network === number) pointed = null;
-    look(asked);
   });
   return { root, number, select, answer, bars, layers, maps: [] };
 }

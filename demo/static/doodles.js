@@ -3,7 +3,7 @@ const paper = sheet(find(".paper canvas"), () => look(asked), status, { pen: 12 
 const select = find("select");
 const asked = () => select.value && { strokes: paper.strokes(), network: select.value };
 const look = newest("doodle", server.recognise, show);
-choices(select, server.networks, () => look(asked));
+choices([select], server.networks, () => look(asked));
 let examples = 0;
 
 function show(answer) {

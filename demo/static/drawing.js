@@ -102,19 +102,22 @@ const pasted = paper => document.addEventListener("paste", event => {
   if (file && element.offsetParent) paper.paste(file);
 });
 
-// Fills a list of networks, and calls back when one is chosen, at first the best.
-function choices(select, call, chosen) {
-  select.addEventListener("change", chosen);
+// Fills lists of networks, then calls back, and again when another is chosen.
+function choices(selects, call, chosen) {
   call({}).then(({ networks }) => {
-    select.append(...networks.map(([name, label]) => make("option", { value: name, textContent: label })));
-    if (networks.length) chosen();
+    for (const select of selects) {
+      select.append(...networks.map(([name, label]) => make("option", { value: name, textContent: label })));
+      select.addEventListener("change", () => chosen(networks));
+    }
+    if (networks.length) chosen(networks);
     else status("No network of this kind is trained or kept here.");
+    busier(-1);
   });
 }
 
 // One call at a time; of what is asked meanwhile only the newest is called, so thousands of events a second do no harm.
 // The longest that somebody waited for the last answer is there as a performance measure.
-let calls = 0;
+let calls = 1; // the list of networks
 const busier = by => { element.querySelector("[aria-busy]").ariaBusy = (calls += by) > 0; };
 function newest(name, call, show) {
   let busy = false, waiting = null, since = null;

@@ -9,7 +9,7 @@ const listed = async asked => {
   reader = found.reader;
   return found;
 };
-choices(select, listed, () => look(asked));
+choices([select], listed, () => look(asked));
 
 function show(answer) {
   if (answer.error) return status(answer.error);
