@@ -63,7 +63,7 @@ def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, cod
     started = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-    while not list(tmp_path.glob("runs/lenet/*.json")):
+    while not list(tmp_path.glob("runs/lenet/[!.]*.json")):
         assert started.poll() is None
         time.sleep(0.05)
     asked = time.monotonic()
@@ -73,7 +73,7 @@ def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, cod
     assert time.monotonic() - asked < 20  # at once, on a busy machine
     assert "goes on from here" in output
     assert not alive(started.pid)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
     assert len(Records(tmp_path).of("lenet")) == 3
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
