@@ -62,7 +62,7 @@ report: .venv/.runtime ## write report.html and claims.csv from the tables (RESU
 demo: .venv/.demo ## serve a page on this machine: draw, and look inside a trained network (RESULTS, PORT)
 	@.venv/bin/python -m demo --results "$(RESULTS)" $(if $(PORT),--port "$(PORT)")
 
-bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); an hour, or ten minutes with QUICK=1
+bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); long, and shorter with QUICK=1
 	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)") \
 	  $(if $(filter-out 0 no false,$(QUICK)),--quick)
 

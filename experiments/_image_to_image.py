@@ -1,7 +1,5 @@
 """What `experiments/image_to_image.py` does: trains translators and has a LeNet-5 read what they make."""
 
-import collections
-import math
 import time
 from typing import Any
 
@@ -20,7 +18,7 @@ from experiments.lab.pairs import Half, Pairs
 from experiments.lab.pictures import normalise
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run, Training
-from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer
+from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, in_epochs
 from experiments.lab.worker import Report
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
@@ -150,16 +148,8 @@ class Translator:
             `status`, `facts`, `metrics` and `history`; see `lab.training.Trainer.run`.
         """
         self.reset(seed)
-        history: dict[str, list[float]] = collections.defaultdict(list)
         began = time.perf_counter()
-        finite = True
-        for epoch in range(self.settings.epochs):
-            values = self._epoch(seed, epoch, report)
-            finite = all(math.isfinite(value) for value in values.values())
-            if not finite:
-                break
-            for name, value in values.items():
-                history[name].append(value)
+        history, finite = in_epochs(self.settings.epochs, lambda epoch: self._epoch(seed, epoch, report))
         metrics = {"train_seconds": time.perf_counter() - began}
         if finite:
             metrics["validation_l1_levels"] = history["validation_l1_levels"][-1]
@@ -167,7 +157,7 @@ class Translator:
             "status": "finished" if finite else "diverged",
             "facts": self.facts(),
             "metrics": metrics,
-            "history": dict(history),
+            "history": history,
         }
 
     def facts(self) -> dict[str, int]:

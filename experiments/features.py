@@ -170,9 +170,9 @@ EXPERIMENT = Experiment(
     "noise (settings: `Ascent` in cnn_models/maximisation.py).",
     surprises="That deeper neurons answer to larger patterns is for the most part not learned: with random weights "
     "the pattern that matters grows from layer to layer as well, to 12.3 pixels in LeNet-5's last hidden layer and "
-    "11.2 in bn-6's, against 13.3 and 12.6 after training; it is less than half the receptive field everywhere. "
-    "Trained on random labels it grows most of all (15.4 and 14.2). What only training on true labels gives is what "
-    "the pattern means: the probes and the class selectivity rise from layer to layer, and fall behind or away with "
-    "random labels. In LeNet-5 the last step, c5 to f6, adds nothing measurable; both see the whole picture. Random "
-    "labels were learned by heart in LeNet-5 (97 % of the training pictures) but not quite in bn-6 (64 %).",
+    "11.2 in bn-6's, against 13.3 and 12.6 after training; in the last layers it is less than half the receptive "
+    "field. Trained on random labels it grows most of all (15.4 and 14.2). What only training on true labels gives is "
+    "what the pattern means: the probes and the class selectivity rise from layer to layer, and fall behind or away "
+    "with random labels. In LeNet-5 the last step, c5 to f6, adds nothing measurable; both see the whole picture. "
+    "Random labels were learned by heart in LeNet-5 (97 % of the training pictures) but not quite in bn-6 (64 %).",
 )

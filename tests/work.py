@@ -1,6 +1,7 @@
 """Work for the fan-out's tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
 
 import ctypes
+import json
 import os
 import signal
 import time
@@ -30,6 +31,9 @@ class Scripted:
                 ctypes.string_at(0)
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "killchief":
+                if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
             case "memory":
                 raise MemoryError
             case "once":  # fails the first time, succeeds the second

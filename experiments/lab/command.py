@@ -59,7 +59,9 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     run.add_argument(
-        "--dataset", metavar="NAME", help="mnist, fashion-mnist, cifar-10, quickdraw or digits (no network needed)"
+        "--dataset",
+        metavar="NAME",
+        help="mnist, fashion-mnist, cifar-10, or quickdraw or digits, which need no network",
     )
     run.add_argument(
         "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
@@ -111,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
     bench.add_argument("--only", type=_names, metavar="A,B", help="only these measurements (an unknown one lists all)")
     bench.add_argument("--repeats", type=_positive, metavar="N", help="turns of each (default: 5, or fewer if quick)")
-    bench.add_argument("--quick", action="store_true", help="what says most, in about ten minutes")
+    bench.add_argument("--quick", action="store_true", help="what says most, in fewer turns")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")

@@ -57,6 +57,7 @@ class Together:
         self.listener = listener
         self.patience = patience
         self.outcome = Outcome()
+        self._next = 0  # the number of the run that the hosts agree on next
         self._closing = False
         self._task = (hosts, work, records, environment | {"hosts": len(hosts.addresses)}, force, devices, patience)
 
@@ -87,12 +88,12 @@ class Together:
     def _listen(self, hand: Hand, runs: Sequence[Run]) -> bool:
         """Takes the next message; False where there will be none."""
         if not hand.pipe.poll(self.patience) and not self._closing:
-            self._lost(hand, f"no word for {self.patience:.0f} seconds: a host does not answer")
+            self._lost(hand, runs, f"no word for {self.patience:.0f} seconds: a host does not answer")
             return False
         kind, value = hand.answer()
         match kind:
             case "run":
-                hand.ready, hand.run = True, runs[value]
+                hand.ready, hand.run, self._next = True, runs[value], value + 1
             case "progress" if hand.run:
                 self.listener.progress(hand.run, value)
             case "ended" if hand.run:
@@ -104,19 +105,22 @@ class Together:
             case "unwritable":
                 raise OSError(value)
             case "failed" | "died" if not self._closing:
-                self._lost(hand, *value)
+                self._lost(hand, runs, *value)
         return kind in ("run", "progress", "ended", "closing")
 
-    def _lost(self, hand: Hand, reason: str, last_lines: str | None = None) -> None:
+    def _lost(self, hand: Hand, runs: Sequence[Run], reason: str, last_lines: str | None = None) -> None:
         lines = hand.last_lines() if last_lines is None else last_lines
-        run, hand.run = hand.run, None
-        if run is None:
+        if not hand.ready:
             raise WorkersLost(f"The hosts {', '.join(self.hosts.addresses)} did not come together: {reason}\n{lines}")
+        run = hand.run or runs[min(self._next, len(runs) - 1)]  # lost between two runs: the next is not begun
+        hand.run = None
         self.outcome.failed[run.key] = reason
         self.listener.failed(run, reason, again=False)
+        hand.kill()  # it may be silent, and hold the run's lock
         if self.hosts.chief:
             with self.records.lock(run):
-                self.records.save_failed(run, reason, lines)
+                if not self.records.find(run):
+                    self.records.save_failed(run, reason, lines)
 
 
 def main(

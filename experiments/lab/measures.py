@@ -32,20 +32,17 @@ def of(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]
     metrics: dict[str, float] = {}
     details: dict[str, Any] = {"misread": {}}
     if asked.splits != "search":
-        metrics, details["misread"] = _read(trainer, seed)
-        ranked, mistakes = _ranked(trainer, seed)
-        metrics |= ranked
-        details |= mistakes
+        metrics, details = _read(trainer, seed)
+        if asked.position_grid:
+            details["maps"] = _by_position(trainer, asked.position_grid)
+            metrics |= maps.summary(details["maps"])
     if asked.field_layer:
         metrics["effective_field_pixels"] = effective_field(trainer, asked.field_layer)
-    if asked.position_grid:
-        details["maps"] = _by_position(trainer, asked.position_grid)
-        metrics |= maps.summary(details["maps"])
     return metrics, details
 
 
-def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, list[int]]]:
-    """Accuracy and misread pictures on the test split, as it is and shifted."""
+def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Accuracy, misread pictures and what else is asked of the answers, on the test split as it is and shifted."""
     test = trainer.view(trainer.dataset.test, seed)
     seen = {"test": test.images} | {
         f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in trainer.training.test_shifts
@@ -53,12 +50,16 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, li
     if trainer.training.position_grid:
         seen["test_everywhere"] = trainer.view(trainer.dataset.test, seed, "everywhere").images
     metrics: dict[str, float] = {}
+    details: dict[str, Any] = {}
     misread: dict[str, list[int]] = {}
     for name, images in seen.items():
         began = time.perf_counter()
-        loss, predictions = trainer.evaluate(Split(images, test.labels))
+        logits = trainer.logits(Split(images, test.labels))
+        loss, predictions = float(trainer.loss(test.labels, logits)), logits.argmax(axis=1)
         if name == "test":
             metrics["inference_seconds"] = time.perf_counter() - began
+            ranked, details = _ranked(trainer, logits, test.labels)
+            metrics |= ranked
         misread[name] = np.flatnonzero(predictions != test.labels).tolist()
         accuracy = 1 - len(misread[name]) / len(test.labels)
         metrics[f"{name}_accuracy"] = accuracy
@@ -66,7 +67,7 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, li
         metrics[f"{name}_loss"] = loss
     if trainer.training.consistency_shift:
         metrics["shift_consistency_percent"] = 100 * consistency(trainer, test, trainer.training.consistency_shift)
-    return metrics, misread
+    return metrics, {"misread": misread} | details
 
 
 def effective_field(trainer: "Trainer", layer: str) -> float:
@@ -98,21 +99,17 @@ def _by_position(trainer: "Trainer", grid: int) -> dict[str, list[list[float]]]:
     return maps.by_position(predict, trainer.dataset.test, trainer.training.canvas, grid)
 
 
-def _ranked(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """Precision at a rank, and the mistakes, of the test split."""
+def _ranked(trainer: "Trainer", logits: np.ndarray, labels: np.ndarray) -> tuple[dict[str, float], dict[str, Any]]:
+    """Precision at a rank, and the mistakes, where the recipe asks for them."""
     map_at, mistakes = trainer.training.map_at, trainer.training.mistakes
     metrics: dict[str, float] = {}
     details: dict[str, Any] = {}
-    if not (map_at or mistakes):
-        return metrics, details
-    test = trainer.view(trainer.dataset.test, seed)
-    logits = trainer.logits(test)
     if map_at:
-        metrics[f"test_map{map_at}"] = ranking.mean_average_precision(logits, test.labels, map_at)
+        metrics[f"test_map{map_at}"] = ranking.mean_average_precision(logits, labels, map_at)
     if mistakes:
         details["classes"] = list(trainer.dataset.names) or [str(number) for number in range(trainer.dataset.classes)]
-        details["confusions"] = ranking.confusions(logits, test.labels)
-        details["mistakes"] = ranking.confident_mistakes(logits, test.labels, mistakes)
+        details["confusions"] = ranking.confusions(logits, labels)
+        details["mistakes"] = ranking.confident_mistakes(logits, labels, mistakes)
     return metrics, details
 
 

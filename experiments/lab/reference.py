@@ -20,9 +20,9 @@ BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
 SHOWN = "#look-inside-a-trained-network"  # where the README says how to start what shows a claim
 HEAD = """# What came out
 
-Our own runs, five seeds each where something is drawn, on two cores of an AMD EPYC; the records are in
-`runs/`, the verdicts with their evidence in `claims.csv`, the meaning of columns in
-[the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other
+Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
+cores of an AMD EPYC; the records are in `runs/`, the verdicts with their evidence in `claims.csv`, the meaning
+of columns in [the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other
 work ran on the machine meanwhile, so seconds are longer than on a quiet one. This page is written from the
 tables by `python -m experiments keep`."""
 

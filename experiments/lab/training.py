@@ -6,11 +6,10 @@ call runs many steps: gather, distort, normalise, forward, backward, update. Whe
 files, each call is handed the pictures of its own steps.
 """
 
-import collections
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -120,17 +119,9 @@ class Trainer:
         """
         self.reset(seed)
         norms = {"before": measures.gradient_norms(self)} if self.training.gradient_norms else {}
-        history: dict[str, list[float]] = collections.defaultdict(list)
         self.callbacks.on_train_begin()
         began = time.perf_counter()
-        finite = True
-        for epoch in range(self.training.epochs):
-            values = self._epoch(seed, epoch, report)
-            finite = all(math.isfinite(value) for value in values.values())
-            if not finite:
-                break
-            for name, value in values.items():
-                history[name].append(value)
+        history, finite = in_epochs(self.training.epochs, lambda epoch: self._epoch(seed, epoch, report))
         train_seconds = time.perf_counter() - began
         self.callbacks.on_train_end()
         metrics: dict[str, float] = {"train_seconds": train_seconds}
@@ -149,7 +140,7 @@ class Trainer:
             "status": "finished" if finite else "diverged",
             "facts": self.facts(),
             "metrics": metrics,
-            "history": dict(history),
+            "history": history,
             **details,
         }
 
@@ -378,6 +369,26 @@ class Trainer:
             flat = tf.reshape(images, [-1, self._pixels.shape[0], self.shape[2]])
             images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
         return images
+
+
+def in_epochs(count: int, epoch: Callable[[int], dict[str, float]]) -> tuple[dict[str, list[float]], bool]:
+    """Trains epoch after epoch, until all are done or one has a value that is not finite.
+
+    Args:
+        count: how many.
+        epoch: does the one of this number, and returns its values by name.
+
+    Returns:
+        The values by name, one an epoch that was finite; and whether all were.
+    """
+    history: dict[str, list[float]] = {}
+    for number in range(count):
+        values = epoch(number)
+        if not all(math.isfinite(value) for value in values.values()):
+            return history, False
+        for name, value in values.items():
+            history.setdefault(name, []).append(value)
+    return history, True
 
 
 def _refuse_for_stored(training: Training, dataset: Dataset) -> None:
