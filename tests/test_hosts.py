@@ -135,7 +135,7 @@ def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_pa
 def together(addresses, index, folder):
     """Prints what becomes of two runs; the chief is killed at the end of the first, when the other has done with it."""
     runs = [Run("lenet", "killchief", "digits", Training("linear"), seed) for seed in range(2)]
-    call = hosts.Together(Hosts(tuple(addresses), index), "tests.work.Scripted", Records(folder), {}, Silent())
+    call = hosts.Together(Hosts(tuple(addresses), index), "tests.work.Scripted", Records(Path(folder)), {}, Silent())
     outcome = call.execute(runs)
     print(json.dumps([sorted(outcome.ended), outcome.failed]))
 
@@ -143,14 +143,16 @@ def together(addresses, index, folder):
 def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_path):
     calls = []
     for index in range(2):
-        code = f"from tests import test_hosts; test_hosts.together({addresses}, {index}, {str(tmp_path / str(index))!r})"
+        code = (
+            f"from tests import test_hosts; test_hosts.together({addresses}, {index}, {str(tmp_path / str(index))!r})"
+        )
         environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
         command = [sys.executable, "-c", code]
         calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
     answers = [json.loads(call.communicate(timeout=SECONDS)[0].splitlines()[-1]) for call in calls]
     first, second = (Run("lenet", "killchief", "digits", Training("linear"), seed).key for seed in range(2))
     assert answers[0][0] == []
-    assert "signal 9" in answers[0][1][first]
+    assert "SIGKILL" in answers[0][1][first]
     assert answers[1][0] == [first]
     assert "was lost" in answers[1][1][second]
     assert [record["status"] for record in Records(tmp_path / "0").of("lenet")] == ["failed"]
