@@ -47,6 +47,7 @@ PASTE = """async ([width, height]) => {
 }"""
 SEVEN = [[(80, 70), (200, 70), (130, 230)]]
 ONE = [[(140, 40), (140, 240)]]
+CALLS = "**/component_server/"  # where the page's calls go
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +284,57 @@ def test_two_people_at_once(browser, address):
                 page.evaluate(DRAW, [page.locator(PAPER).element_handle(), strokes])
             assert answers(one)[0] == "7"
             assert answers(other)[0] == "1"
+
+
+def test_on_a_narrow_screen_a_unit_is_explained_below_its_layer_and_stays_there(browser, address):
+    with watched(browser, 390) as page:
+        visit(page, address)
+        draw(page, SEVEN)
+        layer = page.locator(".network").first.locator(".layer").nth(1)
+        for strokes in (SEVEN, ONE):
+            draw(page, strokes)
+            layer.locator("canvas").hover(position={"x": 20, "y": 20})
+            page.wait_for_selector(".layer + .unit .sum")
+            settled(page)
+            assert layer.locator("xpath=following-sibling::*[1]").get_attribute("class") == "unit"
+            assert page.locator(".unit h3").inner_text().startswith("c1, ")
+        page.locator(".network select").first.select_option(index=1)
+        settled(page)
+        assert answers(page) == ["1", "1"]
+        assert page.locator(".unit h3").count() == 0
+
+
+@pytest.mark.parametrize(("tab", "shown"), [("digits", ".layer"), ("doodles", ".answers li"), ("edges", ".answer")])
+def test_a_call_that_is_lost_is_made_again_and_without_an_answer_none_is_shown(page, tab, shown):
+    panel = page.locator(f"[data-tab={tab}]")
+    page.get_by_role("tab", name=re.compile(tab, re.IGNORECASE)).click()
+    settled(page, tab)
+    draw(page, SEVEN, tab)
+    before = panel.locator(shown).all_inner_texts()
+    assert any(before)
+    page.route(CALLS, lambda route: route.abort(), times=1)
+    draw(page, SEVEN, tab)
+    assert panel.locator(shown).all_inner_texts() == before
+    page.route(CALLS, lambda route: route.abort())
+    draw(page, ONE, tab)
+    assert panel.locator(".status").inner_text() == "The server does not answer."
+    assert not any(panel.locator(shown).all_inner_texts())
+    page.unroute(CALLS)
+    draw(page, SEVEN, tab)
+    assert panel.locator(shown).all_inner_texts() == before
+    assert all("ERR_FAILED" in problem for problem in page.problems)
+    page.problems.clear()
+
+
+def test_a_page_whose_lists_do_not_come_says_so(browser, address):
+    with watched(browser) as page:
+        page.route(CALLS, lambda route: route.abort())
+        page.goto(address)
+        for name, tab in (("Digits", "digits"), ("Doodles", "doodles"), ("Edges to digit", "edges")):
+            page.get_by_role("tab", name=name).click()
+            settled(page, tab)
+            assert page.locator(f"[data-tab={tab}] .status").inner_text() == "The server does not answer."
+        page.problems.clear()
 
 
 def test_doodles(page):

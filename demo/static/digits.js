@@ -1,5 +1,6 @@
 // Digits: two networks side by side look at one drawing.
 const written = number => number.toFixed(4).replace("-", "−");
+const place = find(".unit"); // where the unit pointed at is explained: beside the sheet, or below its layer
 let shift = [0, 0], pointed = null, drawn = false, started = false;
 
 const paper = sheet(find(".paper canvas"), () => look(asked), status, { pen: 22 });
@@ -22,19 +23,33 @@ function panel(root, number) {
   for (let digit = 0; digit < 10; digit++)
     bars.append(make("div", {}, make("div", { className: "bar" }, make("i")), `${digit}`));
   root.append(select, answer, bars, layers);
+  const own = { root, number, select, answer, bars, layers, maps: [] };
   select.addEventListener("change", () => {
-    layers.replaceChildren();
-    if (pointed?.network === number) pointed = null;
+    if (pointed?.network === number) unpoint();
+    forget(own);
   });
-  return { root, number, select, answer, bars, layers, maps: [] };
+  return own;
 }
 
 function show(answer) {
-  if (answer.error) return status(answer.error);
+  if (answer.error) {
+    // What stands there is of an earlier drawing.
+    unpoint();
+    panels.forEach(forget);
+    return status(answer.error);
+  }
   drawn = !answer.empty;
   status(drawn ? `moved ${shift[0]} down, ${shift[1]} right` : "Nothing is drawn yet.");
   answer.networks.forEach((seen, number) => showNetwork(panels[number], seen, answer.scale));
   if (pointed) explain(askedUnit);
+}
+
+function forget(panel) {
+  panel.answer.textContent = "–";
+  panel.root.dataset.answer = "";
+  for (const bar of panel.bars.querySelectorAll("i")) bar.style.height = 0;
+  panel.maps = [];
+  panel.layers.replaceChildren();
 }
 
 function showNetwork(panel, seen, scale) {
@@ -43,7 +58,7 @@ function showNetwork(panel, seen, scale) {
   panel.root.dataset.answer = drawn ? best : "";
   [...panel.bars.querySelectorAll("i")].forEach((bar, digit) => { bar.style.height = `${100 * seen.probabilities[digit]}%`; });
   const rows = [{ name: "what it sees", type: "", values: seen.input }, ...seen.layers];
-  if (panel.layers.childElementCount !== rows.length) {
+  if (panel.maps.length !== rows.length) {
     panel.maps = rows.map((row, layer) => new Maps(
       make("canvas", { className: "maps", ariaLabel: `${row.name}: arrow keys go from unit to unit` }),
       layer && (index => point(panel.number, layer - 1, index))));
@@ -56,7 +71,7 @@ function showNetwork(panel, seen, scale) {
 
 function showLayer(panel, row, layer) {
   const { shape, values } = unpack(row.values), [height, width, channels] = sides(shape);
-  const maps = panel.maps[layer], [heading, , caption] = panel.layers.children[layer].children;
+  const maps = panel.maps[layer], [heading, , caption] = maps.canvas.parentElement.children;
   maps.marked = layer && pointed?.network === panel.number && pointed.layer === layer - 1 ? pointed.index : null;
   const [low, high] = maps.draw(shape, values, panel.root.clientWidth);
   maps.redraw = () => maps.draw(shape, values, panel.root.clientWidth);
@@ -83,6 +98,12 @@ function point(network, layer, index) {
   explain(askedUnit);
 }
 
+function unpoint() {
+  pointed = null;
+  place.replaceChildren();
+  find(".field").hidden = true;
+}
+
 function askedUnit() {
   if (!pointed) return null;
   const { network, layer, index } = pointed, flat = panels[network].seen.layers[layer].values.shape.length === 1;
@@ -90,7 +111,6 @@ function askedUnit() {
 }
 
 function tell(unit, { network, layer, index }) {
-  const place = find(".unit");
   if (!pointed || unit.error) return place.replaceChildren(unit.error ?? "");
   const panel = panels[pointed.network], name = panel.seen.layers[layer].name;
   const [row, column, channel] = index.length === 1 ? [null, null, index[0]] : index;
@@ -105,7 +125,7 @@ function tell(unit, { network, layer, index }) {
   if (unit.patch) products(place, unit);
   onPaper(unit.field, panel);
   // On a narrow screen the sheet is far above: the explanation goes below the layer.
-  if (innerWidth <= 900) panel.layers.children[layer + 1].after(place); else find(".hand").append(place);
+  if (innerWidth <= 900) panel.maps[layer + 1].canvas.parentElement.after(place); else find(".hand").append(place);
 }
 
 const sees = field => field

@@ -7,7 +7,11 @@ choices([select], server.networks, () => look(asked));
 let examples = 0;
 
 function show(answer) {
-  if (answer.error) return status(answer.error);
+  if (answer.error) {
+    // What stands there is of an earlier drawing.
+    for (const part of [".answers", ".like"]) find(part).replaceChildren();
+    return status(answer.error);
+  }
   find(".classes").textContent = answer.classes.join(", ");
   find(".answers").replaceChildren(...answer.top.map(([name, part]) =>
     make("li", { textContent: `${name}, ${(100 * part).toFixed(1)} %` })));

@@ -104,15 +104,22 @@ const pasted = paper => document.addEventListener("paste", event => {
 
 // Fills lists of networks, then calls back, and again when another is chosen.
 function choices(selects, call, chosen) {
-  call({}).then(({ networks }) => {
-    for (const select of selects) {
+  answered(call, {}).then(({ networks, error }) => {
+    if (networks) for (const select of selects) {
       select.append(...networks.map(([name, label]) => make("option", { value: name, textContent: label })));
       select.addEventListener("change", () => chosen(networks));
     }
-    if (networks.length) chosen(networks);
-    else status("No network of this kind is trained or kept here.");
+    if (networks?.length) chosen(networks);
+    else status(error ?? "No network of this kind is trained or kept here.");
     busier(-1);
   });
+}
+
+// Gradio answers a call that failed on its way with nothing. A call changes nothing, so it is made once more.
+async function answered(call, asked) {
+  const tried = () => call(asked).catch(() => null);
+  const pause = new Promise(go => setTimeout(go, 500));
+  return await tried() ?? (await pause, await tried()) ?? { error: "The server does not answer." };
 }
 
 // One call at a time; of what is asked meanwhile only the newest is called, so thousands of events a second do no harm.
@@ -130,8 +137,7 @@ function newest(name, call, show) {
     while (waiting) {
       const asked = waiting(), start = since;
       waiting = since = null;
-      let answer;
-      try { answer = asked && await call(asked); } catch { answer = { error: "The server does not answer." }; }
+      const answer = asked && await answered(call, asked);
       if (answer) show(answer, asked);
       performance.clearMeasures(name);
       performance.measure(name, { start });

@@ -6,12 +6,13 @@ const asked = () => select.value && { drawing: paper.url(), network: select.valu
 const look = newest("picture", server.picture, show);
 const listed = async asked => {
   const found = await server.networks(asked);
-  reader = found.reader;
+  reader = found?.reader ?? null;
   return found;
 };
 choices([select], listed, () => look(asked));
 
 function show(answer) {
+  find(".answer").textContent = ""; // of an earlier drawing
   if (answer.error) return status(answer.error);
   status(answer.empty ? "Nothing is drawn yet." : "");
   map(find(".seen"), answer.input);
