@@ -16,7 +16,7 @@ OPTIONS = --results "$(RESULTS)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(EPOCHS
           $(if $(WORKERS),--workers "$(WORKERS)") $(if $(RETRIES),--retries "$(RETRIES)") \
           $(if $(filter-out 0 no false,$(FORCE)),--force)
 
-.PHONY: help setup ray list tables report bench test smoke check lock clean $(EXPERIMENTS)
+.PHONY: help setup ray list tables report demo bench test smoke check lock clean $(EXPERIMENTS)
 
 help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
@@ -44,7 +44,8 @@ help: ## show this list
 	  VARIANT=lenet5-relu "of tune: the network of the zoo whose recipe is searched" \
 	  RETRIES=0 "tries more for a run that fails" \
 	  FORCE=1 "run again what has a record" \
-	  PYTHON=python3.11 "the Python that makes .venv"
+	  PYTHON=python3.11 "the Python that makes .venv" \
+	  PORT=7860 "where the demo page is served"
 
 $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(OPTIONS)
@@ -58,6 +59,9 @@ tables: .venv/.runtime ## make all tables and figures anew from the records (RES
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report --results "$(RESULTS)"
 
+demo: .venv/.demo ## serve a page on this machine: draw, and look inside a trained network (RESULTS, PORT)
+	@.venv/bin/python -m demo --results "$(RESULTS)" $(if $(PORT),--port "$(PORT)")
+
 bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY=epoch,start, REPEATS=5); long, and shorter with QUICK=1
 	@$(RUN) bench --results "$(RESULTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEATS),--repeats "$(REPEATS)") \
 	  $(if $(filter-out 0 no false,$(QUICK)),--quick)
@@ -66,7 +70,7 @@ ray: .venv/.ray ## add Ray to .venv, for CLUSTER and its tests
 
 setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
 
-test: .venv/.development ## run the tests (PYTEST="-k zoo" passes options)
+test: .venv/.development .venv/.demo ## run the tests (PYTEST="-k zoo" passes options)
 	@.venv/bin/python -m pytest $(PYTEST)
 
 smoke: .venv/.runtime ## a real look in a minute or two: lenet on MNIST, one seed, one epoch
@@ -78,7 +82,7 @@ check: .venv/.development ## lint, format and types
 	@.venv/bin/mypy
 
 lock: .venv/.development ## compile requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-dev requirements-ray requirements-bench; do \
+	@for name in requirements requirements-dev requirements-ray requirements-bench requirements-demo; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
@@ -96,6 +100,10 @@ clean: ## remove .venv and what tools cache; results stay
 
 .venv/.development: .venv/.runtime requirements-dev.txt
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.demo: .venv/.runtime requirements-demo.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.txt
 	@touch $@
 
 .venv/.ray: .venv/.runtime requirements-ray.txt

@@ -38,6 +38,8 @@ class BlurPool2D(keras.layers.Layer):
     `(batch, (h - size)//strides + 1, (w - size)//strides + 1, channels)` with "valid".
     """
 
+    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+
     def __init__(self, size: int = 3, strides: int = 2, padding: str = "reflect", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if size < 1 or strides < 1:

@@ -54,6 +54,8 @@ class SparseConv2D(keras.layers.Layer):
     Shapes: `(batch, h, w, input maps)` → `(batch, h-k+1, w-k+1, output maps)`.
     """
 
+    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+
     def __init__(self, connections: Sequence[Sequence[int]], kernel_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.connections = [list(inputs) for inputs in connections]
@@ -99,6 +101,8 @@ class TrainableSubsampling2D(keras.layers.Layer):
     Shapes: `(batch, h, w, maps)` → `(batch, h//2, w//2, maps·depth_multiplier)`.
     Weights: two for each output map.
     """
+
+    data_format = "channels_last"
 
     def __init__(self, depth_multiplier: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -37,6 +37,8 @@ class LocallyConnected(keras.layers.Layer):
     `bias`, `(positions along each axis, filters)`.
     """
 
+    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+
     def __init__(
         self,
         filters: int,

@@ -8,11 +8,15 @@ from typing import Any
 import keras
 from keras import layers
 
-LARGEST = 64  # maps of any layer
-
 
 def unet(
-    *, name: str, input_shape: tuple[int, ...], channels: int = 1, filters: int = 8, skips: bool = True
+    *,
+    name: str,
+    input_shape: tuple[int, ...],
+    channels: int = 1,
+    filters: int = 8,
+    most_filters: int = 64,
+    skips: bool = True,
 ) -> keras.Model:
     """An encoder that halves the picture until one pixel is left, and a decoder that doubles it again.
 
@@ -23,7 +27,9 @@ def unet(
     Parameters, for 28×28×1 with 8 filters (sizes 28, 14, 7, 4, 2, 1; maps 8, 16, 32, 64, 64, 64):
     encoder 80 + 2,064 + 8,224 + 32,832 + 65,600 + 65,600 = 174,400; decoder, (9·(below + skip) + 1)·maps:
     73,792 + 73,792 + 27,680 + 6,928 + 1,736 = 183,928; output 73: together 358,401. Without skips, the decoder
-    has 36,928 + 36,928 + 18,464 + 4,624 + 1,160 = 98,104: together 272,577.
+    has 36,928 + 36,928 + 18,464 + 4,624 + 1,160 = 98,104: together 272,577. With at most 24 maps (8, 16, 24, 24, 24,
+    24): encoder 80 + 2,064 + 6,168 + 3 · 9,240 = 36,032; decoder 3 · 10,392 + 5,776 + 1,736 = 38,688; output 73:
+    together 74,793.
 
     Deviations from the paper: small; nearest-neighbour doubling with a 3×3 convolution instead of a
     transposed one; no batch normalisation, and no dropout, which the paper keeps as noise at test time and
@@ -34,7 +40,8 @@ def unet(
         name: name of the model.
         input_shape: height, width and channels of an input, of brightnesses x/255 - 0.5.
         channels: of an output.
-        filters: maps of the first layer; every halving doubles them, up to `LARGEST`.
+        filters: maps of the first layer; every halving doubles them.
+        most_filters: maps of any layer, at most.
         skips: whether the decoder sees the encoder's maps of its size.
 
     Returns:
@@ -45,7 +52,7 @@ def unet(
     x = _convolution(inputs, filters, 3, 1, "encode0")
     levels = [x]
     while max(x.shape[1:3]) > 1:
-        maps = min(filters * 2 ** len(levels), LARGEST)
+        maps = min(filters * 2 ** len(levels), most_filters)
         x = _convolution(x, maps, 4, 2, f"encode{len(levels)}")
         levels.append(x)
     for level in reversed(range(len(levels) - 1)):

@@ -176,7 +176,8 @@ class Translator:
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         shape, channels = self.pairs.train.inputs.shape[1:], self.pairs.train.targets.shape[-1]
-        model = unet(name="unet", input_shape=shape, channels=channels, skips=self.settings.skips)
+        size = {"most_filters": self.settings.most_filters} if self.settings.most_filters else {}
+        model = unet(name="unet", input_shape=shape, channels=channels, skips=self.settings.skips, **size)
         return model, patch_discriminator(name="judge", input_shape=shape, channels=channels)
 
     def _optimizer(self, part: keras.Model) -> keras.optimizers.Optimizer:

@@ -22,6 +22,7 @@ class Translation:
         learning_rate: of Adam (β₁ = 0.5) at the start; it falls along a cosine to zero.
         examples: learn from at most this many pairs: of classified pictures, a stratified choice by the
             run's seed.
+        most_filters: maps of any layer, at most; None: as many as the zoo's U-Net has.
     """
 
     skips: bool = True
@@ -31,6 +32,7 @@ class Translation:
     batch_size: int = 32
     learning_rate: float = 2e-3
     examples: int = 5_000
+    most_filters: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ EXPERIMENT = Experiment(
         Variant("edges", Untrained("edges"), "the input itself"),
         Variant("fill", Untrained("fill"), "all that the edges enclose in white"),
         Variant("no-skips-l1", Translation(skips=False), "all through one pixel; L1 alone", against="unet-l1"),
+        Variant("unet-small", Translation(most_filters=24), "a fifth of the parameters; L1 alone", against="unet-l1"),
         Variant("unet-l1", Translation(), "U-Net, L1 alone"),
         Variant("unet-pix2pix", Translation(adversarial=True), "U-Net, L1 and a patch discriminator"),
         Variant("digits", Untrained("target"), "the real digits"),

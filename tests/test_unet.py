@@ -17,6 +17,9 @@ def test_parameter_counts_by_hand():
     shape = (28, 28, 1)
     assert unet(name="u", input_shape=shape).count_params() == ENCODER + DECODER + OUTPUT == 358_401
     assert unet(name="u", input_shape=shape, skips=False).count_params() == ENCODER + WITHOUT_SKIPS + OUTPUT == 272_577
+    small = (9 + 1) * 8 + (16 * 8 + 1) * 16 + (16 * 16 + 1) * 24 + 3 * (16 * 24 + 1) * 24
+    small += 3 * (9 * 48 + 1) * 24 + (9 * 40 + 1) * 16 + (9 * 24 + 1) * 8 + OUTPUT
+    assert unet(name="u", input_shape=shape, most_filters=24).count_params() == small == 74_793
     judge = patch_discriminator(name="j", input_shape=shape)
     assert judge.count_params() == (9 * 2 + 1) * 16 + (9 * 16 + 1) * 32 + 9 * 32 + 1 == 5_233
 

@@ -14,11 +14,13 @@ class Claim:
         slide: the slide's heading.
         words: the slide's own words; where it only shows a picture, the heading says it.
         statement: what is claimed, in English.
+        shown_by: the command that shows it, where it is for eyes and no number could decide it.
     """
 
     slide: str
     words: str
     statement: str
+    shown_by: str = ""
 
 
 CLAIMS: dict[str, Claim] = {
@@ -115,6 +117,7 @@ CLAIMS: dict[str, Claim] = {
         "Демо: визуализация обученной сети для MNIST",
         "Демо: визуализация обученной сети для MNIST",
         "One can look inside a trained digit network and watch it work.",
+        shown_by="make demo",
     ),
     "image-to-image": Claim(
         "Приложение: image to image",

@@ -73,18 +73,19 @@ def bitmaps() -> dict[str, np.ndarray]:
     return _halves([array.reshape(-1, strokes.SIDE, strokes.SIDE) for array in arrays])
 
 
-def ordered_strokes() -> dict[str, np.ndarray]:
-    """25 drawings of each of the 345 classes with the order of strokes as channels, uint8 `(n, 28, 28, 3)`.
-
-    Zigzag's are drawn from the raw format, all others from the simplified one. See `_halves`.
-    """
+def drawings() -> dict[str, list[strokes.Drawing]]:
+    """25 drawings of each of the 345 classes as strokes: zigzag's in the raw format, all others simplified."""
     files = _sample()
-    found = []
+    found = {}
     for name in categories():
         file = f"{'raw' if name == 'zigzag' else 'simplified'}/{name}.ndjson"
-        drawings = list(strokes.Lines(file, files[file].splitlines()))[:DRAWN]
-        found.append(np.stack([strokes.in_order(drawing) for drawing in drawings]))
-    return _halves(found)
+        found[name] = list(strokes.Lines(file, files[file].splitlines()))[:DRAWN]
+    return found
+
+
+def ordered_strokes() -> dict[str, np.ndarray]:
+    """The same with the order of strokes as channels, uint8 `(n, 28, 28, 3)`; see `_halves`."""
+    return _halves([np.stack([strokes.in_order(one) for one in of_class]) for of_class in drawings().values()])
 
 
 def _halves(by_class: list[np.ndarray]) -> dict[str, np.ndarray]:

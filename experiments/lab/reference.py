@@ -11,11 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.lab import catalogue, console, tables, verdicts
+from experiments.lab.ledger import CLAIMS
 from experiments.lab.spec import Experiment, UsageError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
+SHOWN = "#look-inside-a-trained-network"  # where the README says how to start what shows a claim
 HEAD = """# What came out
 
 Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
@@ -76,12 +78,12 @@ def _section(experiment: Experiment) -> str:
 def with_ledger(readme: str, claims: pd.DataFrame) -> str:
     """The README with the verdicts on all claims between its two marks."""
     lines = ["| claim of the lecture | verdict, by experiment |", "| --- | --- |"]
-    for _, rows in claims.groupby("claim", sort=False):
+    for claim, rows in claims.groupby("claim", sort=False):
         judged = rows.dropna(subset="experiment")
-        verdicts_ = (
-            ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples()) or "no experiment yet"
-        )
-        lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_} |")
+        verdicts_ = ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples())
+        command = CLAIMS[str(claim)].shown_by
+        shown = command and f"shown, not measured: [`{command}`]({SHOWN})"
+        lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_ or shown or 'no experiment yet'} |")
     table = "\n".join([BEGIN, *lines, END])
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
 

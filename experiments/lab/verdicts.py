@@ -27,7 +27,9 @@ def ledger(results: Path) -> pd.DataFrame:
             found[evidence.claim].append(_line(evidence.claim, experiment.name, verdict, words, evidence))
     for claim, lines in found.items():
         if not lines:
-            lines.append(_line(claim, "", Verdict.NOT_RUN, "no experiment yet", None))
+            shown_by = CLAIMS[claim].shown_by
+            words = f"shown, not measured: {shown_by}" if shown_by else "no experiment yet"
+            lines.append(_line(claim, "", Verdict.NOT_RUN, words, None))
     return pd.DataFrame([line for lines in found.values() for line in lines], columns=list(COLUMNS))
 
 
