@@ -23,9 +23,11 @@ ROOT = Path(__file__).parent.parent
         (["run", "lent"], "Did you mean lenet"),
         (["run", "lenet", "--variants", "lenet5-relo"], "lenet5-relu"),
         (["run", "lenet", "--dataset", "digit"], "Did you mean digits"),
+        (["run", "image-to-image", "--devices", "cpu:2"], "has its own training loop"),
+        (["run", "image-to-image", "--precision", "mixed_bfloat16"], "has its own training loop"),
     ],
 )
-def test_unknown_names_get_the_nearest(words, message, tmp_path, capsys):
+def test_what_is_not_there_or_not_possible_is_one_line(words, message, tmp_path, capsys):
     assert main([*words, "--results", str(tmp_path / "r")]) == 2
     err = capsys.readouterr().err
     assert message in err

@@ -241,7 +241,7 @@ def write(
         quick: leave out what says least, and measure fewer times.
 
     Raises:
-        UsageError: no contest has such a name.
+        UsageError: no contest has such a name, or the table that is there is none of these.
     """
     from cnn_models.zoo import unknown
     from experiments.lab import speed_figure
@@ -251,6 +251,8 @@ def write(
             raise UsageError(unknown("measurement", word, dict.fromkeys(words())))
     path = results / "benchmark.csv"
     kept = tables.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
+    if "contest" not in kept:
+        raise UsageError(f"{path} is no table of this command's: move it away, or measure all (without --only).")
     rows: list[Any] = kept[~kept["contest"].isin(list(only or ()))].to_dict("records")
     for contest in CONTESTS:
         turns = repeats or (contest.quick if quick else REPEATS)

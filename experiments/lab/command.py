@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from experiments.lab import catalogue, devices, search
 from experiments.lab.search import TUNERS
-from experiments.lab.spec import PRECISIONS, Experiment, Run, UsageError
+from experiments.lab.spec import PRECISIONS, Experiment, Run, Training, UsageError
 
 if TYPE_CHECKING:
     from experiments.lab.fanout import Engine, Listener
@@ -181,6 +181,8 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     cores = os.cpu_count() or 1
     if experiment.dataset not in data.DATASETS:  # trains nothing
         return devices.layout("cpu", asked.workers, (), 0, cores)
+    if runs and not any(isinstance(run.settings, Training) for run in runs):
+        _refuse_for_own_loop(runs[0].experiment, asked)
     if asked.cluster and _hosts():
         raise UsageError("TF_CONFIG trains each run on all hosts, --cluster each on one: not both at once.")
     recipes = [run.settings for run in runs if hasattr(run.settings, "batch_size")]  # some rows need no learning
@@ -191,6 +193,12 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     if asked.cluster:
         return devices.on_cluster(asked.devices, asked.workers, batches)
     return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
+
+
+def _refuse_for_own_loop(experiment: str, asked: argparse.Namespace) -> None:
+    """What only `lab.training.Trainer` knows."""
+    if asked.precision or (asked.devices and asked.devices not in ("cpu", "gpu", "cpu:1", "gpu:1")) or _hosts():
+        raise UsageError(f"{experiment} has its own training loop: one device, float32, one host for each run.")
 
 
 def _hosts() -> devices.Hosts | None:
