@@ -1,15 +1,7 @@
 """What more layers of 3×3 see, cost and gain (slide "Да и одного сверточного слоя мало!")."""
 
-from typing import TYPE_CHECKING
-
 from experiments.lab.claims import Above, Evidence, FactAtLeast, Part
 from experiments.lab.spec import Canvas, Experiment, Training, Variant
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from experiments.lab.records import Records
 
 ERROR, FIELD, EFFECTIVE = "test_error_percent", "receptive_field_pixels", "effective_field_pixels"
 POINTS = " points"
@@ -74,13 +66,6 @@ def doublings() -> tuple[tuple[str, str], ...]:
     """Pairs of plain nets on the large digit, the second with twice the layers of the first."""
     depths = DEPTHS["plain", LARGE]
     return tuple((variant_name("plain", n), variant_name("plain", 2 * n)) for n in (1, 2, 4, 8) if 2 * n in depths)
-
-
-def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """Error and field by depth, error by field and size of the object, gradients by layer."""
-    from experiments import _depth_sweep
-
-    return _depth_sweep.draw(experiment, frame, records)
 
 
 EXPERIMENT = Experiment(
@@ -158,7 +143,7 @@ EXPERIMENT = Experiment(
         "seeds",
         "diverged",
     ),
-    figure="experiments.depth_sweep.draw",
+    figure="experiments._depth_sweep.draw",
     reading="Digits of 18×18 pixels (middle: 14×14, small: 10×10; the digit itself fills 20/28 of that) lie anywhere, "
     "whole, on a canvas of 20×20; nets see 9,600 of them, once, in 300 steps. Logits are read at each position and "
     "averaged, so that what a net tells apart it must see within one field. Layers have 8 maps, batch-normalised; "

@@ -276,10 +276,15 @@ class Experiment:
         own = (variant.dataset for variant in self.variants if variant.dataset)
         return tuple(dict.fromkeys((self.dataset, *self.also_on, *own)))
 
+    @functools.cached_property
+    def named(self) -> dict[str, Variant]:
+        """The declared variants by name."""
+        return {variant.name: variant for variant in self.variants}
+
     def datasets_of(self, name: str) -> tuple[str, ...]:
         """The data sets a variant is declared on, the first being the one without a name in claims."""
-        own = next((variant.dataset for variant in self.variants if variant.name == name), None)
-        return (own,) if own else (self.dataset, *self.also_on)
+        own = self.named.get(name)
+        return (own.dataset,) if own and own.dataset else (self.dataset, *self.also_on)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -289,8 +294,8 @@ class Experiment:
 
     def baseline_of(self, name: str) -> str | None:
         """The variant that this one is compared with; None where there is none, or it is that variant itself."""
-        own = next((variant.against for variant in self.variants if variant.name == name), None)
-        baseline = own or self.baseline
+        own = self.named.get(name)
+        baseline = (own and own.against) or self.baseline
         return None if baseline == name else baseline
 
     def select(self, names: list[str] | None) -> tuple[Variant, ...]:

@@ -81,27 +81,20 @@ class Declared:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self.variants = {variant.name: variant for variant in experiment.variants}
         self._digests: dict[tuple[str, str], str] = {}
 
     def specification(self, variant: str, dataset: str) -> str | None:
         """The specification that the declaration gives a variant; None where it is declared no more."""
-        if variant not in self.variants:
+        if variant not in self.experiment.named:
             return None
         if (variant, dataset) not in self._digests:
-            run = Run(self.experiment.name, variant, dataset, self.variants[variant].settings, 0)
+            run = Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings, 0)
             self._digests[variant, dataset] = digest(run.specification())
         return self._digests[variant, dataset]
 
     def has(self, row: Row) -> bool:
         """Whether a row has the recipe that the declaration gives it."""
         return row.specification == self.specification(row.variant, row.dataset)
-
-    def baseline_of(self, name: str) -> str | None:
-        """As `Experiment.baseline_of`."""
-        own = self.variants[name].against if name in self.variants else None
-        baseline = own or self.experiment.baseline
-        return None if baseline == name else baseline
 
 
 # Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
@@ -122,7 +115,7 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     rows = _rows(experiment, records)
     _derive(declaration, rows)
     described = [_describe(declaration, row) for row in rows]
-    if any(declaration.baseline_of(name) for name in experiment.rows):
+    if any(experiment.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
             _compare(declaration, rows, described, measure)
     return pd.DataFrame(
@@ -221,8 +214,8 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
-    if row.variant in declaration.variants and row.dataset == experiment.dataset:
-        line |= declaration.variants[row.variant].published  # what was printed of one data set says nothing of another
+    if row.variant in experiment.named and row.dataset == experiment.dataset:
+        line |= experiment.named[row.variant].published  # what was printed of one data set says nothing of another
     return line
 
 
@@ -252,7 +245,7 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
         if row.variant == TRIAL:
             line["comparison"] = "a trial, which is never tested"
             continue
-        name = declaration.baseline_of(row.variant)
+        name = experiment.baseline_of(row.variant)
         baseline = name and _baseline(declaration, row, name, named[name, row.dataset])
         if not baseline:
             line["comparison"] = "no baseline was run" if name else "baseline"
