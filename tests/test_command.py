@@ -70,9 +70,9 @@ def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, cod
         time.sleep(0.05)
     asked = time.monotonic()
     os.killpg(started.pid, sent)
-    output, _ = started.communicate(timeout=60)
+    output, _ = started.communicate(timeout=30)
     assert started.returncode == code
-    assert time.monotonic() - asked < 20  # at once, on a busy machine
+    assert time.monotonic() - asked < 5
     assert "goes on from here" in output
     assert not alive(started.pid)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.lab import catalogue, report
+from tests.pages import chromium, watched
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
@@ -24,40 +25,28 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Debian's package chromium is not installed, so no browser opens the report")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
 def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, width, scheme):
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    problems, requests = [], []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(written.as_uri())
-    assert problems == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    figures = page.locator("figure svg")
-    assert figures.count() == len(catalogue.names())
-    for number in range(figures.count()):
-        box = figures.nth(number).bounding_box()
-        assert box["width"] > 300
-        assert box["height"] > 100
-    broken = "[...document.images].filter(image => !image.naturalWidth).length"
-    assert page.evaluate(broken) == 0
-    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
-    assert len(ids) == len(set(ids))
-    page.close()
+    with watched(browser, width, scheme) as page:
+        page.goto(written.as_uri())
+        assert page.problems == []
+        assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        figures = page.locator("figure svg")
+        assert figures.count() == len(catalogue.names())
+        for number in range(figures.count()):
+            box = figures.nth(number).bounding_box()
+            assert box["width"] > 300
+            assert box["height"] > 100
+        broken = "[...document.images].filter(image => !image.naturalWidth).length"
+        assert page.evaluate(broken) == 0
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+        assert len(ids) == len(set(ids))
 
 
 def test_it_holds_every_claim_experiment_and_number(written):

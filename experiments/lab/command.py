@@ -174,7 +174,7 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     """On which devices the runs go.
 
     Raises:
-        UsageError: there are no such devices, or they do not divide a batch.
+        UsageError: there are no such devices, they do not divide a batch, or the experiment's loop cannot use them.
     """
     from experiments.lab import data
 
