@@ -3,6 +3,7 @@
 All are channels-last, serialisable, and load with Keras's safe mode (import this module first).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,16 @@ def scaled_tanh(x: Any) -> Any:
     return 1.7159 * ops.tanh(x * (2.0 / 3.0))
 
 
+class Seeds(keras.random.SeedGenerator):
+    """Seeds for the layers of one network: the sequence that Keras's global generator has.
+
+    The global one goes on from one network to the next, so weights would depend on what was built before.
+    """
+
+    def next(self, ordered: bool = False) -> Any:
+        return super().next(ordered)
+
+
 @register
 class FanInUniform(keras.initializers.Initializer):
     """Uniform on ±2.4/fan-in, as LeCun 1998 (appendix A).
@@ -26,15 +37,18 @@ class FanInUniform(keras.initializers.Initializer):
     Args:
         fan_in: number of inputs of one unit; by default the product of all axes but the last.
         gain: the numerator, 2.4 in the paper.
+        seed: what the layers of one network draw from, one after another; not part of the configuration. None:
+            Keras's global generator, which goes on from one network to the next.
     """
 
-    def __init__(self, fan_in: int | None = None, gain: float = 2.4) -> None:
+    def __init__(self, fan_in: int | None = None, gain: float = 2.4, seed: Seeds | None = None) -> None:
         self.fan_in = fan_in
         self.gain = gain
+        self.seed = seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         limit = self.gain / (self.fan_in or int(np.prod(shape[:-1])))
-        return keras.random.uniform(shape, -limit, limit, dtype=dtype)
+        return keras.random.uniform(shape, -limit, limit, dtype=dtype, seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:
         return {"fan_in": self.fan_in, "gain": self.gain}
@@ -50,16 +64,25 @@ class SparseConv2D(keras.layers.Layer):
     Args:
         connections: for each output map, the input maps it reads.
         kernel_size: k, the side of the square kernels in pixels.
+        seed: what the kernels are drawn from, see `FanInUniform`.
 
     Shapes: `(batch, h, w, input maps)` → `(batch, h-k+1, w-k+1, output maps)`.
     """
 
     data_format = "channels_last"  # the analysis asks for it where this is the first layer
 
-    def __init__(self, connections: Sequence[Sequence[int]], kernel_size: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        connections: Sequence[Sequence[int]],
+        kernel_size: int,
+        seed: Seeds | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.connections = [list(inputs) for inputs in connections]
         self.kernel_size = kernel_size
+        # Within a function, as Keras would make a generator that a layer holds one of the layer's variables.
+        self._initializer = functools.partial(FanInUniform, seed=seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         maps, filters = int(input_shape[-1] or 0), len(self.connections)
@@ -71,7 +94,7 @@ class SparseConv2D(keras.layers.Layer):
         self.placement[range(len(pairs)), [source * filters + target for source, target in pairs]] = 1
         area = self.kernel_size**2
         fan_in = round(area * len(pairs) / filters) + 1
-        self.kernel = self.add_weight(shape=(area, len(pairs)), initializer=FanInUniform(fan_in), name="kernel")
+        self.kernel = self.add_weight(shape=(area, len(pairs)), initializer=self._initializer(fan_in), name="kernel")
         self.bias = self.add_weight(shape=(filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:

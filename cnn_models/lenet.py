@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnn_models.layers import FanInUniform, RBFOutput, SparseConv2D, TrainableSubsampling2D, scaled_tanh
+from cnn_models.layers import FanInUniform, RBFOutput, Seeds, SparseConv2D, TrainableSubsampling2D, scaled_tanh
 
 # LeCun 1990, table 1: two separate halves, each reading two of the four maps of H2.
 LENET1_H3 = [[0], [0, 1], [0, 1], [1], [0, 1], [0, 1], [2], [2, 3], [2, 3], [3], [2, 3], [2, 3]]
@@ -46,16 +46,17 @@ def lenet1(*, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Mo
         A model from `(batch, 28, 28, 1)` to logits `(batch, classes)`.
     """
     _require(input_shape, name)
+    seed = Seeds()
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            *_convolution("h1", 4, input_shape),
+            *_convolution("h1", 4, input_shape, seed),
             *_subsampling("h2"),
-            SparseConv2D(LENET1_H3, 5, name="h3"),
+            SparseConv2D(LENET1_H3, 5, seed, name="h3"),
             layers.Activation(scaled_tanh, name="h3_squash"),
             *_subsampling("h4"),
             layers.Flatten(name="flatten"),
-            layers.Dense(classes, kernel_initializer=FanInUniform(), name="output"),
+            layers.Dense(classes, kernel_initializer=FanInUniform(seed=seed), name="output"),
         ],
         name=name,
     )
@@ -83,18 +84,19 @@ def lenet4(*, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Mo
         A model from `(batch, 28, 28, 1)` to logits `(batch, classes)`.
     """
     _require(input_shape, name)
+    seed = Seeds()
     return keras.Sequential(
         [
             keras.Input(input_shape),
             *_padding_1998(),
-            *_convolution("c1", 4, input_shape),
+            *_convolution("c1", 4, input_shape, seed),
             *_subsampling("s2", depth_multiplier=2),
-            SparseConv2D(LENET4_C3, 5, name="c3"),
+            SparseConv2D(LENET4_C3, 5, seed, name="c3"),
             layers.Activation(scaled_tanh, name="c3_squash"),
             *_subsampling("s4"),
             layers.Flatten(name="flatten"),
-            layers.Dense(120, activation=scaled_tanh, kernel_initializer=FanInUniform(), name="f5"),
-            layers.Dense(classes, kernel_initializer=FanInUniform(), name="output"),
+            layers.Dense(120, activation=scaled_tanh, kernel_initializer=FanInUniform(seed=seed), name="f5"),
+            layers.Dense(classes, kernel_initializer=FanInUniform(seed=seed), name="output"),
         ],
         name=name,
     )
@@ -129,18 +131,19 @@ def lenet5_1998(*, name: str, input_shape: tuple[int, ...], classes: int) -> ker
     _require(input_shape, name)
     if classes != 10:
         raise ValueError(f"{name} has ten bitmaps in its output layer; it cannot tell {classes} classes apart.")
+    seed = Seeds()
     return keras.Sequential(
         [
             keras.Input(input_shape),
             *_padding_1998(),
-            *_convolution("c1", 6, input_shape),
+            *_convolution("c1", 6, input_shape, seed),
             *_subsampling("s2"),
-            SparseConv2D(LENET5_C3, 5, name="c3"),
+            SparseConv2D(LENET5_C3, 5, seed, name="c3"),
             layers.Activation(scaled_tanh, name="c3_squash"),
             *_subsampling("s4"),
-            layers.Conv2D(120, 5, activation=scaled_tanh, kernel_initializer=FanInUniform(), name="c5"),
+            layers.Conv2D(120, 5, activation=scaled_tanh, kernel_initializer=FanInUniform(seed=seed), name="c5"),
             layers.Flatten(name="flatten"),
-            layers.Dense(84, activation=scaled_tanh, kernel_initializer=FanInUniform(), name="f6"),
+            layers.Dense(84, activation=scaled_tanh, kernel_initializer=FanInUniform(seed=seed), name="f6"),
             RBFOutput(name="output"),
         ],
         name=name,
@@ -221,9 +224,9 @@ def _padding_1998() -> list[keras.Layer]:
     ]
 
 
-def _convolution(name: str, filters: int, input_shape: tuple[int, ...]) -> list[keras.Layer]:
-    fan_in = 25 * input_shape[-1] + 1
-    return [layers.Conv2D(filters, 5, activation=scaled_tanh, kernel_initializer=FanInUniform(fan_in), name=name)]
+def _convolution(name: str, filters: int, input_shape: tuple[int, ...], seed: Seeds) -> list[keras.Layer]:
+    draw = FanInUniform(25 * input_shape[-1] + 1, seed=seed)
+    return [layers.Conv2D(filters, 5, activation=scaled_tanh, kernel_initializer=draw, name=name)]
 
 
 def _subsampling(name: str, **options: Any) -> list[keras.Layer]:

@@ -15,7 +15,7 @@ from experiments.lab.channels import GREY, patches
 from experiments.lab.data import Dataset
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run
-from experiments.lab.training import TrainingWork
+from experiments.lab.training import TrainingWork, set_seed
 from experiments.lab.worker import Report
 
 SHOWN_PATCHES = 2
@@ -68,7 +68,7 @@ class FeaturesWork:
         """The layer's network: of random weights, from its record, or trained now and recorded."""
         settings: Layer = run.settings
         if settings.condition == "random-weights":
-            keras.utils.set_random_seed(run.seed)  # as training does before it draws the initial weights
+            set_seed(run.seed)  # as training does before it draws the initial weights
             return cnn_models.build(settings.model, dataset.shape, dataset.classes)
         name = network_name(settings.model, settings.condition)
         needed = Run(run.experiment, name, run.dataset, settings.training, run.seed)

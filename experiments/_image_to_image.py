@@ -18,7 +18,7 @@ from experiments.lab.pairs import Half, Pairs
 from experiments.lab.pictures import normalise
 from experiments.lab.records import Attachment, Record, Records
 from experiments.lab.spec import Run, Training
-from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, in_epochs
+from experiments.lab.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, in_epochs, set_seed
 from experiments.lab.worker import Report
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
@@ -187,7 +187,7 @@ class Translator:
         return optimizer
 
     def reset(self, seed: int) -> None:
-        keras.utils.set_random_seed(seed)
+        set_seed(seed)
         for part, fresh in zip((self.model, self.judge), self._build(), strict=True):
             for variable, value in zip(part.variables, fresh.variables, strict=True):
                 variable.assign(value)

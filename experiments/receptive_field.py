@@ -70,11 +70,10 @@ class FieldWork:
 
     def execute(self, run: Run, report: "Report") -> "tuple[Record, Attachment | None]":
         """Measures one stack or trained network with one seed; see `lab.worker.Work`."""
-        import keras
-
         from cnn_models.effective import effective_side
+        from experiments.lab.training import set_seed
 
-        keras.utils.set_random_seed(run.seed)
+        set_seed(run.seed)
         gradient: np.ndarray | None = None
         match run.settings:
             case Trained():

@@ -7,6 +7,7 @@ import pytest
 import cnn_models
 from cnn_models import cost, lenet
 from cnn_models.layers import RBFOutput, TrainableSubsampling2D
+from experiments.lab.training import set_seed
 
 CONV5 = 5 * 5
 REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10
@@ -69,6 +70,16 @@ def test_logits_for_every_class(name):
     assert model.input_shape == (None, 28, 28, 1)
     assert model.output_shape == (None, 10)
     assert np.isfinite(model(np.zeros((2, 28, 28, 1), "float32"))).all()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_seed_decides_the_weights_whatever_was_built_before(name):
+    built = []
+    for _ in range(2):
+        set_seed(5)
+        built.append(cnn_models.build(name))
+    for one, other in zip(*(network.variables for network in built), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
