@@ -19,6 +19,8 @@ from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
 from tests.test_fanout import Silent
 
+pytestmark = pytest.mark.alone
+
 ray = pytest.importorskip("ray", reason="Ray is not installed: make ray", exc_type=ModuleNotFoundError)
 importlib.import_module("ray.util")
 

@@ -14,6 +14,8 @@ from experiments.lab import catalogue
 from experiments.lab.command import main, parser, plan
 from experiments.lab.records import Records
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 
 

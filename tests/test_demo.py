@@ -20,6 +20,8 @@ from experiments.lab import data, quickdraw
 from tests import pens
 from tests.pages import chromium, watched
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"http://127\.0\.0\.1:\d+/")
 COUNT = int(os.environ.get("DIGITS", "40"))

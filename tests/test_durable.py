@@ -22,6 +22,8 @@ import pytest
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("KILLS", "20"))
 SEEDS = os.environ.get("STORM_SEEDS", "4")  # of each variant of the study that is killed

@@ -13,6 +13,8 @@ from experiments.lab.fanout import FanOut, WorkersLost
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 WORK = "tests.work.Scripted"
 

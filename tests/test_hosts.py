@@ -19,6 +19,8 @@ from experiments.lab.spec import Run, Training, UsageError
 from experiments.lab.training import Trainer
 from tests.test_fanout import Silent
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
 SECONDS = 600  # far more than is needed, on a busy machine too: what takes longer hangs

@@ -1,6 +1,5 @@
 """Pictures of a layer's channels, laid out beside each other."""
 
-import io
 import math
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.lab.figures import STYLE
-from experiments.lab.files import write_whole
+from experiments.lab.figures import STYLE, save
 
 GREY = 128
 Box = tuple[tuple[int, int], tuple[int, int]]
@@ -71,7 +69,5 @@ def write_sheet(path: Path, title: str, pictures: np.ndarray, answers: np.ndarra
                 levels = np.round(127.5 * (pictures[number] + 1)).astype("uint8")
                 axes.imshow(levels.squeeze(-1) if levels.shape[-1] == 1 else levels, cmap="gray", vmin=0, vmax=255)
                 axes.set_title(f"{number}: {answers[number]:.3g}", fontsize=8)
-        content = io.BytesIO()
-        figure.savefig(content, format="svg", metadata={"Date": None})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda part: part.write_bytes(content.getvalue()))
+    save(figure, path)

@@ -42,11 +42,17 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
         figure = chart(experiment, frame, records, **experiment.figure_options)
         if figure is None:
             return None
-        content = io.BytesIO()
-        figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
     path = records.results / f"{experiment.name}.svg"
-    write_whole(path, lambda part: part.write_bytes(content.getvalue()))
+    save(figure, path)
     return path
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure, drawn in `STYLE`, as SVG: whole or not at all, and equal for equal figures."""
+    content = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    write_whole(path, lambda part: part.write_bytes(content.getvalue()))
 
 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:

@@ -1,6 +1,5 @@
 """The figure of the benchmark: for each contest the median of each way, and from the lowest to the highest."""
 
-import io
 from pathlib import Path
 
 import matplotlib
@@ -8,10 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.lab.figures import STYLE
-from experiments.lab.files import write_whole
+from experiments.lab.figures import STYLE, save
 
-SIDE_BY_SIDE = ("epoch", "study", "workers", "search", "start", "precision", "flops")
+SIDE_BY_SIDE = ("epoch", "study", "tiny", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}
 WIDTH, LINE = 8.0, 0.34  # inches: of the figure, and of the height of one way
 
@@ -34,9 +32,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
                 _curve(axes, rows, GROWING[word])
             else:
                 _bars(axes, rows)
-        content = io.BytesIO()
-        figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    write_whole(path, lambda part: part.write_bytes(content.getvalue()))
+    save(figure, path)
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
