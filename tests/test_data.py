@@ -46,6 +46,28 @@ def test_mnist_splits_are_fixed_stratified_and_whole():
 VALIDATION_STARTS = [0, 1, 3, 4, 4, 9, 1, 1, 1, 2]
 
 
+@pytest.mark.parametrize("kept", [None, b"", b"no array", np.arange(180), np.arange(180.0)])
+def test_the_validation_split_is_kept_and_checked_every_time(caches, kept):
+    file = caches / "cache" / "digits.validation.npy"
+    if isinstance(kept, bytes):
+        file.write_bytes(kept)
+    elif kept is not None:
+        np.save(file, kept)
+    first = data.load("digits")
+    code = "import sys; from experiments.lab import data; print(data.load('digits').validation.labels.tolist(), end='')"
+    words = [sys.executable, "-c", f"{code}; print('sklearn' in sys.modules)"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert out == f"{first.validation.labels.tolist()}False\n"
+    assert data._digest_of(np.load(file)) == data.recipe_of("digits").split
+
+
+def test_another_choice_of_validation_pictures_is_refused(caches, monkeypatch):
+    monkeypatch.setattr(data, "_stratified", lambda labels, count: (None, np.arange(count)))
+    with pytest.raises(UsageError, match="validation split of digits"):
+        data._split("digits", data.recipe_of("digits"), np.zeros(1_437))
+    assert not (caches / "cache" / "digits.validation.npy").exists()
+
+
 def test_digits_are_real_and_split():
     digits = data.load("digits")
     sizes = [len(split.labels) for split in (digits.train, digits.validation, digits.test)]

@@ -24,7 +24,7 @@ from experiments.lab import worker
 from experiments.lab.devices import Devices, claim
 from experiments.lab.fanout import CPU, HELD_POLL_SECONDS, Listener, Outcome
 from experiments.lab.records import Attachment, Record, Records
-from experiments.lab.spec import Run, Unavailable, UsageError, resolve
+from experiments.lab.spec import Run, Unavailable, UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 NOT_CODE = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
@@ -193,8 +193,7 @@ def perform_run(work: str, records: Records, run: Run, devices: Devices) -> Retu
 def _work(work: str, records: Records, devices: Devices) -> worker.Work:
     worker.surroundings()
     claim(devices, 0)  # Ray has already hidden the GPUs that are not this run's
-    made: worker.Work = resolve(work)(records)
-    return made
+    return worker.begin(work, records)
 
 
 def _content(attachment: Attachment) -> bytes:

@@ -17,7 +17,7 @@ from experiments.lab.devices import Layout
 from experiments.lab.fanout import STARTS_LOST, Hand, Listener, WorkersLost
 from experiments.lab.records import Record, Records
 from experiments.lab.search import Address, Search
-from experiments.lab.spec import UsageError, resolve
+from experiments.lab.spec import UsageError
 
 POLL_SECONDS = 0.5
 
@@ -198,7 +198,7 @@ def assist(terms: Terms, listener: Listener, address: Address) -> dict[str, str]
 def enter(pipe: Any, log: str, terms: Terms, slot: int, tuner_id: str, away: bool) -> None:
     """What a worker process does; see `trial_worker.work`."""
     worker.settle(log, terms.layout.devices, slot)
-    from experiments.lab import trial_worker
+    desk = worker.Desk(worker.begin(terms.work, terms.records), terms.records, terms.environment)
+    from experiments.lab import trial_worker  # and with it KerasTuner, after a Keras without its extras
 
-    desk = worker.Desk(resolve(terms.work)(terms.records), terms.records, terms.environment)
     trial_worker.work(pipe, tuner_id, terms.search, desk, retries=terms.retries, force=terms.force, away=away)

@@ -5,6 +5,7 @@ aside and never trained on. What was fetched is kept, whole or not at all, in th
 folder; Keras's own cache is read where it has the data. No module here imports Keras.
 """
 
+import contextlib
 import dataclasses
 import functools
 import gzip
@@ -113,6 +114,7 @@ class Recipe:
         checksum_of: SHA-256 over names, shapes, types and bytes of the arrays; or the authors' own, of files
             that the arrays are put back into.
         names: the classes' names, where they are more than numbers.
+        split: SHA-256 of the places of the validation pictures, see `_split`; None: not known beforehand.
     """
 
     checksum: str
@@ -121,6 +123,7 @@ class Recipe:
     size: int
     checksum_of: Callable[[Arrays], str] = checksum_of
     names: Callable[[], tuple[str, ...]] = tuple
+    split: str | None = None
 
 
 def load(name: str, told: download.Told = download.untold) -> Dataset:
@@ -141,7 +144,7 @@ def load(name: str, told: download.Told = download.untold) -> Dataset:
         return Dataset(name, found.checksum, train, validation, test, quickdraw.chosen(classes))
     recipe = recipe_of(name)
     arrays = _arrays(name, recipe)
-    kept, held_out = _stratified(arrays["y_train"], recipe.validation)
+    kept, held_out = _split(name, recipe, arrays["y_train"])
     images, labels = _with_channels(arrays["x_train"]), arrays["y_train"]
     return Dataset(
         name,
@@ -228,6 +231,47 @@ def _arrays(name: str, recipe: Recipe) -> Arrays:
         raise UsageError(
             f"The cache folder {cache.parent} cannot be used: {error}. Set CNN_CACHE to another folder."
         ) from error
+
+
+def _split(name: str, recipe: Recipe, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the training and of the validation pictures, each in their original order.
+
+    Those of the validation are kept beside the arrays, as scikit-learn, which chooses them, takes a
+    second to start. They are compared with their checksum every time.
+
+    Raises:
+        UsageError: scikit-learn chooses others than it did.
+    """
+    cache = cache_folder() / f"{name}.validation.npy"
+    held_out = _read_places(cache)
+    if held_out is None or _digest_of(held_out) != recipe.split:
+        _, held_out = _stratified(labels, recipe.validation)
+        if recipe.split and _digest_of(held_out) != recipe.split:
+            raise UsageError(
+                f"The validation split of {name} is not the one that results are made with; "
+                "install the locked scikit-learn and NumPy (make setup)."
+            )
+        if recipe.split:
+            _keep_places(cache, held_out)
+    return np.setdiff1d(np.arange(len(labels)), held_out, assume_unique=True), held_out
+
+
+def _digest_of(places: np.ndarray) -> str:
+    return hashlib.sha256(places.astype("<i8").tobytes()).hexdigest()
+
+
+def _read_places(cache: Path) -> np.ndarray | None:
+    try:
+        places = np.load(cache, allow_pickle=False)
+        return places if places.dtype == np.int64 and places.ndim == 1 else None
+    except UNREADABLE:
+        return None
+
+
+def _keep_places(cache: Path, places: np.ndarray) -> None:
+    # A folder that is full or read-only costs a second each time, and nothing else.
+    with contextlib.suppress(OSError), filelock.FileLock(cache.with_suffix(".lock"), timeout=5):
+        write_whole(cache, lambda part: np.save(part, places, allow_pickle=False))
 
 
 def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str]) -> Arrays:
@@ -424,16 +468,22 @@ DATASETS: dict[str, Recipe] = {
         _mnist_sources,
         validation=5_000,
         size=55_000,
+        split="63ecb24004ac11d8fb38480fee8947cdec245c51122701b02733523ce5cfc446",
     ),
     "fashion-mnist": Recipe(
         "8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92",
         _fashion_sources,
         validation=5_000,
         size=55_000,
+        split="7eaac0da7d8255a79c560b8728306e4e90d62db648745a9cd57329c51e26ba14",
     ),
     "cifar-10": Recipe(cifar.CHECKSUM, _cifar_sources, validation=5_000, size=45_000, checksum_of=cifar.checksum_of),
     "digits": Recipe(
-        "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f", _digits_sources, validation=180, size=1_257
+        "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f",
+        _digits_sources,
+        validation=180,
+        size=1_257,
+        split="79980b48bf2530d7c6e88e63d950c75257c5b505fbef1ddeccd918f82eb4e954",
     ),
     "quickdraw": Recipe(
         "08ba57ad4893d8848bed5e5fa4974242f4597ed4201ecddae2ac2405dc7d808b",
@@ -441,6 +491,7 @@ DATASETS: dict[str, Recipe] = {
         validation=1_000,
         size=7_000,
         names=lambda: quickdraw.SAMPLE,
+        split="d9e9e4029d84972f686afcc6e85d6f335aa4cc8f4732b4ca6d279d81424798b9",
     ),
     "quickdraw-strokes": Recipe(
         "45d8c8b294be79de9b3615f7a9e45d778272f046b2121f491e4389cbdcfde7f6",
@@ -448,6 +499,7 @@ DATASETS: dict[str, Recipe] = {
         validation=690,
         size=6_210,
         names=quickdraw.categories,
+        split="2f253cc755851e657aee0b07bd655d4f252ce40e122cb963fd6f114e5bb750d2",
     ),
 }
 # Data sets that are fetched class by class and stay in files: how, and the channels of a picture.

@@ -21,7 +21,7 @@ from experiments.lab import worker
 from experiments.lab.devices import Devices, Hosts
 from experiments.lab.fanout import Hand, Listener, Outcome, WorkersLost
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import Run, UsageError, resolve
+from experiments.lab.spec import Run, UsageError
 
 PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
 TRAIN, HAVE, END = 1, 2, 3  # what the chief says of a run
@@ -141,7 +141,7 @@ def main(
     """
     worker.settle(log, devices)
     try:
-        desk = worker.Desk(resolve(work)(records), records, environment)
+        desk = worker.Desk(worker.begin(work, records), records, environment)
         council = Council(hosts, patience)
         for index, run in enumerate(runs):
             _take(connection, desk, council, index, run, force)
