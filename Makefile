@@ -39,7 +39,7 @@ help: ## show this list
 	  PRECISION=float32 "what layers compute in: float32, mixed_bfloat16 or mixed_float16" \
 	  CLUSTER=ray "run on a Ray cluster: ray for this machine's, or host:port of its head" \
 	  TUNER=hyperband "of tune: how recipes are searched: hyperband, random or bayesian" \
-	  TRIALS=23 "of tune: recipes tried, each for at most EPOCHS" \
+	  TRIALS=12 "of tune: recipes tried, each for at most EPOCHS; default: 23 by hyperband, 20 by the others" \
 	  TRIAL_SEEDS=1 "of tune: runs a trial" \
 	  VARIANT=lenet5-relu "of tune: the network of the zoo whose recipe is searched" \
 	  RETRIES=0 "tries more for a run that fails" \

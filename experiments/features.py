@@ -132,6 +132,7 @@ EXPERIMENT = Experiment(
     ),
     compared=MEASURES,
     work="experiments._features.FeaturesWork",
+    reads_runs=True,
     evidence=(
         Evidence(
             "hierarchy",

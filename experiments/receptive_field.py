@@ -337,6 +337,7 @@ EXPERIMENT = Experiment(
     ),
     dataset="none",
     work="experiments.receptive_field.FieldWork",
+    reads_runs=True,
     figure="experiments.receptive_field.draw",
     evidence=(
         Evidence(

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from experiments.lab import catalogue
@@ -17,6 +18,7 @@ from experiments.lab.records import Records
 pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parent.parent
+TWO_HOSTS = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,56 @@ def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, cod
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
     assert len(Records(tmp_path).of("lenet")) == 3
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+
+
+def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words, "--workers", "1", "--results", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len(list(tmp_path.glob("runs/lenet/.locks/*"))) < 2:  # the second run has begun
+        assert started.poll() is None
+        time.sleep(0.05)
+    (worker,) = (pid for _, _, pid in alive(started.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(int(worker), signal.SIGKILL)
+    output, errors = started.communicate(timeout=120)
+    assert started.returncode == 1
+    (failed,) = (record for record in Records(tmp_path).of("lenet") if record["status"] == "failed")
+    assert "SIGKILL" in failed["reason"]
+    (file,) = tmp_path.glob("runs/lenet/*.failed.json")
+    assert f"failed: {file.name.removesuffix('.failed.json')}: {failed['reason']}" in errors
+    table = pd.read_csv(tmp_path / "lenet.csv")
+    assert table[["seeds", "failed"]].to_numpy().tolist() == [[2, 1]]
+    assert "lenet1" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "surroundings", "message"),
+    [
+        (["features", "--cluster", "ray"], {}, "on this machine"),
+        (["receptive-field"], {"TF_CONFIG": TWO_HOSTS}, "on this machine"),
+        (["lenet", "--workers", "2"], {"TF_CONFIG": TWO_HOSTS}, "leave out --workers"),
+        (["tune", "--classes", "cat,dog", "--dataset", "quickdraw"], {}, "takes no --classes"),
+    ],
+)
+def test_what_cannot_go_together_is_one_line(tmp_path, capsys, monkeypatch, words, surroundings, message):
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run", *words, "--results", str(tmp_path / "r")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_tables_and_report_of_nothing_but_locks(tmp_path):
+    Records(tmp_path).folder("lenet").mkdir(parents=True)
+    assert main(["tables", "--results", str(tmp_path)]) == 0
+    assert pd.read_csv(tmp_path / "lenet.csv").empty
+    assert main(["report", "--results", str(tmp_path)]) == 0
 
 
 def alive(session):

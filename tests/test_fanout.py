@@ -74,6 +74,7 @@ def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions)
     [
         ("raise", "ValueError: this run raises"),
         ("memory", "MemoryError"),
+        ("missing", "another run's network"),
         ("exit", "exit code 7"),
         ("segfault", "SIGSEGV"),
         ("kill", "SIGKILL"),
@@ -102,6 +103,21 @@ def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, e
     outcome, events = fan_out(tmp_path, [run("once", 2)])
     assert events["ended"] == 1
     assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
+
+
+def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by_now(tmp_path, executions):
+    records = Records(tmp_path)
+
+    class Beside(Silent):
+        def failed(self, run, reason, again):
+            self.lock = records.lock(run)
+            self.lock.acquire(timeout=5)
+
+    listener = Beside()
+    outcome = FanOut(WORK, records, {}, listener, 1).execute([run("raise")])
+    assert outcome.failed
+    assert records.of("lenet") == []
+    listener.lock.release()
 
 
 def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, executions):

@@ -108,6 +108,18 @@ def test_a_failure_is_recorded_and_gone_once_the_run_succeeds(records):
     assert [record["status"] for record in records.of("lenet")] == ["finished"]
 
 
+def test_a_failure_beside_what_has_ended_is_not_counted(records):
+    """As a call leaves it that is killed between writing the one and removing the other."""
+    records.save_failed(RUN, "MemoryError", "")
+    left = records._failed(RUN).read_bytes()
+    ended = records.save(RUN, OUTCOME)
+    records._failed(RUN).write_bytes(left)
+    assert records.of("lenet") == [ended]
+    records._failed(RUN).unlink()
+    assert records.save_failed(RUN, "MemoryError", "") == ended
+    assert not records._failed(RUN).exists()
+
+
 def test_nothing_half_written_stays(records):
     records.save(RUN, OUTCOME)
     before = records.path(RUN).read_bytes()

@@ -55,6 +55,8 @@ def test_it_holds_every_claim_experiment_and_number(written):
         experiment = catalogue.find(name)
         assert f"make {name}" in text
         assert all(variant.name in text for variant in experiment.variants)
+        section = text[text.index(f'<h2 id="{name}">') :].split("<h2")[1]
+        assert section.count('href="#claim-') == len(experiment.evidence)
     assert "Не, так не работает!" in text
 
 

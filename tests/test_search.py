@@ -29,10 +29,8 @@ from experiments.lab.search import Address, Search, Trial
 from experiments.lab.spec import TRIAL, Training, UsageError
 from experiments.lab.training import Trainer
 
-pytestmark = pytest.mark.alone
-
 # KerasTuner asks for threads by their old names.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.alone, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 ROOT = Path(__file__).parent.parent
 TUNE = catalogue.find("tune")

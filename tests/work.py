@@ -24,6 +24,8 @@ class Scripted:
         match run.variant.split("-")[0]:
             case "raise":
                 raise ValueError("this run raises")
+            case "missing":
+                raise FileNotFoundError("another run's network")
             case "exit":
                 print("last words")
                 os._exit(7)

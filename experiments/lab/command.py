@@ -189,10 +189,19 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     batches = [min(recipe.batch_size, recipe.examples or recipe.batch_size) for recipe in recipes]
     hosts, gpus = _hosts(), len(devices.visible_gpus())
     if hosts:
+        if asked.workers or asked.retries:
+            raise UsageError("TF_CONFIG trains one run at a time on all hosts: leave out --workers and --retries.")
         return devices.together(asked.devices, hosts, batches, gpus)
     if asked.cluster:
         return devices.on_cluster(asked.devices, asked.workers, batches)
     return devices.layout(asked.devices, asked.workers, batches, gpus, cores)
+
+
+def _refuse_for_others_runs(experiment: Experiment, asked: argparse.Namespace) -> None:
+    if experiment.reads_runs and (asked.cluster or _hosts()):
+        raise UsageError(
+            f"{experiment.name} reads networks that other runs left on this machine: leave out --cluster and TF_CONFIG."
+        )
 
 
 def _refuse_for_own_loop(experiment: str, asked: argparse.Namespace) -> None:
@@ -210,6 +219,7 @@ def _run(asked: argparse.Namespace) -> int:
     for name in asked.names:
         runs = plan(experiment := catalogue.find(name), asked)
         _refuse_without_search(experiment, asked)
+        _refuse_for_others_runs(experiment, asked)
         planned.append((experiment, runs, lay_out(experiment, runs, asked)))
     failed = []
     for experiment, runs, layout in planned:
@@ -224,6 +234,8 @@ def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) ->
             raise UsageError(f"{experiment.name} searches for nothing, so it takes no --{word.replace('_', '-')}.")
     if experiment.search and (asked.cluster or _hosts()):
         raise UsageError(f"{experiment.name} goes over several hosts by KERASTUNER_… alone, see README.md.")
+    if experiment.search and asked.classes:
+        raise UsageError(f"{experiment.name} searches on whole data sets, so it takes no --classes.")
     if experiment.search:
         search.configured()
         search.asked_for(experiment, asked)

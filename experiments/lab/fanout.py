@@ -7,6 +7,7 @@ that of a failure; what a run gave is on the disk before the worker says so.
 """
 
 import collections
+import contextlib
 import dataclasses
 import multiprocessing
 import signal
@@ -16,6 +17,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
+
+import filelock
 
 from experiments.lab import worker
 from experiments.lab.devices import Devices
@@ -255,7 +258,8 @@ class FanOut:
             self._waiting.append(run)
             return
         self.outcome.failed[run.key] = reason
-        with self.records.lock(run):
+        # Where another call is at this run by now, what comes of that will stand.
+        with contextlib.suppress(filelock.Timeout), self.records.lock(run).acquire(blocking=False):
             self.records.save_failed(run, reason, last_lines)
 
     def _finish(self, hand: Hand) -> Run:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
+
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Writes a file so that at every moment its name holds the old content or the new, never a part.
@@ -28,6 +30,18 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def write_shared(path: Path, write: Callable[[Path], object]) -> None:
+    """The same, of a table, figure or page that several calls may write at once: under its folder's lock.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        write: makes the content too, where an older one must not replace a newer.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.parent / ".tables.lock"):
+        write_whole(path, write)
 
 
 def sync(path: Path) -> None:

@@ -119,8 +119,7 @@ class Together:
         hand.kill()  # it may be silent, and hold the run's lock
         if self.hosts.chief:
             with self.records.lock(run):
-                if not self.records.find(run):
-                    self.records.save_failed(run, reason, lines)
+                self.records.save_failed(run, reason, lines)
 
 
 def main(

@@ -64,6 +64,8 @@ class Records:
         """The same, one at a time: a million of them need not fit in memory together."""
         # A name that begins with a dot is a part that a killed writer left, whole or not: never a record.
         for path in sorted(self.folder(experiment).glob("[!.]*.json")):
+            if self._outdated(path):
+                continue
             if record := _read(path):
                 yield record
 
@@ -91,7 +93,18 @@ class Records:
         return record
 
     def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
-        """Records that a run failed and why; a later call tries it again."""
+        """Records that a run failed and why, unless it has ended by now; a later call tries it again.
+
+        Args:
+            run: what was run; the caller holds `lock(run)`.
+            reason, last_lines: why it failed, and what was printed last.
+            facts: what else is known of it.
+
+        Returns:
+            The record that stands.
+        """
+        if ended := self.find(run):  # by another call
+            return ended
         record = {
             "specification": run.specification(),
             "status": "failed",
@@ -131,6 +144,11 @@ class Records:
 
     def _failed(self, run: Run) -> Path:
         return self.path(run).with_suffix(f"{FAILED}.json")
+
+    def _outdated(self, path: Path) -> bool:
+        """Whether this is the failure of a run that has ended since, left by a call that was killed just then."""
+        stem = path.name.removesuffix(f"{FAILED}.json")
+        return stem != path.name and path.with_name(f"{stem}.json").exists()
 
 
 def _write(path: Path, record: Record) -> None:

@@ -84,9 +84,11 @@ class Search:
 
     @property
     def name(self) -> str:
-        """Equal for searches that make the same trials one after another, however many."""
+        """Equal for searches that make the same trials one after another."""
         bounds = {name: dataclasses.asdict(choice) for name, choice in space(self.start.model).items()}
-        whole = dataclasses.asdict(self) | {"trials": None, "space": bounds}
+        # Of random trials the first are the same however many there are to be; the others plan for their number.
+        trials = None if self.tuner == "random" else self.trials
+        whole = dataclasses.asdict(self) | {"trials": trials, "space": bounds}
         return f"{self.tuner}.{self.start.model}.{self.dataset}.{digest(whole)}"
 
 

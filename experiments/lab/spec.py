@@ -235,6 +235,7 @@ class Experiment:
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.
         takes_pairs: whether it also takes a folder of a user's own pairs of pictures, see `lab.pairs`.
+        reads_runs: whether its runs read what other runs left beside their records, so that all have to be here.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
         search: a search that finds recipes for its rows; None: its rows are run as they are declared.
     """
@@ -256,6 +257,7 @@ class Experiment:
     figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     takes_pairs: bool = False
+    reads_runs: bool = False
     reading: str = ""
     surprises: str = ""
     search: Tuning | None = None

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import pandas as pd
 
 from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
-from experiments.lab.files import write_whole
+from experiments.lab.files import write_shared
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import TRIAL, Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
@@ -97,6 +96,8 @@ class Declared:
         return row.specification == self.specification(row.variant, row.dataset)
 
 
+# The columns of every table, that of no rows too.
+EVERY = ("experiment", "variant", "dataset", "declared", "seeds", "diverged", "failed", "specification")
 # Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
 Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
 
@@ -118,9 +119,8 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     if any(experiment.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
             _compare(declaration, rows, described, measure)
-    return pd.DataFrame(
-        [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
-    )
+    lines = [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
+    return pd.DataFrame(lines, columns=None if lines else EVERY)
 
 
 def declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
@@ -150,16 +150,23 @@ def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv` from the records alone, and returns the table."""
-    frame = table(experiment, records.each(experiment.name))
-    write_csv(frame, records.results / f"{experiment.name}.csv")
-    return frame
+    made: list[pd.DataFrame] = []
+
+    def make(part: Path) -> None:  # under the lock, so that no call's older table replaces another's newer one
+        made.append(table(experiment, records.each(experiment.name)))
+        _write_csv(made[0], part)
+
+    write_shared(records.results / f"{experiment.name}.csv", make)
+    return made[0]
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Writes a table whole, under a lock that all writers of this folder share."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.parent / ".tables.lock"):
-        write_whole(path, lambda part: frame.to_csv(part, index=False, lineterminator="\n"))
+    write_shared(path, lambda part: _write_csv(frame, part))
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n")
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -144,9 +144,9 @@ def answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple
         return "held", None
     except Unavailable as reason:
         return "skipped", str(reason)
-    except OSError as error:
-        return "unwritable", str(error)
     except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # full, or not to be written to
+            return "unwritable", str(error)
         lines = traceback.format_exc().strip().splitlines()[-LAST_LINES:]
         return "failed", (f"{type(error).__name__}: {error}", "\n".join(lines))
 
