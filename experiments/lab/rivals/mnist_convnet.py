@@ -1,8 +1,9 @@
-"""Keras's example `mnist_convnet`: its network, settings and split, until its validation says 99.0 %.
+"""Keras's example `mnist_convnet`: its network and settings, until the validation pictures say 99.0 %.
 
-https://keras.io/examples/vision/mnist_convnet/ (34,826 parameters, Adam, batches of 128, a tenth of
-the training pictures held out). `… mnist_convnet SEED` trains once and prints the seconds it took,
-start-up aside, and the accuracy on the test pictures.
+https://keras.io/examples/vision/mnist_convnet/ (34,826 parameters, Adam, batches of 128). The example
+holds out the last tenth of the training pictures; here it learns from and is judged by the same
+pictures as this suite, as accuracies on different ones are not the same accuracy. `… mnist_convnet SEED`
+trains once and prints the seconds it took, start-up aside, and the accuracy on the test pictures.
 """
 
 import json
@@ -33,8 +34,10 @@ def main(seed: int) -> None:
 
     keras.utils.set_random_seed(seed)
     mnist = data.load("mnist")
-    images = np.concatenate([mnist.train.images, mnist.validation.images]).astype("float32") / 255
-    labels = np.concatenate([mnist.train.labels, mnist.validation.labels])
+    train, validation = (
+        (split.images.astype("float32") / 255, keras.utils.to_categorical(split.labels, 10))
+        for split in (mnist.train, mnist.validation)
+    )
     began = time.perf_counter()
     model = keras.Sequential(
         [
@@ -51,11 +54,10 @@ def main(seed: int) -> None:
     assert model.count_params() == 34_826
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     history = model.fit(
-        images,
-        keras.utils.to_categorical(labels, 10),
+        *train,
         batch_size=128,
         epochs=MOST_EPOCHS,
-        validation_split=0.1,
+        validation_data=validation,
         callbacks=[Until()],
         verbose=0,
     )
