@@ -1,12 +1,19 @@
 """One thread a test process and the same kernels, as in a worker, so that results do not depend on the machine."""
 
 import os
+import random
 
 from experiments.lab.worker import TENSORFLOW, THREADS
 
 os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Each test draws the same initial weights, alone or after any others: Keras draws its seeds from here."""
+    random.seed(0)
 
 
 @pytest.fixture(scope="session")

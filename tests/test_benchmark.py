@@ -54,6 +54,19 @@ def test_a_way_that_fails_or_falls_short_has_no_time(tmp_path, monkeypatch):
             benchmark.write(tmp_path, repeats=1)
 
 
+def test_a_study_short_of_the_accuracy_that_is_wanted_has_no_time(tmp_path, monkeypatch):
+    def study(accuracy):
+        write = "import sys; open(sys.argv[1] + '/lenet.csv', 'w').write('test_accuracy_mean\\n' + sys.argv[2])"
+        command = lambda folder, turn: (sys.executable, "-c", write, folder, str(accuracy))  # noqa: E731
+        return Way("ours", command, table=benchmark.LENET, least=0.99)
+
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.991),)),))
+    assert benchmark.write(tmp_path, repeats=1)["accuracy_mean"].tolist() == [0.991]
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.989),)),))
+    with pytest.raises(RuntimeError, match="did not reach"):
+        benchmark.write(tmp_path, repeats=1)
+
+
 def test_what_cannot_be_measured_is_one_line_and_nothing_is_lost(tmp_path, capsys):
     assert main(["bench", "--only", "epoc", "--results", str(tmp_path)]) == 2
     assert "epoch" in capsys.readouterr().err

@@ -171,6 +171,15 @@ def test_a_table_maker_killed_at_random_moments_leaves_the_old_table_or_the_new(
     assert not list(tmp_path.glob(".part-*"))
 
 
+def test_calls_that_make_the_same_table_and_figure_at_once_leave_both_whole(tmp_path):
+    shutil.copytree(ROOT / "results" / "reference" / "runs" / "parameters", tmp_path / "runs" / "parameters")
+    calls = [start(["tables", "--results", str(tmp_path)]) for _ in range(6)]
+    assert [(call.communicate()[1], call.returncode) for call in calls] == [("", 0)] * 6
+    for file in ("parameters.csv", "parameters.svg"):
+        assert (tmp_path / file).read_bytes() == (ROOT / "results" / "reference" / file).read_bytes()
+    assert not list(tmp_path.glob(".part-*"))
+
+
 def test_sixteen_processes_write_five_hundred_records_each(tmp_path):
     processes = [writer(tmp_path, 500 * n, 500 * (n + 1)) for n in range(16)]
     assert [process.communicate()[1] for process in processes] == [""] * 16

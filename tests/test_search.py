@@ -40,6 +40,11 @@ def asked(tuner="random", trials=6, epochs=9, model="lenet5-relu", seeds=1):
     return Search("tune", Training(model), "digits", tuner, epochs, seeds, trials)
 
 
+@pytest.mark.parametrize(("tuner", "same"), [("random", True), ("bayesian", False), ("hyperband", False)])
+def test_a_search_of_more_trials_goes_on_from_a_smaller_one_where_the_first_trials_are_the_same(tuner, same):
+    assert (asked(tuner, trials=6).name == asked(tuner, trials=12).name) is same
+
+
 def oracle_of(asked, journal, losses=1):
     from experiments.lab import oracles
 

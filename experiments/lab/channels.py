@@ -69,4 +69,5 @@ def write_sheet(path: Path, title: str, pictures: np.ndarray, answers: np.ndarra
                 levels = np.round(127.5 * (pictures[number] + 1)).astype("uint8")
                 axes.imshow(levels.squeeze(-1) if levels.shape[-1] == 1 else levels, cmap="gray", vmin=0, vmax=255)
                 axes.set_title(f"{number}: {answers[number]:.3g}", fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     save(figure, path)

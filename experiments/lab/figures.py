@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from experiments.lab.files import write_shared
+from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.records import Records
 from experiments.lab.spec import Experiment, digest, resolve
 from experiments.lab.tables import Declared
@@ -43,7 +43,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path 
         if figure is None:
             return None
     path = records.results / f"{experiment.name}.svg"
-    save(figure, path)
+    with sole_writer(records.results):
+        save(figure, path)
     return path
 
 
@@ -52,7 +53,7 @@ def save(figure: Figure, path: Path) -> None:
     content = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    write_shared(path, lambda part: part.write_bytes(content.getvalue()))
+    write_whole(path, lambda part: part.write_bytes(content.getvalue()))
 
 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:

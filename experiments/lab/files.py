@@ -32,16 +32,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     sync(path.parent)
 
 
-def write_shared(path: Path, write: Callable[[Path], object]) -> None:
-    """The same, of a table, figure or page that several calls may write at once: under its folder's lock.
-
-    Args:
-        path: the file; its folder is made where it is missing.
-        write: makes the content too, where an older one must not replace a newer.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.parent / ".tables.lock"):
-        write_whole(path, write)
+def sole_writer(folder: Path) -> filelock.BaseFileLock:
+    """The lock of whoever writes tables, figures and pages in a results folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(folder / ".tables.lock")
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 
 from experiments.lab import catalogue, console, tables, verdicts
-from experiments.lab.files import write_shared
+from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.spec import Experiment
 
 MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not run": "–"}
@@ -40,7 +40,8 @@ def write(results: Path) -> Path:
         marks=MARKS,
     )
     path = results / "report.html"
-    write_shared(path, lambda part: part.write_text(page, encoding="utf-8"))
+    with sole_writer(results):
+        write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
     return path
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
-from experiments.lab.files import write_shared
+from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import TRIAL, Experiment, Run, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
@@ -150,23 +150,20 @@ def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv` from the records alone, and returns the table."""
-    made: list[pd.DataFrame] = []
-
-    def make(part: Path) -> None:  # under the lock, so that no call's older table replaces another's newer one
-        made.append(table(experiment, records.each(experiment.name)))
-        _write_csv(made[0], part)
-
-    write_shared(records.results / f"{experiment.name}.csv", make)
-    return made[0]
+    with sole_writer(records.results):  # records are read under it, too, so that no older table replaces a newer one
+        frame = table(experiment, records.each(experiment.name))
+        _write_csv(frame, records.results / f"{experiment.name}.csv")
+    return frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Writes a table whole, under a lock that all writers of this folder share."""
-    write_shared(path, lambda part: _write_csv(frame, part))
+    with sole_writer(path.parent):
+        _write_csv(frame, path)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n")
+    write_whole(path, lambda part: frame.to_csv(part, index=False, lineterminator="\n"))
 
 
 def read(path: Path) -> pd.DataFrame:
