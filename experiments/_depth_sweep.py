@@ -31,8 +31,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if by_cost.has_data():
         by_cost.set_xscale("log")
     by_cost.set_xlabel("multiply-accumulates of one picture (log scale)")
-    by_cost.set_title("large digit", size=10)
-    _legend(by_cost, "test error, %; bars: 95 % interval")
+    by_cost.set_title("large digit, lines as on the left", size=10)
+    _legend(by_cost, "test error, %; bars: 95 % interval", shown=False)
     for place, (side, name) in enumerate(SIZES.items()):
         label = f"{name} digit, {object_pixels(side):.0f} pixels"
         _curve(by_field, rows, "plain", side, FIELD, ERROR, place, label)
@@ -109,9 +109,9 @@ def _log2(axes: Any, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def _legend(axes: Any, label: str) -> None:
+def _legend(axes: Any, label: str, shown: bool = True) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.grid(color="0.92")
-    if axes.get_legend_handles_labels()[0]:
+    if shown and axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8)

@@ -1,7 +1,7 @@
 """Figures: a table in, one vector picture out. Nothing here imports TensorFlow."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import matplotlib.ticker
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox
 
 from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.records import Records
@@ -29,6 +30,8 @@ STYLE: Any = {
 # Okabe and Ito's colours, told apart by most eyes, each with a marker of its own.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+POINTS_PER_INCH = 72  # what an SVG is drawn in
+DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above the solver's rounding
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path | None:
@@ -52,8 +55,33 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure, drawn in `STYLE`, as SVG: whole or not at all, and equal for equal figures."""
     content = io.BytesIO()
     with matplotlib.rc_context(STYLE):
+        _settle(figure)
         figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight")
     write_whole(path, lambda part: part.write_bytes(content.getvalue()))
+
+
+def _settle(figure: Figure) -> None:
+    """Rounds the places that a layout engine found.
+
+    Its solver adds in the order of addresses in memory, so the last digits differ from process to process.
+    """
+    if figure.get_layout_engine() is None:
+        return
+    figure.dpi = POINTS_PER_INCH
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in _parts(figure):
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(DIGITS))
+    for axes in figure.axes:
+        place = axes.get_position(original=True).get_points().round(DIGITS)
+        axes.set_position(Bbox(place), which="original")
+        axes.set_in_layout(True)  # `set_position` takes axes out of what is cut out and saved
+
+
+def _parts(figure: Figure | SubFigure) -> Iterator[SubFigure]:
+    for part in figure.subfigs:
+        yield part
+        yield from _parts(part)
 
 
 def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
