@@ -69,6 +69,13 @@ def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions)
     assert len(executions.read_text().splitlines()) == 23
 
 
+def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
+    left = []
+    runs = [run("ok", seed) for seed in range(4)] + [run("sleep-2")]
+    fan_out(tmp_path, runs, spare=lambda: left.append(len(Records(tmp_path).of("lenet"))))
+    assert left == [4]
+
+
 @pytest.mark.parametrize(
     ("variant", "reason"),
     [

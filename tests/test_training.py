@@ -14,7 +14,7 @@ from experiments.lab.data import Split
 from experiments.lab.measures import FIELD_PICTURES
 from experiments.lab.pictures import distort, normalise, place
 from experiments.lab.spec import Canvas, Distortion, Training, UsageError
-from experiments.lab.training import Trainer
+from experiments.lab.training import STEPS_PER_CALL, Trainer
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
 
@@ -35,6 +35,14 @@ def test_equal_seeds_give_equal_weights_whatever_ran_before(digits, settings):
     assert fingerprint(second) == expected
     assert again["misread"] == one["misread"]
     assert again["history"]["train_loss"] == one["history"]["train_loss"]
+
+
+def test_all_steps_of_all_seeds_are_one_graph(digits):
+    trainer = Trainer(Training("linear", epochs=1, batch_size=8), digits)
+    assert trainer.steps % STEPS_PER_CALL  # the last call has fewer steps than the others
+    for seed in (0, 1):
+        trainer.run(seed)
+    assert trainer._train.experimental_get_tracing_count() == 1
 
 
 def test_training_learns_and_reports(digits):

@@ -315,7 +315,13 @@ def _engine(
         return Cluster(asked.cluster, experiment.work, *desk, workers, asked.retries, asked.force, layout.devices)
     from experiments.lab.fanout import FanOut
 
-    return FanOut(experiment.work, *desk, layout.workers, asked.retries, asked.force, layout.devices)
+    return FanOut(
+        experiment.work, *desk, layout.workers, asked.retries, asked.force, layout.devices, spare=_load_tables
+    )
+
+
+def _load_tables() -> None:
+    from experiments.lab import figures  # noqa: F401 (the table and the figure come next)
 
 
 def _keep(asked: argparse.Namespace) -> None:

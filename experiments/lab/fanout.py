@@ -127,6 +127,7 @@ class FanOut:
         retries: how often a failed run is tried again.
         force: run even what has a record.
         devices: what each worker computes on.
+        spare: done once, when a worker has nothing more to do while others still work.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class FanOut:
         retries: int = 0,
         force: bool = False,
         devices: Devices = CPU,
+        spare: Callable[[], object] = lambda: None,
     ) -> None:
         self.work = work
         self.records = records
@@ -148,6 +150,7 @@ class FanOut:
         self.retries = retries
         self.force = force
         self.devices = devices
+        self._spare: Callable[[], object] | None = spare
         self.outcome = Outcome()
         self._hands: list[Hand] = []
         self._waiting: collections.deque[Run] = collections.deque()
@@ -181,6 +184,7 @@ class FanOut:
                     self._take_back_held()
                     self._staff(Path(scratch))
                     self._assign()
+                    self._use_spare_time()
                     self._listen()
             finally:
                 for hand in self._hands:
@@ -200,6 +204,11 @@ class FanOut:
         for hand in self._hands:
             if hand.ready and hand.run is None and self._waiting:
                 hand.give(self._waiting.popleft(), self.force)
+
+    def _use_spare_time(self) -> None:
+        if self._spare and not self._waiting and not all(hand.run for hand in self._hands):
+            self._spare()
+            self._spare = None
 
     def _listen(self) -> None:
         pipes = {hand.pipe: hand for hand in self._hands}

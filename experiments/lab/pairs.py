@@ -11,7 +11,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import scipy.ndimage
 
 from experiments.lab import data
 from experiments.lab.spec import UsageError
@@ -80,14 +79,18 @@ def edges(images: np.ndarray) -> np.ndarray:
     Returns:
         0 or 255, uint8 of the same shape.
     """
+    from scipy import ndimage  # slow to import, and this module is read by every command
+
     kernel = EDGE_KERNEL[np.newaxis, :, :, np.newaxis]
-    answers = scipy.ndimage.convolve(images.astype("int32"), kernel, mode="constant")
+    answers = ndimage.convolve(images.astype("int32"), kernel, mode="constant")
     return np.where(answers > THRESHOLD, 255, 0).astype("uint8")
 
 
 def filled(inputs: np.ndarray) -> np.ndarray:
     """Edges with all that they enclose in white: what needs no learning. Same shape and type."""
-    holes = [scipy.ndimage.binary_fill_holes(picture.max(axis=-1) > 127) for picture in inputs]
+    from scipy import ndimage
+
+    holes = [ndimage.binary_fill_holes(picture.max(axis=-1) > 127) for picture in inputs]
     return np.where(np.stack(holes), 255, 0).astype("uint8")[..., np.newaxis]
 
 

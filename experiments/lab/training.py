@@ -97,7 +97,10 @@ class Trainer:
             if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
                 self.model.compile(self.optimizer, self.loss)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self._train = tf.function(self._steps)
+        self._train = tf.function(  # one graph for any number of steps
+            self._steps,
+            input_signature=[tf.TensorSpec([None, self.batch_size], tf.int32), tf.TensorSpec([2], tf.int32)],
+        )
         self._logits = tf.function(
             lambda images: tf.cast(self.model(normalise(images), training=False), tf.float32),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
