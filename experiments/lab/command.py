@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 some runs failed, 2 the call cannot be done, 130 and 143 i
 
 import argparse
 import dataclasses
+import functools
 import os
 import signal
 import sys
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say and returns the exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
     asked = parser().parse_args(arguments)
+    kept = "Finished runs are kept; the same call goes on from here." if asked.do is _run else "Whole files are kept."
+    signal.signal(signal.SIGTERM, functools.partial(_terminated, kept))
     try:
         return int(asked.do(asked) or 0)
     except KeyboardInterrupt:
-        print("\nInterrupted. Finished runs are kept; the same call goes on from here.", file=sys.stderr)
+        print(f"\nInterrupted. {kept}", file=sys.stderr)
         return 130
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -440,6 +442,6 @@ def _names(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
-    print("\nTerminated. Finished runs are kept; the same call goes on from here.", file=sys.stderr)
+def _terminated(kept: str, number: int, frame: object) -> NoReturn:
+    print(f"\nTerminated. {kept}", file=sys.stderr)
     sys.exit(128 + number)
