@@ -61,12 +61,15 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Seconds against what grows, both on logarithmic axes."""
+    """Seconds against what grows, on logarithmic axes."""
     sizes = [int(text.replace(",", "")) for text in rows["measure"].str.extract(r"([\d,]+\d)")[0]]
     spread = [rows["median"] - rows["lowest"], rows["highest"] - rows["median"]]
     axes.errorbar(sizes, rows["median"], yerr=spread, fmt="o-", color="black", capsize=3, linewidth=1)
     axes.set_xscale("log", base=2 if label.startswith("pictures") else 10)
-    axes.set_yscale("log")
+    if rows["highest"].max() > 10 * rows["lowest"].min():
+        axes.set_yscale("log")
+    else:  # a logarithmic axis may have no tick in so short a range
+        axes.set_ylim(bottom=0)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel(label)
