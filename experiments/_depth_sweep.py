@@ -32,14 +32,14 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         by_cost.set_xscale("log")
     by_cost.set_xlabel("multiply-accumulates of one picture (log scale)")
     by_cost.set_title("large digit, lines as on the left", size=10)
-    _legend(by_cost, "test error, %; bars: 95 % interval", shown=False)
+    _finish(by_cost, "test error, %; bars: 95 % interval", legend=False)
     for place, (side, name) in enumerate(SIZES.items()):
         label = f"{name} digit, {object_pixels(side):.0f} pixels"
         _curve(by_field, rows, "plain", side, FIELD, ERROR, place, label)
         by_field.axvline(object_pixels(side), color=COLOURS[place], ls=LINES[place], lw=1)
     _log2(by_field, "field of the last layer, pixels (log scale); lines: the digit's own side")
     by_field.set_title("plain nets of 1 to 16 layers, by size of the digit", size=10)
-    _legend(by_field, "test error, %; bars: 95 % interval")
+    _finish(by_field, "test error, %; bars: 95 % interval")
     for axes, when in zip(grid[1][1:], ("before", "after"), strict=True):
         _gradients(axes, experiment, rows, records, when)
     return figure
@@ -54,8 +54,8 @@ def _dress_depth(by_depth: Any, fields: Any, rows: pd.DataFrame) -> None:
     for axes in (by_depth, fields):
         _log2(axes, "layers of 3×3 (log scale)")
         axes.set_title("large digit", size=10)
-    _legend(by_depth, "test error, %; bars: 95 % interval")
-    _legend(fields, "effective field, pixels; dashed: the digit's side")
+    _finish(by_depth, "test error, %; bars: 95 % interval")
+    _finish(fields, "effective field, pixels; dashed: the digit's side")
 
 
 def _curve(
@@ -109,9 +109,9 @@ def _log2(axes: Any, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def _legend(axes: Any, label: str, shown: bool = True) -> None:
+def _finish(axes: Any, label: str, legend: bool = True) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label)
     axes.grid(color="0.92")
-    if shown and axes.get_legend_handles_labels()[0]:
+    if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8)

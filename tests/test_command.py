@@ -166,7 +166,8 @@ def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
     written = (tmp_path / "features-mine-rectified.svg").read_bytes()
     assert written.count(b"<image") == 4
     assert main([*words, "--channels", "4", "--output", str(tmp_path / "again.svg")]) == 0
-    assert (tmp_path / "again.svg").read_bytes() == written
+    same = (tmp_path / "again.svg").read_bytes() == written
+    assert same  # pytest would seek the differences of pictures for long
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ class FanOut:
         retries: int = 0,
         force: bool = False,
         devices: Devices = CPU,
-        spare: Callable[[], object] = lambda: None,
+        spare: Callable[[], object] | None = None,
     ) -> None:
         self.work = work
         self.records = records
@@ -150,7 +150,7 @@ class FanOut:
         self.retries = retries
         self.force = force
         self.devices = devices
-        self._spare: Callable[[], object] | None = spare
+        self._spare = spare
         self.outcome = Outcome()
         self._hands: list[Hand] = []
         self._waiting: collections.deque[Run] = collections.deque()

@@ -61,7 +61,7 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Seconds against what grows, on logarithmic axes."""
+    """Seconds against what grows, which is on a logarithmic axis; the seconds too if they span a decade."""
     sizes = [int(text.replace(",", "")) for text in rows["measure"].str.extract(r"([\d,]+\d)")[0]]
     spread = [rows["median"] - rows["lowest"], rows["highest"] - rows["median"]]
     axes.errorbar(sizes, rows["median"], yerr=spread, fmt="o-", color="black", capsize=3, linewidth=1)
