@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from experiments.lab.records import Record, Records
 from experiments.lab.spec import Run, UsageError
 
 PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
+ANSWER_SECONDS = 5.0  # for a host that is asked whether it is there
 TRAIN, HAVE, END = 1, 2, 3  # what the chief says of a run
 
 
@@ -153,7 +155,7 @@ def main(
         connection.send(("unwritable", str(error)))
     except Exception as error:
         lines = traceback.format_exc().strip().splitlines()[-worker.LAST_LINES :]
-        connection.send(("failed", (explain(error), "\n".join(lines))))
+        connection.send(("failed", (explain(error, hosts), "\n".join(lines))))
     connection.poll(None)  # the parent ends this process
 
 
@@ -220,11 +222,26 @@ class Council:
         return int(said)
 
 
-def explain(error: Exception) -> str:
-    """One line that says which host was lost, where that is what happened."""
+def explain(error: Exception, hosts: Hosts) -> str:
+    """One line that says which host was lost, where that is what happened.
+
+    TensorFlow names the host where its own watch noticed the loss first. Where a wire broke first its error
+    names none, and whoever no longer listens was lost.
+    """
     if type(error).__name__ not in ("UnavailableError", "AbortedError", "DeadlineExceededError", "CancelledError"):
         return f"{type(error).__name__}: {error}"
-    lost = re.findall(r"^/job:(chief|worker)/replica:\d+/task:(\d+)$", str(error), re.MULTILINE)
+    told = re.findall(r"^/job:(chief|worker)/replica:\d+/task:(\d+)$", str(error), re.MULTILINE)
     jobs = json.loads(os.environ["TF_CONFIG"])["cluster"]
-    named = " and ".join(jobs[job][int(task)] for job, task in lost) or "a host"
-    return f"{named} was lost; call all hosts again"
+    others = [address for address in hosts.addresses if address != hosts.address]
+    lost = [jobs[job][int(task)] for job, task in told] or [address for address in others if not _listens(address)]
+    return f"{' and '.join(lost) or 'a host'} was lost; call all hosts again"
+
+
+def _listens(address: str) -> bool:
+    """Whether somebody takes connections there; nobody does for a process that has died."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
