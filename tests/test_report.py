@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.lab import catalogue, report
+from experiments.lab.ledger import CLAIMS
 from tests.pages import chromium, watched
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,8 @@ def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, w
         assert page.evaluate(broken) == 0
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
         assert len(ids) == len(set(ids))
+        targets = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(link => link.hash.slice(1))")
+        assert set(targets) <= set(ids)
 
 
 def test_it_holds_every_claim_experiment_and_number(written):
@@ -58,6 +61,10 @@ def test_it_holds_every_claim_experiment_and_number(written):
         section = text[text.index(f'<h2 id="{name}">') :].split("<h2")[1]
         assert section.count('href="#claim-') == len(experiment.evidence)
     assert "Не, так не работает!" in text
+    overview = text[text.index('class="overview"') : text.index("</table>")]
+    assert overview.count("<tr><td>") == len(CLAIMS)
+    for evidence in (evidence for name in catalogue.names() for evidence in catalogue.find(name).evidence):
+        assert f'href="#claim-{evidence.claim}-' in overview
 
 
 def test_words_of_a_table_cannot_become_code(tmp_path):

@@ -4,6 +4,7 @@ It is made from a results folder alone: tables, figures and verdicts. Nothing he
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import jinja2
@@ -32,9 +33,11 @@ def write(results: Path) -> Path:
     ledger = verdicts.write(results)
     experiments = [catalogue.find(name) for name in catalogue.names()]
     sections = [_section(experiment, results) for experiment in experiments if _path(experiment, results).exists()]
+    lines = ledger.to_dict("records")
     page = _template().render(
-        ledger=ledger.to_dict("records"),
-        counts=ledger["verdict"].value_counts().to_dict(),
+        ledger=lines,
+        claims=[list(of_claim) for _, of_claim in itertools.groupby(lines, key=lambda line: line["claim"])],
+        counts=ledger.loc[ledger["experiment"] != "", "verdict"].value_counts().to_dict(),
         sections=sections,
         waiting=[experiment for experiment in experiments if not _path(experiment, results).exists()],
         marks=MARKS,
