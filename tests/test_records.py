@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from experiments.lab.records import Attachment, Records
+from experiments.lab.records import Attachment, Records, write
 from experiments.lab.spec import Distortion, Run, Training, UsageError
 
 RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
@@ -85,6 +85,26 @@ def test_foreign_files_are_not_records(records):
     assert len(records.of("lenet")) == 1
     assert (records.folder("lenet") / "notes.json.set-aside").exists()
     assert (records.folder("lenet") / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["lenet/{}.copy.json", "lenet/copy of {}.json", "compare-fc/{}.json"])
+def test_a_record_that_was_copied_does_not_count_twice(records, name, capsys):
+    saved = records.save(RUN, OUTCOME)
+    path = records.path(RUN)
+    copy = records.results / "runs" / name.format(path.stem)
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(path.read_bytes())
+    assert records.of("lenet") == [saved]
+    assert records.of("compare-fc") == []
+    assert f"{copy.name}.set-aside" in capsys.readouterr().err
+    assert records.find(RUN) == saved
+
+
+def test_whole_files_that_are_no_records_are_set_aside(records):
+    for place, value in enumerate(([], {}, {"specification": {}}, {"specification": []}, "text", 1)):
+        write(records.folder("lenet") / f"{place}.json", value)
+    assert records.of("lenet") == []
+    assert len(list(records.folder("lenet").glob("*.set-aside"))) == 6
 
 
 def test_a_part_that_a_killed_writer_left_is_not_counted_even_if_whole(records, capsys):

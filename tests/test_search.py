@@ -236,6 +236,16 @@ def test_a_journal_of_other_decisions_is_not_followed(tmp_path):
         oracle_of(asked(), kept)
 
 
+def test_a_damaged_journal_is_set_aside_and_the_search_decides_anew(tmp_path, capsys):
+    kept = search.journal(asked(), Records(tmp_path))
+    oracle_of(asked(), kept).create_trial("a")
+    kept.path.write_bytes(kept.path.read_bytes()[:-9])
+    again = search.journal(asked(), Records(tmp_path))
+    assert again.events == []
+    assert "Set aside" in capsys.readouterr().err
+    assert oracle_of(asked(), again).anything_left()
+
+
 # What is found
 
 

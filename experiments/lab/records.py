@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 
 from experiments.lab.files import sync, write_whole
-from experiments.lab.spec import Run, canonical
+from experiments.lab.spec import Run, canonical, key
 
 Record = dict[str, Any]
 KINDS = {".keras": "network", ".npz": "arrays"}  # what may lie beside a record, by its ending
@@ -88,7 +88,7 @@ class Records:
             write_whole(file, attachment.save)
             described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
             record[KINDS[attachment.ending]] = described
-        _write(path, record)
+        write(path, record)
         self._failed(run).unlink(missing_ok=True)
         return record
 
@@ -114,7 +114,7 @@ class Records:
             "last_lines": last_lines,
         }
         self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
-        _write(self._failed(run), record)
+        write(self._failed(run), record)
         return record
 
     def adopt(self, run: Run, record: Record) -> None:
@@ -151,22 +151,38 @@ class Records:
         return stem != path.name and path.with_name(f"{stem}.json").exists()
 
 
-def _write(path: Path, record: Record) -> None:
-    write_whole(path, lambda part: part.write_bytes(content(record)))
+def _read(path: Path) -> Record | None:
+    """A record, verified to the last byte and to be where it belongs; None where there is none."""
+    record: Record | None = read(path)
+    if record is None or _belongs(record, path):
+        return record
+    _set_aside(path, "not the record that its name and folder say")
+    return None
 
 
-def content(record: Record) -> bytes:
+def _belongs(record: Record, path: Path) -> bool:
+    """Whether a record lies under its own name: one that was copied to another would count twice."""
+    try:
+        specification = record["specification"]
+        names = [f"{key(specification)}{failed}.json" for failed in ("", FAILED)]
+    except (KeyError, TypeError, AttributeError):  # whole, but no record
+        return False
+    return specification["experiment"] == path.parent.name and path.name in names
+
+
+def write(path: Path, value: Any) -> None:
+    """Writes a value as `read` reads it; see `files.write_whole`."""
+    write_whole(path, lambda part: part.write_bytes(content(value)))
+
+
+def content(value: Any) -> bytes:
     """What is in the file of a record: its canonical JSON, after a checksum of that text."""
-    body = canonical(record)
+    body = canonical(value)
     return _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
 
 
-def _opening(checksum: str) -> bytes:
-    return b'{"checksum":"%s","record":' % checksum.encode()
-
-
-def _read(path: Path) -> Record | None:
-    """A record, verified to the last byte; None where there is none, or what is there is not one."""
+def read(path: Path) -> Any:
+    """What `write` has written, verified to the last byte; None where there is no file, or another's, now set aside."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:
@@ -175,13 +191,20 @@ def _read(path: Path) -> Record | None:
     body = found[start:-1]
     # The checksum is of the very bytes, so even a flipped bit that JSON would forgive shows here.
     if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
-        record: Record = json.loads(body)
-        return record
+        return json.loads(body)
+    _set_aside(path, "not a whole record")
+    return None
+
+
+def _opening(checksum: str) -> bytes:
+    return b'{"checksum":"%s","record":' % checksum.encode()
+
+
+def _set_aside(path: Path, reason: str) -> None:
     aside = path.with_name(f"{path.name}.set-aside")
     try:
         os.replace(path, aside)
     except FileNotFoundError:  # another process has just set it aside
-        return None
+        return
     sync(path.parent)
-    print(f"{path}: not a whole record. Set aside as {aside.name}; it is not counted.", file=sys.stderr)
-    return None
+    print(f"{path}: {reason}. Set aside as {aside.name}; it is not counted.", file=sys.stderr)

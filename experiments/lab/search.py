@@ -5,7 +5,6 @@ other, with a record of its own. No trial reads the test split. Nothing here imp
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 
 from cnn_models.search import Choice, space
 from cnn_models.zoo import MODELS, unknown
-from experiments.lab.files import write_whole
+from experiments.lab import records
 from experiments.lab.records import Records
-from experiments.lab.spec import TRIAL, Distortion, Experiment, Run, Training, UsageError, canonical, digest
+from experiments.lab.spec import TRIAL, Distortion, Experiment, Run, Training, UsageError, digest
 
 TUNERS = ("hyperband", "random", "bayesian")
 TRIALS = 20  # unless the user says otherwise; Hyperband counts its own
@@ -111,32 +110,28 @@ class Journal:
     """What a search has decided so far, in one file that is there whole or not at all.
 
     Records alone would do to repeat no finished run; with the journal a search that was interrupted also
-    makes the same decisions again, whatever its workers' speed was.
+    makes the same decisions again, whatever its workers' speed was. One that was damaged is set aside, as a
+    damaged record is, and the search decides anew.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events: list[list[Any]] = []
-        if path.exists():
-            self.events = json.loads(path.read_bytes())
+        self.events: list[list[Any]] = records.read(path) or []
 
     def append(self, *event: Any) -> None:
         """Writes one more decision to the disk."""
         self.events.append(list(event))
-        self._write()
+        records.write(self.path, self.events)
 
     def clear(self) -> None:
         """Forgets everything."""
         self.events = []
-        self._write()
-
-    def _write(self) -> None:
-        write_whole(self.path, lambda part: part.write_bytes(canonical(self.events)))
+        records.write(self.path, self.events)
 
 
-def journal(search: Search, records: Records) -> Journal:
+def journal(search: Search, kept: Records) -> Journal:
     """The journal of a search among these records."""
-    folder = records.folder(search.experiment) / ".searches"
+    folder = kept.folder(search.experiment) / ".searches"
     folder.mkdir(parents=True, exist_ok=True)
     return Journal(folder / f"{search.name}.json")
 

@@ -333,17 +333,23 @@ class Run:
 
     @functools.cached_property
     def key(self) -> str:
-        """The run's name among the records: equal if and only if the specification is equal.
-
-        What follows a colon in a data set's name may be long, or no file's name; the digest tells it apart.
-        """
-        return f"{self.variant}.{self.dataset.partition(':')[0]}.{digest(self.specification())}.seed{self.seed}"
+        """The run's name among the records: equal if and only if the specification is equal."""
+        return key(self.specification())
 
 
 def resolve(dotted: str) -> Any:
     """The object that `package.module.name` names; declarations name heavy code, so that it loads late."""
     module, name = dotted.rsplit(".", 1)
     return getattr(importlib.import_module(module), name)
+
+
+def key(specification: Mapping[str, Any]) -> str:
+    """The name of the run that has this specification, see `Run.specification`.
+
+    What follows a colon in a data set's name may be long, or no file's name; the digest tells it apart.
+    """
+    dataset = specification["dataset"].partition(":")[0]
+    return f"{specification['variant']}.{dataset}.{digest(specification)}.seed{specification['seed']}"
 
 
 def digest(specification: Mapping[str, Any]) -> str:
