@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, code):
-    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "6", "--epochs", "15"]
     command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
     started = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -81,7 +81,7 @@ def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, cod
     assert not alive(started.pid)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
-    assert len(Records(tmp_path).of("lenet")) == 3
+    assert len(Records(tmp_path).of("lenet")) == 6
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
 
 

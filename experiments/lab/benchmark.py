@@ -203,6 +203,11 @@ CONTESTS = (
             (
                 Way("this suite, WORKERS=2", _study(runs, epochs, 2), table=LENET),
                 Way("this suite, WORKERS=1", _study(runs, epochs, 1), table=LENET),
+                Way(
+                    "one process of two threads",
+                    _rival("one_process", str(runs), str(epochs)),
+                    wanted=1 / 1.4 if epochs > 1 else None,  # short runs are mostly start-up
+                ),
             ),
             quick=int(runs == 4),
         )

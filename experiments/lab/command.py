@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from experiments.lab import catalogue, devices, search
+from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
 from experiments.lab.spec import PRECISIONS, Experiment, Run, Training, UsageError
 
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say and returns the exit code."""
     asked = parser().parse_args(arguments)
     kept = "Finished runs are kept; the same call goes on from here." if asked.do is _run else "Whole files are kept."
-    signal.signal(signal.SIGTERM, functools.partial(_terminated, kept))
+    signal.signal(signal.SIGTERM, between_imports(functools.partial(_terminated, kept)))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has it ignored
+        signal.signal(signal.SIGINT, between_imports(signal.default_int_handler))
     try:
         return int(asked.do(asked) or 0)
     except KeyboardInterrupt:
