@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 
 from experiments.lab.worker import TENSORFLOW, THREADS
 
@@ -14,6 +15,13 @@ import pytest
 def seed():
     """Each test draws the same initial weights, alone or after any others: Keras draws its seeds from here."""
     random.seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Processes that tests start heed Ctrl-C, also where a shell has started the tests in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
