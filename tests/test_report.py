@@ -1,5 +1,6 @@
 """The report, opened in a real browser, from results alone."""
 
+import html
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def test_it_holds_every_claim_experiment_and_number(written):
     assert "Не, так не работает!" in text
     overview = text[text.index('class="overview"') : text.index("</table>")]
     assert overview.count("<tr><td>") == len(CLAIMS)
+    assert all(html.escape(claim.slide) in text for claim in CLAIMS.values())
     for evidence in (evidence for name in catalogue.names() for evidence in catalogue.find(name).evidence):
         assert f'href="#claim-{evidence.claim}-' in overview
 

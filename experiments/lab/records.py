@@ -165,9 +165,9 @@ def _belongs(record: Record, path: Path) -> bool:
     try:
         specification = record["specification"]
         names = [f"{key(specification)}{failed}.json" for failed in ("", FAILED)]
+        return specification["experiment"] == path.parent.name and path.name in names
     except (KeyError, TypeError, AttributeError):  # whole, but no record
         return False
-    return specification["experiment"] == path.parent.name and path.name in names
 
 
 def write(path: Path, value: Any) -> None:
