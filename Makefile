@@ -22,7 +22,7 @@ help: ## show this list
 	@echo "Usage: make TARGET [VARIABLE=value …]"
 	@echo; echo "Experiments (make list says more):"
 	@for name in $(EXPERIMENTS); do \
-	  printf '  %-22s %s\n' $$name "$$(sed -n '1{s/^"""//;s/"""$$//;p}' experiments/$${name//-/_}.py)"; done
+	  printf '  %-22s %s\n' $$name "$$(sed -n '1{/^"""/!q;s/^"""//;s/"""$$//;p}' experiments/$${name//-/_}.py)"; done
 	@echo; echo "Other targets:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	  printf '  %-22s %s\n' "$$name" "$$text"; done

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from cnn_models.zoo import unknown
 from experiments.lab import catalogue, devices, search
 from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
@@ -168,11 +169,19 @@ def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{word}.")
 
 
-def _list(asked: argparse.Namespace) -> None:
-    for name in catalogue.names():
-        experiment = catalogue.find(name)
-        print(f"{name}\n    {experiment.question}")
+def _list(asked: argparse.Namespace) -> int:
+    for experiment in catalogue.whole():
+        print(f"{experiment.name}\n    {experiment.question}")
         print(f"    variants: {', '.join(variant.name for variant in experiment.variants)}")
+    return _say_broken()
+
+
+def _say_broken() -> int:
+    """Says which files of experiments cannot be read, after all that was done for the others; 1 if there are any."""
+    lines = catalogue.broken()
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)
+    return int(bool(lines))
 
 
 def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespace) -> devices.Layout:
@@ -332,15 +341,18 @@ def _load_tables() -> None:
 def _keep(asked: argparse.Namespace) -> None:
     from experiments.lab import reference
 
+    if lines := catalogue.broken():  # whose tables would be gone from the page of all that is kept
+        raise UsageError(lines[0])
     for name in asked.names:
         reference.keep(catalogue.find(name), asked.results)
 
 
-def _report(asked: argparse.Namespace) -> None:
+def _report(asked: argparse.Namespace) -> int:
     from experiments.lab import report
 
     asked.results.mkdir(parents=True, exist_ok=True)
     print(f"report: {report.write(asked.results)}")
+    return _say_broken()
 
 
 def _inspect(asked: argparse.Namespace) -> None:
@@ -412,16 +424,20 @@ def _fetch_one(dataset: str, told: Callable[[str, int, int], None]) -> None:
         data.load(dataset, told)
 
 
-def _tables(asked: argparse.Namespace) -> None:
+def _tables(asked: argparse.Namespace) -> int:
     from experiments.lab import figures, tables
     from experiments.lab.records import Records
 
     records = Records(asked.results)
-    for name in records.experiments():
-        experiment = catalogue.find(name)
-        frame = tables.write(experiment, records)
-        figures.draw(experiment, frame, records)
-        print(f"{asked.results / name}.csv: {len(frame)} rows")
+    folders = records.experiments()
+    for experiment in catalogue.whole():
+        if experiment.name in folders:
+            frame = tables.write(experiment, records)
+            figures.draw(experiment, frame, records)
+            print(f"{asked.results / experiment.name}.csv: {len(frame)} rows")
+    if strange := sorted(set(folders) - set(catalogue.names())):
+        raise UsageError(unknown("experiment", strange[0], dict.fromkeys(catalogue.names())))
+    return _say_broken()
 
 
 def _positive(text: str) -> int:

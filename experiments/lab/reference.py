@@ -56,8 +56,9 @@ def write_pages() -> None:
 
 def page() -> str:
     """All experiments that are kept, each with its question, table, figure and what surprised."""
-    experiments = [catalogue.find(name) for name in catalogue.names()]
-    sections = [_section(experiment) for experiment in experiments if (REFERENCE / f"{experiment.name}.csv").exists()]
+    sections = [
+        _section(experiment) for experiment in catalogue.whole() if (REFERENCE / f"{experiment.name}.csv").exists()
+    ]
     return "\n\n".join([HEAD, *sections]) + "\n"
 
 

@@ -31,7 +31,7 @@ class Section:
 def write(results: Path) -> Path:
     """Writes `results/report.html` and the ledger beside it; returns the report's path."""
     ledger = verdicts.write(results)
-    experiments = [catalogue.find(name) for name in catalogue.names()]
+    experiments = list(catalogue.whole())
     sections = [_section(experiment, results) for experiment in experiments if _path(experiment, results).exists()]
     lines = ledger.to_dict("records")
     page = _template().render(

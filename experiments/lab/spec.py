@@ -9,7 +9,8 @@ import functools
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnn_models.search import known_options
@@ -23,6 +24,17 @@ class UsageError(ValueError):
 
 class Unavailable(Exception):
     """A run needs what another experiment has yet to give; the message says which. It is skipped."""
+
+
+FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
+TARGET_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_NAME = 100  # characters; a file's name may have 255, and a run's adds its data set, digest, seed and ending
+# Other targets of the Makefile and the files that other commands write: an experiment of such a name would be one of
+# two that answer to it.
+TAKEN = (
+    *("bench", "check", "clean", "demo", "help", "list", "lock", "ray", "report", "setup", "smoke", "tables", "test"),
+    *("benchmark", "claims", "lab", "runs"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +201,7 @@ class Variant:
     dataset: str | None = None
 
 
-TRIAL = "trial"  # the variant that all trials of searches are
+TRIAL = "trial"  # the variant that all trials of searches are, and no declared one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,14 +275,27 @@ class Experiment:
     search: Tuning | None = None
 
     def __post_init__(self) -> None:
+        self._refuse_single_words()
+        _refuse_experiment_name(self.name)
         names = collections.Counter(variant.name for variant in self.variants)
         if twice := {name for name, count in names.items() if count > 1}:
             raise UsageError(f"{self.name}: variant names must be unique, these are not: {', '.join(sorted(twice))}.")
+        _refuse_row_names(self.name, self.rows)
+        for dataset in self.datasets:
+            _refuse_as_file_name(f"{self.name}: the data set", dataset.partition(":")[0])
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
                 raise UsageError(f"{self.name}: its baseline '{baseline}' is none of its variants.")
         if self.dataset in self.also_on or len(set(self.also_on)) < len(self.also_on):
             raise UsageError(f"{self.name}: a data set is named twice: {', '.join((self.dataset, *self.also_on))}.")
+
+    def _refuse_single_words(self) -> None:
+        """`("mnist")` is a word and no tuple, and would be taken letter by letter."""
+        for field in ("sources", "variants", "also_on", "compared", "evidence", "columns"):
+            if not isinstance(value := getattr(self, field), tuple):
+                raise UsageError(
+                    f"{self.name}: {field} is a tuple, so that one alone has a comma after it; got {value!r}."
+                )
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -335,6 +360,39 @@ class Run:
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal."""
         return key(self.specification())
+
+
+def _refuse_experiment_name(name: str) -> None:
+    if not isinstance(name, str) or not TARGET_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"The experiment's name {name!r} must be a target of make: words of a to z and 0 to 9 with a hyphen "
+            f"between them, at most {LONGEST_NAME} characters, as 'my-question'."
+        )
+    if name in TAKEN:
+        raise UsageError(f"An experiment cannot be called '{name}': another target or file has this name.")
+
+
+def _refuse_row_names(experiment: str, names: Iterable[str]) -> None:
+    """Raises a UsageError where a row's name cannot begin the name of a file, on any disk."""
+    seen: dict[str, str] = {}
+    for name in names:
+        _refuse_as_file_name(f"{experiment}: the variant", name)
+        if name.lower() == TRIAL:
+            raise UsageError(f"{experiment}: a variant cannot be called '{name}': trials of searches are.")
+        if name.lower() in seen:
+            raise UsageError(
+                f"{experiment}: the variants '{seen[name.lower()]}' and '{name}' differ in capitals alone, and so "
+                "share their files on some disks; name one of them otherwise."
+            )
+        seen[name.lower()] = name
+
+
+def _refuse_as_file_name(what: str, name: str) -> None:
+    if not isinstance(name, str) or not FILE_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"{what} {name!r} names files, so its name must be of letters a to z and A to Z, digits and - _ + . with "
+            f"a letter or digit first, no dot last, and at most {LONGEST_NAME} characters."
+        )
 
 
 def resolve(dotted: str) -> Any:

@@ -20,7 +20,7 @@ def write(results: Path) -> pd.DataFrame:
 def ledger(results: Path) -> pd.DataFrame:
     """Judges every claim. One that no experiment bears on, or whose table is not there, is "not run"."""
     found = {name: [] for name in CLAIMS}  # type: dict[str, list[dict[str, str]]]
-    for experiment in map(catalogue.find, catalogue.names()):
+    for experiment in catalogue.whole():
         table = _table(experiment, results)
         for evidence in experiment.evidence:
             verdict, words = judge(evidence, table)
