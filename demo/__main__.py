@@ -1,37 +1,66 @@
 """Serves the page on this machine alone: `python -m demo`."""
 
-import argparse
 import os
+import socket
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.lab.worker import TENSORFLOW
-
-# Before anything is imported that reads them: nothing is told to anybody.
-os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
+from experiments.lab import interrupts
 
 HOST = "127.0.0.1"
 LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand
 
 
-def main() -> None:
-    """Reads the command line, opens the page and serves until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description="Draw, and look inside a trained network.")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
-    parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
-    asked = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Reads the command line, opens the page, serves until interrupted, and returns the exit code."""
+    from experiments.lab import options
+    from experiments.lab.spec import UsageError
 
+    parser = options.Parser(prog="python -m demo", description="Draw, and look inside a trained network.")
+    parser.add_argument(
+        "--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results"
+    )
+    parser.add_argument(
+        "--port", type=options.whole(1, 65_535), metavar="N", help="default: the first free one from 7860"
+    )
+    asked, rest = parser.parse_known_args(arguments)
+    if rest:
+        parser.refuse(rest)
+    try:
+        serve(options.existing(asked.results), asked.port)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {options.reason(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def serve(results: Path, port: int | None) -> None:
+    """Serves the page over a results folder until it is interrupted.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+    if port is not None:
+        _refuse_taken(port)
+    from experiments.lab.worker import TENSORFLOW
+
+    # Before anything is imported that reads them: nothing is told to anybody.
+    os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
     from starlette.middleware import Middleware
 
     from demo import networks, page
     from experiments.lab import devices
 
     devices.one_thread()
-    shelf = networks.Shelf([asked.results, networks.KEPT])
-    blocks = page.build(shelf)
+    blocks = page.build(networks.Shelf([results, networks.KEPT]))
     _, url, _ = blocks.launch(
         server_name=HOST,
-        server_port=asked.port,
+        server_port=port,
         share=False,
         quiet=True,
         enable_monitoring=False,
@@ -45,7 +74,20 @@ def main() -> None:
         prevent_thread_lock=True,
     )
     print(f"Open {url} (interrupt to stop)", flush=True)
+    interrupts.end_by_exception()  # which Gradio waits for, to close its server
     blocks.block_thread()
+
+
+def _refuse_taken(port: int) -> None:
+    """Raises a UsageError where the port cannot be had: at once, not when all is loaded."""
+    from experiments.lab.spec import UsageError
+
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} cannot be had ({os.strerror(error.errno or 0)}); name another, or none."
+        ) from error
 
 
 def drawings_only(app: Any) -> Any:
@@ -67,4 +109,5 @@ def _small(scope: Any) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    interrupts.end_at_once()  # while the page is made
+    sys.exit(main())

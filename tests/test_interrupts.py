@@ -40,3 +40,18 @@ def test_a_signal_waits_for_the_import_under_way_and_is_not_lost(sent, seconds):
         process.send_signal(sent)
         output, errors = process.communicate()
     assert (process.returncode, output, errors) == (128 + sent, "imported\n", "")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [["experiments", "list"], ["demo"]])
+def test_a_signal_in_the_first_moments_is_one_line(words, sent):
+    command = [sys.executable, "-X", "importtime", "-m", *words]  # which names each module once it is imported
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (line := process.stderr.readline()).endswith(" argparse\n"):  # the command line is being imported
+            assert line
+        process.send_signal(sent)
+        output, errors = process.communicate()
+    said = [line for line in errors.splitlines() if not line.startswith("import time:")]
+    assert (process.returncode, output) == (128 + sent, "")
+    assert said[-1] == "Interrupted. Nothing was begun."
+    assert "Traceback" not in errors

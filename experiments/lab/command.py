@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 some runs failed, 2 the call cannot be done, 130 and 143 i
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cnn_models.zoo import unknown
-from experiments.lab import catalogue, devices, search
+from experiments.lab import catalogue, devices, options, search
 from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
 from experiments.lab.spec import PRECISIONS, Experiment, Run, Training, UsageError
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say and returns the exit code."""
-    asked = parser().parse_args(arguments)
-    kept = "Finished runs are kept; the same call goes on from here." if asked.do is _run else "Whole files are kept."
-    signal.signal(signal.SIGTERM, between_imports(functools.partial(_terminated, kept)))
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has it ignored
-        signal.signal(signal.SIGINT, between_imports(signal.default_int_handler))
+    do, kept = None, "Nothing was begun."
     try:
-        return int(asked.do(asked) or 0)
+        asked = _asked(arguments)
+        do = asked.do
+        kept = "Finished runs are kept; the same call goes on from here." if do is _run else "Whole files are kept."
+        signal.signal(signal.SIGTERM, between_imports(functools.partial(_terminated, kept)))
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # by a shell, for what it starts in its background
+            signal.signal(signal.SIGINT, between_imports(signal.default_int_handler))
+        code = int(do(asked) or 0)
+        sys.stdout.flush()  # here, where what cannot be printed is still told
+        return code
     except KeyboardInterrupt:
         print(f"\nInterrupted. {kept}", file=sys.stderr)
         return 130
@@ -41,13 +46,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error}. What was recorded is intact; mend this and call again.", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return _unread(do, kept)
+        print(
+            f"error: {options.reason(error)}. What was recorded is intact; mend this and call again.", file=sys.stderr
+        )
         return 2
 
 
-def parser() -> argparse.ArgumentParser:
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        asked, rest = parser().parse_known_args(arguments)
+    except SystemExit:  # after the help
+        sys.stdout.flush()
+        raise
+    if rest:
+        asked.parser.refuse(rest)
+    return asked
+
+
+def _nobody_reads() -> bool:
+    """Whether what reads the output has ended, as `| head` does; what is left then goes nowhere."""
+    try:
+        print(flush=True)  # a line more is no harm; what could not be written may have been dropped
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _unread(do: object, kept: str) -> int:
+    """The exit code where nobody reads on: 0 where all that was left to do was to print."""
+    if do not in (_run, _tables, _bench):
+        return 0
+    with contextlib.suppress(OSError):  # `2>&1 | head`
+        print(f"Stopped: nobody reads the output any more. {kept}", file=sys.stderr)
+    return 128 + signal.SIGPIPE
+
+
+def parser() -> options.Parser:
     """The arguments, with their help."""
-    top = argparse.ArgumentParser(
+    top = options.Parser(
         prog="python -m experiments",
         description="Turns the claims of a lecture on convolutional networks into experiments anyone can run.",
         epilog="exit codes: 0 done, 1 some runs failed, 2 bad call, 130/143 interrupted",
@@ -59,30 +98,48 @@ def parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run experiments and write their tables and figures")
     run.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
-    run.add_argument("--seeds", type=_positive, metavar="N", help="runs a variant (seeds 0 to N-1)")
+    run.add_argument("--seeds", type=options.whole(1), metavar="N", help="runs a variant (seeds 0 to N-1)")
     run.add_argument(
-        "--epochs", type=_positive, metavar="N", help="passes over the training pictures, for all variants"
+        "--epochs", type=options.whole(1), metavar="N", help="passes over the training pictures, for all variants"
     )
-    run.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
+    run.add_argument("--variants", type=options.names, metavar="A,B", help="only these variants")
     run.add_argument(
         "--dataset",
+        type=options.word,
         metavar="NAME",
         help="mnist, fashion-mnist, cifar-10, or quickdraw or digits, which need no network",
     )
     run.add_argument(
-        "--classes", metavar="A,B", help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)"
+        "--classes",
+        type=options.listed,
+        metavar="A,B",
+        help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)",
     )
-    run.add_argument("--workers", type=_positive, metavar="N", help="worker processes (default: the number of cores)")
     run.add_argument(
-        "--devices", metavar="KIND:N", help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)"
+        "--workers", type=options.whole(1), metavar="N", help="worker processes (default: the number of cores)"
+    )
+    run.add_argument(
+        "--devices",
+        type=options.word,
+        metavar="KIND:N",
+        help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)",
     )
     run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
-    run.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray")
+    run.add_argument(
+        "--cluster", type=options.word, metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray"
+    )
     run.add_argument("--tuner", choices=TUNERS, help="of an experiment that searches (tune): how (default: hyperband)")
-    run.add_argument("--trials", type=_positive, metavar="N", help="of a search: how many recipes are tried")
-    run.add_argument("--trial-seeds", type=_positive, metavar="N", help="of a search: runs a trial (seeds 100 to 99+N)")
-    run.add_argument("--variant", metavar="NAME", help="of a search: the network of the zoo whose recipe is searched")
-    run.add_argument("--retries", type=_natural, default=0, metavar="N", help="tries more for a run that fails")
+    run.add_argument("--trials", type=options.whole(1), metavar="N", help="of a search: how many recipes are tried")
+    run.add_argument(
+        "--trial-seeds", type=options.whole(1), metavar="N", help="of a search: runs a trial (seeds 100 to 99+N)"
+    )
+    run.add_argument(
+        "--variant",
+        type=options.word,
+        metavar="NAME",
+        help="of a search: the network of the zoo whose recipe is searched",
+    )
+    run.add_argument("--retries", type=options.whole(0), default=0, metavar="N", help="tries more for a run that fails")
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
 
@@ -106,27 +163,48 @@ def parser() -> argparse.ArgumentParser:
         "each at the size of its receptive field. The study of this name is `run features`.",
     )
     features.add_argument("model", help="a .keras file, keras.applications.NAME, or a network of the zoo")
-    features.add_argument("--layer", required=True, metavar="NAME", help="a layer whose output is maps or units")
-    features.add_argument("--channels", type=_positive, default=64, metavar="N", help="the first N (default: 64)")
-    features.add_argument("--seed", type=_natural, default=0, metavar="N", help="decides the noise (default: 0)")
-    features.add_argument("--low", type=float, default=-0.5, metavar="X", help="the model's black (default: -0.5)")
-    features.add_argument("--high", type=float, default=0.5, metavar="X", help="the model's white (default: 0.5)")
     features.add_argument(
-        "--output", type=Path, metavar="FILE", help="the figure, SVG (default: RESULTS/features-MODEL-LAYER.svg)"
+        "--layer", type=options.word, required=True, metavar="NAME", help="a layer whose output is maps or units"
+    )
+    features.add_argument(
+        "--channels", type=options.whole(1), default=64, metavar="N", help="the first N (default: 64)"
+    )
+    features.add_argument(
+        "--seed", type=options.whole(0), default=0, metavar="N", help="decides the noise (default: 0)"
+    )
+    features.add_argument(
+        "--low", type=options.number, default=-0.5, metavar="X", help="the model's black (default: -0.5)"
+    )
+    features.add_argument(
+        "--high", type=options.number, default=0.5, metavar="X", help="the model's white (default: 0.5)"
+    )
+    features.add_argument(
+        "--output",
+        type=options.path,
+        metavar="FILE",
+        help="the figure, SVG (default: RESULTS/features-MODEL-LAYER.svg)",
     )
     features.set_defaults(do=_features)
 
     bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
-    bench.add_argument("--only", type=_names, metavar="A,B", help="only these measurements (an unknown one lists all)")
-    bench.add_argument("--repeats", type=_positive, metavar="N", help="turns of each (default: 5, or fewer if quick)")
+    bench.add_argument(
+        "--only", type=options.names, metavar="A,B", help="only these measurements (an unknown one lists all)"
+    )
+    bench.add_argument(
+        "--repeats", type=options.whole(1), metavar="N", help="turns of each (default: 5, or fewer if quick)"
+    )
     bench.add_argument("--quick", action="store_true", help="what says most, in fewer turns")
     bench.set_defaults(do=_bench)
 
     tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
     tables.set_defaults(do=_tables)
 
+    for command in (listing, run, keep, report, inspect, features, bench, tables):
+        command.set_defaults(parser=command)
     for command in (run, keep, report, inspect, features, bench, tables):
-        command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+        command.add_argument(
+            "--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results"
+        )
     return top
 
 
@@ -235,6 +313,7 @@ def _run(asked: argparse.Namespace) -> int:
         _refuse_without_search(experiment, asked)
         _refuse_for_others_runs(experiment, asked)
         planned.append((experiment, runs, lay_out(experiment, runs, asked)))
+    options.writable(asked.results)
     failed = []
     for experiment, runs, layout in planned:
         lost, found = _search(experiment, asked) if experiment.search else (False, runs)
@@ -245,7 +324,10 @@ def _run(asked: argparse.Namespace) -> int:
 def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) -> None:
     for word in ("tuner", "trials", "trial_seeds", "variant"):
         if getattr(asked, word) and not experiment.search:
-            raise UsageError(f"{experiment.name} searches for nothing, so it takes no --{word.replace('_', '-')}.")
+            meant = " Did you mean --variants?" if word == "variant" else ""
+            raise UsageError(
+                f"{experiment.name} searches for nothing, so it takes no --{word.replace('_', '-')}.{meant}"
+            )
     if experiment.search and (asked.cluster or _hosts()):
         raise UsageError(f"{experiment.name} goes over several hosts by KERASTUNER_… alone, see README.md.")
     if experiment.search and asked.classes:
@@ -341,6 +423,7 @@ def _load_tables() -> None:
 def _keep(asked: argparse.Namespace) -> None:
     from experiments.lab import reference
 
+    options.existing(asked.results)
     if lines := catalogue.broken():  # whose tables would be gone from the page of all that is kept
         raise UsageError(lines[0])
     for name in asked.names:
@@ -350,12 +433,15 @@ def _keep(asked: argparse.Namespace) -> None:
 def _report(asked: argparse.Namespace) -> int:
     from experiments.lab import report
 
-    asked.results.mkdir(parents=True, exist_ok=True)
+    if not any((options.existing(asked.results) / f"{name}.csv").exists() for name in catalogue.names()):
+        raise UsageError(f"{asked.results} holds no table of an experiment: run one first, as make lenet.")
+    options.writable(asked.results)
     print(f"report: {report.write(asked.results)}")
     return _say_broken()
 
 
 def _inspect(asked: argparse.Namespace) -> None:
+    options.writable(asked.results)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import cnn_models
     from experiments.lab import tables
@@ -376,6 +462,9 @@ def _features(asked: argparse.Namespace) -> None:
     path = asked.output or asked.results / name
     if path.suffix != ".svg":
         raise UsageError(f"--output is an SVG file, its name ends in .svg; got {path}.")
+    if path.is_dir():
+        raise UsageError(f"--output is an SVG file, and {path} is a folder.")
+    options.writable(path.parent)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import cnn_models
     from cnn_models import maximisation
@@ -402,7 +491,7 @@ def _model_name(model: str) -> str:
 def _bench(asked: argparse.Namespace) -> None:
     from experiments.lab import benchmark
 
-    asked.results.mkdir(parents=True, exist_ok=True)
+    options.writable(asked.results)
     frame = benchmark.write(asked.results, asked.only, asked.repeats, asked.quick)
     columns = ["measure", "way", "unit", "median", "lowest", "highest", "suite_by_this_median", "wanted_at_most"]
     print(frame[columns].to_string(index=False))
@@ -428,8 +517,11 @@ def _tables(asked: argparse.Namespace) -> int:
     from experiments.lab import figures, tables
     from experiments.lab.records import Records
 
-    records = Records(asked.results)
+    records = Records(options.existing(asked.results))
     folders = records.experiments()
+    if not folders:
+        raise UsageError(f"{asked.results} holds no records: run an experiment first, as make lenet.")
+    options.writable(asked.results)
     for experiment in catalogue.whole():
         if experiment.name in folders:
             frame = tables.write(experiment, records)
@@ -438,27 +530,6 @@ def _tables(asked: argparse.Namespace) -> int:
     if strange := sorted(set(folders) - set(catalogue.names())):
         raise UsageError(unknown("experiment", strange[0], dict.fromkeys(catalogue.names())))
     return _say_broken()
-
-
-def _positive(text: str) -> int:
-    value = _natural(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {value}")
-    return value
-
-
-def _natural(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got '{text}'") from None
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {value}")
-    return value
-
-
-def _names(text: str) -> list[str]:
-    return text.replace(",", " ").split()
 
 
 def _terminated(kept: str, number: int, frame: object) -> NoReturn:

@@ -82,10 +82,18 @@ class Display:
         self._progress.update(self._all, completed=self.done + sum(self._fractions.values()))
 
 
+class Screen(Console):
+    """A console that leaves it to the command line to end where nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled; Rich would end the process with exit code 1."""
+        raise
+
+
 def screen() -> Console:
     """The terminal, or a log file, which has no edge to keep to."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=LOG_WIDTH)
+    terminal = Screen()
+    return terminal if terminal.is_terminal else Screen(width=LOG_WIDTH)
 
 
 @contextlib.contextmanager

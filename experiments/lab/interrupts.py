@@ -1,13 +1,40 @@
 """Signals that end a call in order."""
 
-import signal
-import threading
-from collections.abc import Callable
+import _signal  # type: ignore[import-not-found]  # beneath `signal`, which takes as long to import as Python to start
+import os
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], object]
 AGAIN_SECONDS = 0.05
 IMPORTER = "<frozen importlib._bootstrap>"
+
+
+def end_at_once() -> None:
+    """From here on Ctrl-C ends the process with one line: for its first moments, in which there is nothing to lose."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, b"\nInterrupted. Nothing was begun.\n")
+        os._exit(128 + number)
+
+    _set(end)
+
+
+def end_silently() -> None:
+    """From here on Ctrl-C ends the process without a word: for its last moments, in which all is done."""
+    _set(_signal.SIG_DFL)
+
+
+def end_by_exception() -> None:
+    """From here on Ctrl-C raises a KeyboardInterrupt, as Python has it."""
+    end_silently()
+    _set(_signal.default_int_handler, (_signal.SIGINT,))
+
+
+def _set(handler: Handler | int, numbers: Iterable[int] = (_signal.SIGINT, _signal.SIGTERM)) -> None:
+    for number in numbers:
+        if _signal.getsignal(number) is not _signal.SIG_IGN:  # by a shell, for what it starts in its background
+            _signal.signal(number, handler)
 
 
 def between_imports(handler: Handler) -> Handler:
@@ -22,6 +49,9 @@ def between_imports(handler: Handler) -> Handler:
 
     def wait(number: int, frame: FrameType | None) -> None:
         if _importing(frame):
+            import signal
+            import threading
+
             main = threading.main_thread().ident  # whose waiting a signal to another thread would not end
             again = threading.Timer(AGAIN_SECONDS, signal.pthread_kill, [main, number])
             again.daemon = True
