@@ -1,7 +1,7 @@
 """The LeNets (slide "Соберем это все в сверточную сеть").
 
-All take brightnesses x/255 - 0.5 of 28×28 pictures and return logits. "Connections" below counts,
-as the papers do, every use of a weight, biases included.
+All take brightnesses x/255 - 0.5 and return logits; of what pictures, `cnn_models.zoo` says.
+"Connections" below counts, as the papers do, every use of a weight, biases included.
 """
 
 from typing import Any
@@ -45,7 +45,6 @@ def lenet1(*, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Mo
     Returns:
         A model from `(batch, 28, 28, 1)` to logits `(batch, classes)`.
     """
-    _require(input_shape, name)
     seed = Seeds()
     return keras.Sequential(
         [
@@ -83,7 +82,6 @@ def lenet4(*, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Mo
     Returns:
         A model from `(batch, 28, 28, 1)` to logits `(batch, classes)`.
     """
-    _require(input_shape, name)
     seed = Seeds()
     return keras.Sequential(
         [
@@ -128,7 +126,6 @@ def lenet5_1998(*, name: str, input_shape: tuple[int, ...], classes: int) -> ker
     Raises:
         ValueError: `classes` is not 10, as there are ten bitmaps.
     """
-    _require(input_shape, name)
     if classes != 10:
         raise ValueError(f"{name} has ten bitmaps in its output layer; it cannot tell {classes} classes apart.")
     seed = Seeds()
@@ -186,8 +183,6 @@ def lenet5(
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
     """
-    if min(input_shape[:2]) < 12:
-        raise ValueError(f"{name} needs pictures of at least 12×12 pixels, got {input_shape[0]}×{input_shape[1]}.")
     pool = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[pooling]
     c1, c3, c5, f6 = (round(width * count) for count in (6, 16, 120, 84))
     return keras.Sequential(
@@ -204,12 +199,6 @@ def lenet5(
         ],
         name=name,
     )
-
-
-def _require(input_shape: tuple[int, ...], name: str) -> None:
-    if tuple(input_shape[:2]) != (28, 28):
-        height, width = input_shape[:2]
-        raise ValueError(f"{name} is the network of its paper: it takes 28×28 pictures, not {height}×{width}.")
 
 
 def _padding_1998() -> list[keras.Layer]:

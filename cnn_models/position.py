@@ -30,7 +30,7 @@ def pooled(*, name: str, input_shape: tuple[int, ...], classes: int, hidden: tup
 
     Args:
         name: name of the model.
-        input_shape: height, width, channels of a picture, at least 28×28.
+        input_shape: height, width, channels of a picture, at least 27×27.
         classes: number of classes.
         hidden: units of the dense layers before the last.
         head: "flatten" or "global_max".
@@ -38,8 +38,6 @@ def pooled(*, name: str, input_shape: tuple[int, ...], classes: int, hidden: tup
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
     """
-    if min(input_shape[:2]) < 28:
-        raise ValueError(f"{name} needs pictures of at least 28×28 pixels, got {input_shape[0]}×{input_shape[1]}.")
     flat = {"flatten": layers.Flatten, "global_max": layers.GlobalMaxPooling2D}[head]
     return keras.Sequential(
         [

@@ -22,6 +22,47 @@ LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propa
 
 
 @dataclasses.dataclass(frozen=True)
+class Takes:
+    """What pictures and classes something can take, so that the rest is refused before anything is built.
+
+    Attributes:
+        least: the fewest pixels of height and of width.
+        side: the only height and width, pixels; None: any.
+        channels: the only number of channels; None: any.
+        classes: the only number of classes; None: any.
+        why: the reason, where the numbers do not say it.
+    """
+
+    least: int = 1
+    side: int | None = None
+    channels: int | None = None
+    classes: int | None = None
+    why: str = ""
+
+    def refusal(self, name: str, shape: tuple[int | None, ...], classes: int) -> str | None:
+        """Why what has this name cannot take such pictures and so many classes; None where it can.
+
+        Args:
+            name: for the message.
+            shape: height, width and channels of a picture.
+            classes: number of classes.
+        """
+        height, width, channels = shape
+        sides = [side for side in (height, width) if side is not None]  # what is not known is not refused
+        if self.side is not None and (height, width) != (self.side, self.side):
+            reason = f"takes pictures of {self.side}×{self.side} pixels, not {height}×{width}"
+        elif min(sides, default=self.least) < self.least:
+            reason = f"needs pictures of at least {self.least}×{self.least} pixels, not {height}×{width}"
+        elif self.channels is not None and channels != self.channels:
+            reason = f"takes pictures of {self.channels} channel{'s' if self.channels > 1 else ''}, not {channels}"
+        elif self.classes is not None and classes != self.classes:
+            reason = f"tells {self.classes} classes apart, not {classes}"
+        else:
+            return None
+        return f"{name} {reason}{f', {self.why}' if self.why else ''}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Architecture:
     """One network of the zoo.
 
@@ -29,11 +70,20 @@ class Architecture:
         builder: `module.function` inside this package; called with `input_shape`, `classes` and `options`.
         source: where the network comes from (paper and section, or slide).
         options: the keyword arguments that make this row differ from its neighbours.
+        takes: what pictures and classes it can be built for; any number of channels unless it says otherwise.
     """
 
     builder: str
     source: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    takes: Takes = Takes()
+
+
+OF_ITS_PAPER = Takes(side=28, why="as in its paper")
+TEN_BITMAPS = dataclasses.replace(OF_ITS_PAPER, classes=10, why="as in its paper, which draws ten bitmaps")
+TWO_CONVOLUTIONS = Takes(least=12)  # of 5×5, each followed by a pooling of 2×2, the first one padded
+ON_A_CANVAS = Takes(least=27)
+TWO_WINDOWS = Takes(least=13)  # of 5×5 at a stride of 2
 
 
 MODELS: dict[str, Architecture] = {
@@ -54,23 +104,28 @@ MODELS: dict[str, Architecture] = {
         {"hidden": (78,), "activation": "relu"},
     ),
     # The LeNets: lecture slide "Соберем это все в сверточную сеть"; LeCun 1998, sections II.B and III.C.
-    "lenet1": Architecture("lenet.lenet1", LECUN_1990),
-    "lenet4": Architecture("lenet.lenet4", f"{LECUN_1998}, III.C.8"),
-    "lenet5-1998": Architecture("lenet.lenet5_1998", f"{LECUN_1998}, II.B"),
-    "lenet5": Architecture("lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today"),
+    "lenet1": Architecture("lenet.lenet1", LECUN_1990, takes=OF_ITS_PAPER),
+    "lenet4": Architecture("lenet.lenet4", f"{LECUN_1998}, III.C.8", takes=OF_ITS_PAPER),
+    "lenet5-1998": Architecture("lenet.lenet5_1998", f"{LECUN_1998}, II.B", takes=TEN_BITMAPS),
+    "lenet5": Architecture("lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", takes=TWO_CONVOLUTIONS),
     "lenet5-relu": Architecture(
-        "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", {"activation": "relu", "pooling": "max"}
+        "lenet.lenet5",
+        f"{LECUN_1998}, II.B, as usually built today",
+        {"activation": "relu", "pooling": "max"},
+        TWO_CONVOLUTIONS,
     ),
     # On a canvas of 56×56 these three have 201,000 parameters each: lecture slide "Не, так не работает!".
     "fc-64": Architecture(
         "fully_connected.perceptron", "this suite", {"hidden": (64,), "activation": "relu", "black_at_zero": True}
     ),
-    "conv-flatten": Architecture("position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}),
-    "conv-global-max": Architecture("position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}),
+    "conv-flatten": Architecture("position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}, ON_A_CANVAS),
+    "conv-global-max": Architecture(
+        "position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}, ON_A_CANVAS
+    ),
     # One network, three ways to connect it: lecture slides "Не, так не работает!" and "В сверточном слое …".
-    "ladder-full": Architecture("sharing.ladder", "this suite", {"connection": "full"}),
-    "ladder-local": Architecture("sharing.ladder", "this suite", {"connection": "local"}),
-    "ladder-convolution": Architecture("sharing.ladder", "this suite", {"connection": "convolution"}),
+    "ladder-full": Architecture("sharing.ladder", "this suite", {"connection": "full"}, TWO_WINDOWS),
+    "ladder-local": Architecture("sharing.ladder", "this suite", {"connection": "local"}, TWO_WINDOWS),
+    "ladder-convolution": Architecture("sharing.ladder", "this suite", {"connection": "convolution"}, TWO_WINDOWS),
     "fc-524": Architecture(
         "fully_connected.perceptron",
         "this suite: one hidden layer, as many multiply-accumulates as lenet5",
@@ -93,7 +148,12 @@ MODELS: dict[str, Architecture] = {
     },
     # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
     **{
-        f"deep-{growth}-{depth}": Architecture("depth.stack", source, {"depth": depth, "width": 8, "growth": growth})
+        f"deep-{growth}-{depth}": Architecture(
+            "depth.stack",
+            source,
+            {"depth": depth, "width": 8, "growth": growth},
+            Takes(least=2 ** -(-depth // 4)) if growth == "pooling" else Takes(),  # a 2×2 pooling every four layers
+        )
         for growth, source, depths in (
             ("plain", HE_2016, (1, 2, 3, 4, 6, 8, 12, 16)),
             ("residual", HE_2016, (8, 16)),
@@ -119,12 +179,14 @@ MODELS: dict[str, Architecture] = {
         "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
         "Szegedy 2015)",
         {"widths": (8, 8, 16, 16, 32, 32)},
+        Takes(least=4),  # two poolings of 2×2
     ),
     # Deeper: lecture slide "Да и одного сверточного слоя мало!".
     "vgg-6": Architecture(
         "vgg.vgg",
         "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
         {"filters": (16, 32, 64), "dropout": 0.3},
+        Takes(least=8),  # three poolings of 2×2
     ),
 }
 
@@ -149,6 +211,8 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
     if name not in MODELS:
         raise ValueError(unknown("model", name, MODELS))
     architecture = MODELS[name]
+    if refusal := architecture.takes.refusal(name, input_shape, classes):
+        raise ValueError(f"{refusal}.")
     module, function = architecture.builder.split(".")
     builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
     return builder(name=name, input_shape=input_shape, classes=classes, **{**architecture.options, **options})

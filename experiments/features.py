@@ -132,6 +132,7 @@ EXPERIMENT = Experiment(
     ),
     compared=MEASURES,
     work="experiments._features.FeaturesWork",
+    in_memory=True,
     reads_runs=True,
     evidence=(
         Evidence(

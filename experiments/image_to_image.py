@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cnn_models.zoo import Takes
 from experiments.lab.claims import AtLeast, Evidence, MoreThanBaseline, Part
 from experiments.lab.spec import Experiment, Variant
 
@@ -97,6 +98,8 @@ EXPERIMENT = Experiment(
     ),
     figure="experiments._image_to_image_figure.draw",
     takes_pairs=True,
+    takes=Takes(channels=1, why="of which it takes the edges"),
+    in_memory=True,
     reading="Input are MNIST's digits where the lecture's edge kernel answers with more than 255 (white), else black; "
     "wanted are the digits. Networks learn from 5,000 pairs and are measured on all 10,000 test digits, in whole "
     "brightnesses 0…255: L1 is the mean absolute difference in levels, SSIM the structural similarity (Wang et al. "

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from cnn_models.zoo import Takes
 from experiments.lab.claims import Above, AtLeast, Evidence, Part
 from experiments.lab.spec import Canvas, Experiment, Training, Variant
 
@@ -74,6 +75,7 @@ EXPERIMENT = Experiment(
         _row("centre", "digits lie in the centre"),
     ),
     work="experiments._relearning.RelearningWork",
+    takes=Takes(channels=1, why="as it compares filters of one channel"),
     compared=(),
     evidence=(
         Evidence(

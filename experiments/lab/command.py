@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cnn_models.zoo import unknown
-from experiments.lab import catalogue, devices, options, search
+from experiments.lab import catalogue, devices, fits, options, search
 from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
 from experiments.lab.spec import PRECISIONS, Experiment, Run, Training, UsageError
@@ -209,10 +209,11 @@ def parser() -> options.Parser:
 
 
 def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
-    """The runs a call asks for, checked against the data's size.
+    """The runs a call asks for, checked against what is known of the data.
 
     Raises:
-        UsageError: an unknown variant, data set or class, or a batch larger than the training split.
+        UsageError: an unknown variant, data set or class, a row that cannot be on its data set (see `lab.fits`), or a
+            batch larger than the training split.
     """
     from experiments.lab import data, pairs
 
@@ -223,18 +224,23 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     for declared in [asked.dataset] if asked.dataset else experiment.datasets:
         name = data.by_class(declared, asked.classes) if asked.classes else declared
         of_pairs = experiment.takes_pairs and name.startswith(pairs.PREFIX)
-        size = data.size_of(name) if trains and not of_pairs else None
-        for variant in experiment.select(asked.variants):
-            if not asked.dataset and declared not in experiment.datasets_of(variant.name):
-                continue
+        outline = data.outline(name) if trains and not of_pairs else None
+        chosen = [
+            variant
+            for variant in experiment.select(asked.variants)
+            if asked.dataset or declared in experiment.datasets_of(variant.name)
+        ]
+        if outline:
+            fits.refuse(experiment, {variant.name: variant.settings for variant in chosen}, outline)
+        for variant in chosen:
             settings = variant.settings
             if asked.epochs and hasattr(settings, "epochs") and not experiment.search:  # which has used it already
                 settings = dataclasses.replace(settings, epochs=asked.epochs)
             if asked.precision and hasattr(settings, "precision"):
                 settings = dataclasses.replace(settings, precision=asked.precision)
-            if size is not None and getattr(settings, "batch_size", 0) > size:
+            if outline and outline.size is not None and getattr(settings, "batch_size", 0) > outline.size:
                 raise UsageError(
-                    f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {size} pictures."
+                    f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {outline.size} pictures."
                 )
             seeds = range(asked.seeds or experiment.seeds)
             runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
@@ -322,6 +328,8 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) -> None:
+    from experiments.lab import data
+
     for word in ("tuner", "trials", "trial_seeds", "variant"):
         if getattr(asked, word) and not experiment.search:
             meant = " Did you mean --variants?" if word == "variant" else ""
@@ -334,7 +342,8 @@ def _refuse_without_search(experiment: Experiment, asked: argparse.Namespace) ->
         raise UsageError(f"{experiment.name} searches on whole data sets, so it takes no --classes.")
     if experiment.search:
         search.configured()
-        search.asked_for(experiment, asked)
+        sought = search.asked_for(experiment, asked)
+        fits.refuse(experiment, {sought.start.model: sought.start}, data.outline(sought.dataset))
 
 
 def _search(experiment: Experiment, asked: argparse.Namespace) -> tuple[bool, list[Run]]:

@@ -25,9 +25,9 @@ import filelock
 import numpy as np
 import platformdirs
 
-from experiments.lab import cifar, download, quickdraw
+from experiments.lab import cifar, download, quickdraw, strokes
 from experiments.lab.files import write_whole
-from experiments.lab.spec import UsageError
+from experiments.lab.spec import Outline, UsageError
 
 Arrays = dict[str, np.ndarray]
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -82,6 +82,12 @@ class Dataset:
         """Number of classes."""
         return int(self.train.labels.max()) + 1
 
+    @property
+    def outline(self) -> Outline:
+        """What could be known of it beforehand, see `outline`."""
+        height, width, channels = self.shape
+        return Outline(self.name, (height, width, channels), self.classes, len(self.train.labels), self.stored)
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -110,7 +116,8 @@ class Recipe:
         checksum: SHA-256 of the arrays, as `checksum_of` has it.
         sources: tried in order.
         validation: how many pictures of the training set make the validation split.
-        size: pictures in the training split, known before the arrays are.
+        size, shape, classes: pictures in the training split, height, width and channels of one, and the number of
+            classes: known before the arrays are.
         checksum_of: SHA-256 over names, shapes, types and bytes of the arrays; or the authors' own, of files
             that the arrays are put back into.
         names: the classes' names, where they are more than numbers.
@@ -121,6 +128,8 @@ class Recipe:
     sources: Callable[[], Iterable[Source]]
     validation: int
     size: int
+    shape: tuple[int, int, int] = (28, 28, 1)
+    classes: int = 10
     checksum_of: Callable[[Arrays], str] = checksum_of
     names: Callable[[], tuple[str, ...]] = tuple
     split: str | None = None
@@ -156,17 +165,18 @@ def load(name: str, told: download.Told = download.untold) -> Dataset:
     )
 
 
-def size_of(name: str) -> int | None:
-    """Pictures in the training split; None where that is known only when its files are there.
+def outline(name: str) -> Outline:
+    """What is known of a data set before it is there.
 
     Raises:
         UsageError: there is no such data set, or no such class.
     """
     family, colon, classes = name.partition(":")
     if colon and family in BY_CLASS:
-        quickdraw.chosen(classes)
-        return None
-    return recipe_of(name).size
+        shape = (strokes.SIDE, strokes.SIDE, BY_CLASS[family][1])
+        return Outline(name, shape, len(quickdraw.chosen(classes)), size=None, stored=True)
+    recipe = recipe_of(name)
+    return Outline(name, recipe.shape, recipe.classes, recipe.size)
 
 
 def by_class(name: str, words: str) -> str:
@@ -477,7 +487,14 @@ DATASETS: dict[str, Recipe] = {
         size=55_000,
         split="7eaac0da7d8255a79c560b8728306e4e90d62db648745a9cd57329c51e26ba14",
     ),
-    "cifar-10": Recipe(cifar.CHECKSUM, _cifar_sources, validation=5_000, size=45_000, checksum_of=cifar.checksum_of),
+    "cifar-10": Recipe(
+        cifar.CHECKSUM,
+        _cifar_sources,
+        validation=5_000,
+        size=45_000,
+        shape=cifar.SHAPE,
+        checksum_of=cifar.checksum_of,
+    ),
     "digits": Recipe(
         "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f",
         _digits_sources,
@@ -498,6 +515,8 @@ DATASETS: dict[str, Recipe] = {
         _strokes_sources,
         validation=690,
         size=6_210,
+        shape=(strokes.SIDE, strokes.SIDE, strokes.PARTS),
+        classes=len(quickdraw.categories()),
         names=quickdraw.categories,
         split="2f253cc755851e657aee0b07bd655d4f252ce40e122cb963fd6f114e5bb750d2",
     ),

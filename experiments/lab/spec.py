@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnn_models.search import known_options
-from cnn_models.zoo import MODELS, unknown
+from cnn_models.zoo import MODELS, Takes, unknown
 from experiments.lab.claims import Evidence
 
 
@@ -35,6 +35,25 @@ TAKEN = (
     *("bench", "check", "clean", "demo", "help", "list", "lock", "ray", "report", "setup", "smoke", "tables", "test"),
     *("benchmark", "claims", "lab", "runs"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What is known of a data set before it is there.
+
+    Attributes:
+        name: the data set's name.
+        shape: height, width and channels of one picture.
+        classes: number of classes.
+        size: pictures in the training split; None where only the files say it.
+        stored: whether the training split stays in files, see `lab.stored`.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    classes: int
+    size: int | None
+    stored: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +220,7 @@ class Variant:
     dataset: str | None = None
 
 
+ANYTHING = Takes()
 TRIAL = "trial"  # the variant that all trials of searches are, and no declared one
 
 
@@ -246,6 +266,8 @@ class Experiment:
         figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.
+        takes: what pictures and classes its work can take, beside what its rows' networks and recipes say.
+        in_memory: whether its work needs the training pictures as arrays, so that it takes no data set of any size.
         takes_pairs: whether it also takes a folder of a user's own pairs of pictures, see `lab.pairs`.
         reads_runs: whether its runs read what other runs left beside their records, so that all have to be here.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
@@ -268,6 +290,8 @@ class Experiment:
     columns: tuple[str, ...] = ()
     figure: str = "experiments.lab.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    takes: Takes = ANYTHING
+    in_memory: bool = False
     takes_pairs: bool = False
     reads_runs: bool = False
     reading: str = ""

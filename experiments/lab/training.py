@@ -20,7 +20,7 @@ import tensorflow as tf
 import cnn_models
 from cnn_models import cost
 from cnn_models.losses import MapCriterion
-from experiments.lab import data, devices, measures, views
+from experiments.lab import data, devices, fits, measures, views
 from experiments.lab.data import Dataset, Split
 from experiments.lab.pictures import distort, normalise, place
 from experiments.lab.records import Attachment, Record, Records
@@ -69,7 +69,7 @@ class Trainer:
         strategy: `tf.distribute.Strategy` over whose replicas each batch is split evenly; None: no split.
 
     Raises:
-        UsageError: the replicas do not divide the batch.
+        UsageError: the recipe cannot be followed on this data set, or the replicas do not divide the batch.
     """
 
     def __init__(
@@ -80,6 +80,8 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.training = training
+        if reason := fits.recipe_refusal(training, dataset.outline):
+            raise UsageError(f"{reason}.")
         self.dataset = dataset = _divided(_scaled(dataset, training.canvas), training.splits)
         self.examples = min(training.examples or len(dataset.train.labels), len(dataset.train.labels))
         self.batch_size = min(training.batch_size, self.examples)
@@ -87,8 +89,6 @@ class Trainer:
         self.shape = (
             (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
         )
-        if dataset.stored:
-            _refuse_for_stored(training, dataset)
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         devices.refuse_uneven(self.batch_size, self.replicas)
@@ -403,13 +403,6 @@ def in_epochs(count: int, epoch: Callable[[int], dict[str, float]]) -> tuple[dic
         for name, value in values.items():
             history.setdefault(name, []).append(value)
     return history, True
-
-
-def _refuse_for_stored(training: Training, dataset: Dataset) -> None:
-    """What needs a number for every training picture is not for data sets of any size."""
-    for name in ("canvas", "examples", "steps_per_epoch"):
-        if getattr(training, name) is not None:
-            raise UsageError(f"{dataset.name} stays in files, so a recipe with {name} cannot be trained on it.")
 
 
 def _scaled(dataset: Dataset, canvas: Canvas | None) -> Dataset:
