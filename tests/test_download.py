@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import json
+import os
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -162,10 +164,48 @@ def test_no_server_and_no_file_are_one_message(server, tmp_path):
         download.fetch(server.url, tmp_path / "file" / "a.npy", no_check)
 
 
-def test_a_file_of_another_length_is_fetched_anew(server, tmp_path):
+def test_a_note_of_an_earlier_version_has_no_sha256(server, tmp_path):
+    file = tmp_path / "a.npy"
+    md5 = download.fetch(server.url, file, no_check)
+    note = json.loads(file.with_name("a.npy.json").read_text())
+    assert note.pop("sha256") == hashlib.sha256(CONTENT).hexdigest()
+    file.with_name("a.npy.json").write_text(json.dumps(note))
+    assert download.known(file) == md5
+    file.write_bytes(overwritten(CONTENT))
+    assert download.known(file) is None
+
+
+def overwritten(content):
+    return content[:2_000_000] + b"?" * 55_000 + content[2_055_000:]
+
+
+def one_bit(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-1], overwritten, one_bit])
+def test_a_file_whose_content_has_changed_is_named_set_aside_and_fetched_anew(server, tmp_path, capsys, spoil):
     file = tmp_path / "a.npy"
     download.fetch(server.url, file, no_check)
-    file.write_bytes(CONTENT[:-1])
+    before = file.stat()
+    file.write_bytes(spoil(CONTENT))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # nothing but the content tells
     assert download.known(file) is None
     download.fetch(server.url, file, no_check)
     assert file.read_bytes() == CONTENT
+    assert download.known(file)
+    assert f"{file}: its content is not what was fetched" in capsys.readouterr().err
+    assert file.with_name("a.npy.corrupt").read_bytes() == spoil(CONTENT)
+
+
+@pytest.mark.parametrize("note", [None, "", "{", "[]", "{}", "3", '{"bytes": "x", "md5": 3}'])
+def test_a_file_without_its_note_is_fetched_anew(server, tmp_path, note):
+    file = tmp_path / "a.npy"
+    download.fetch(server.url, file, no_check)
+    if note is None:
+        file.with_name("a.npy.json").unlink()
+    else:
+        file.with_name("a.npy.json").write_text(note)
+    assert download.known(file) is None
+    assert download.fetch(server.url, file, no_check) == download.known(file)
+    assert len(server.asked) == 2

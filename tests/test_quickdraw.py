@@ -175,6 +175,40 @@ def test_official_strokes_become_pictures_and_malformed_lines_are_counted(bucket
     assert "line 4" not in capsys.readouterr().err  # drawn once
 
 
+@pytest.mark.parametrize(
+    ("name", "pattern", "requests"),
+    [("quickdraw", "numpy_bitmap/cat.npy", 2), ("quickdraw-strokes", "strokes/cat.*.npy", 0)],
+)
+def test_drawings_overwritten_in_place_are_noticed_on_the_next_load(bucket, cache, capsys, name, pattern, requests):
+    _, asked = bucket
+    first = data.load(f"{name}:cat,tree")
+    (file,) = (cache / "quickdraw").glob(pattern)
+    content, count = file.read_bytes(), len(asked)
+    with open(file, "r+b") as opened:
+        opened.seek(1_000)
+        opened.write(b"?" * (len(content) - 2_000))
+    again = data.load(f"{name}:cat,tree")
+    assert f"{file}: its content is not what was fetched" in capsys.readouterr().err
+    assert file.read_bytes() == content  # fetched, or drawn, anew
+    assert len(asked) == count + requests
+    assert again.checksum == first.checksum
+    np.testing.assert_array_equal(again.test.images, first.test.images)
+
+
+def test_damaged_strokes_are_not_drawn(bucket, cache, capsys):
+    _, asked = bucket
+    first = data.load("quickdraw-strokes:cat,tree")
+    for file in (cache / "quickdraw").glob("strokes/cat.*"):
+        file.unlink()
+    lines = cache / "quickdraw" / "simplified" / "cat.ndjson"
+    content, count = lines.read_bytes(), len(asked)
+    lines.write_bytes(content[:1_000] + b"7" + content[1_001:])
+    again = data.load("quickdraw-strokes:cat,tree")
+    assert f"{lines}: its content is not what was fetched" in capsys.readouterr().err
+    assert len(asked) == count + 2
+    np.testing.assert_array_equal(again.test.images, first.test.images)
+
+
 def test_training_from_files_learns_and_repeats_itself(bucket):
     fetched = data.load("quickdraw:cat,hot air balloon")
     trainer = Trainer(Training("lenet5-relu", epochs=4, batch_size=32, map_at=3, mistakes=5), fetched)

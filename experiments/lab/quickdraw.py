@@ -102,29 +102,46 @@ def _sample() -> dict[str, bytes]:
 
 
 def fetched_bitmaps(words: str, cache: Path, told: download.Told) -> list[tuple[Path, str]]:
-    """The official bitmaps of the classes that a user names, and each file's MD5; fetched where missing."""
+    """The official bitmaps of the classes that a user names, and each file's MD5; fetched where missing.
+
+    The content of every file is verified, see `download.known`.
+    """
     return [_fetched("numpy_bitmap", f"{name}.npy", check_bitmaps, cache, told) for name in chosen(words)]
 
 
 def fetched_strokes(words: str, cache: Path, told: download.Told) -> list[tuple[Path, str]]:
-    """The same as pictures with the order of strokes as channels, made from the official simplified drawings."""
-    found = []
-    for name in chosen(words):
-        lines, md5 = _fetched("simplified", f"{name}.ndjson", check_lines, cache, told)
-        pictures = cache / "quickdraw" / "strokes" / f"{name}.{md5[:8]}.npy"
-        pictures.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(pictures.with_name(f".lock-{pictures.name}")):
-            if not pictures.exists():
-                draw_file(lines, pictures)
-        found.append((pictures, md5))
-    return found
+    """The same as pictures with the order of strokes as channels, made from the official simplified drawings.
+
+    The pictures' content is verified. That of the drawings is where pictures are drawn of them, and not later, when
+    they are not read any more.
+    """
+    return [_drawn(name, cache, told) for name in chosen(words)]
+
+
+def _drawn(name: str, cache: Path, told: download.Told) -> tuple[Path, str]:
+    """The pictures of a class's strokes, and the MD5 of the drawings that they are of."""
+    folder = cache / "quickdraw" / "strokes"
+    md5 = download.noted(_place("simplified", f"{name}.ndjson", cache))
+    if md5 and download.known(pictures := folder / f"{name}.{md5[:8]}.npy"):
+        return pictures, md5
+    lines, md5 = _fetched("simplified", f"{name}.ndjson", check_lines, cache, told)
+    pictures = folder / f"{name}.{md5[:8]}.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(pictures.with_name(f".lock-{pictures.name}")):
+        if not download.known(pictures):  # nobody else has just drawn them
+            download.set_aside(pictures)
+            draw_file(lines, pictures)
+    return pictures, md5
 
 
 def _fetched(kind: str, name: str, check: Callable[[Path], None], cache: Path, told: download.Told) -> tuple[Path, str]:
-    base = os.environ.get("QUICKDRAW_URL") or OFFICIAL
-    file = cache / "quickdraw" / kind / name
+    base, file = os.environ.get("QUICKDRAW_URL") or OFFICIAL, _place(kind, name, cache)
     md5 = download.known(file) or download.fetch(f"{base}/{kind}/{urllib.parse.quote(name)}", file, check, told)
     return file, md5
+
+
+def _place(kind: str, name: str, cache: Path) -> Path:
+    return cache / "quickdraw" / kind / name
 
 
 def check_bitmaps(file: Path) -> None:
@@ -156,6 +173,7 @@ def draw_file(source: Path, target: Path) -> int:
         drawn.seek(0)
         _header(drawn, count)  # as long as the first: NumPy leaves room for the first axis to grow
     sync(part)
+    download.write_note(target, part, drawn_from=source.name)
     os.replace(part, target)
     if lines.malformed:
         print(f"{source.name}: {lines.malformed} of {count + lines.malformed} lines were skipped.", file=sys.stderr)
