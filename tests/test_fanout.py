@@ -82,6 +82,11 @@ def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
         ("raise", "ValueError: this run raises"),
         ("memory", "MemoryError"),
         ("missing", "another run's network"),
+        ("connection", "ConnectionResetError: [Errno 104]"),
+        ("timeout", "TimeoutError: timed out"),
+        ("permission", "PermissionError"),
+        ("picture", "UnidentifiedImageError"),
+        ("lock", "Timeout"),
         ("exit", "exit code 7"),
         ("segfault", "SIGSEGV"),
         ("kill", "SIGKILL"),
@@ -132,6 +137,21 @@ def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, exec
     assert (events["make something else first"], events["ended"]) == (1, 1)
     assert not outcome.failed
     assert len(Records(tmp_path).of("lenet")) == 1
+
+
+def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system_does_not(tmp_path, executions):
+    with pytest.raises(OSError, match="No space left on device"):
+        fan_out(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
+    records = Records(tmp_path)
+    assert [record["status"] for record in records.of("lenet")] == ["failed"]
+    assert not list(records.folder("lenet").glob(".part-*"))
+
+
+def test_a_run_with_a_number_that_is_not_finite_has_diverged(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("nan")])
+    assert (events["ended"], outcome.failed) == (1, {})
+    (record,) = Records(tmp_path).of("lenet")
+    assert (record["status"], record["metrics"], record["not_finite"]) == ("diverged", {"value": 1.0}, ["test_loss"])
 
 
 def test_workers_that_cannot_start_end_the_call(tmp_path):

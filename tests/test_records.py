@@ -3,10 +3,11 @@
 import dataclasses
 import json
 import random
+from pathlib import Path
 
 import pytest
 
-from experiments.lab.records import Attachment, Records, write
+from experiments.lab.records import Attachment, Records, Unwritable, write
 from experiments.lab.spec import Distortion, Run, Training, UsageError
 
 RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
@@ -140,6 +141,33 @@ def test_a_failure_beside_what_has_ended_is_not_counted(records):
     records._failed(RUN).unlink()
     assert records.save_failed(RUN, "MemoryError", "") == ended
     assert not records._failed(RUN).exists()
+
+
+def test_numbers_that_are_not_finite_make_a_run_diverged_and_are_named(records):
+    nan, infinite = float("nan"), float("inf")
+    outcome = OUTCOME | {
+        "metrics": {"test_loss": nan, "test_accuracy": 0.1},
+        "gradient_norms": {"before": [1.0, 2.0], "after": [1.0, infinite]},
+        "maps": {"test": [[0.1, nan]]},
+        "scale": -infinite,
+    }
+    saved = records.save(RUN, outcome)
+    assert records.find(RUN) == saved
+    assert saved["status"] == "diverged"
+    assert saved["metrics"] == {"test_accuracy": 0.1}
+    assert saved["gradient_norms"] == {"before": [1.0, 2.0]}
+    assert sorted(saved["not_finite"]) == ["after", "scale", "test", "test_loss"]
+    assert "not_finite" not in records.save(RUN, OUTCOME)
+
+
+def test_what_cannot_be_kept_is_told_from_what_else_goes_wrong(records):
+    full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
+    with pytest.raises(Unwritable, match="No space left on device"):
+        records.save(RUN, OUTCOME, full)
+    records._failed(RUN).mkdir()
+    with pytest.raises(Unwritable, match="directory"):
+        records.save_failed(RUN, "MemoryError", "")
+    assert records.find(RUN) is None
 
 
 def test_nothing_half_written_stays(records):

@@ -13,7 +13,8 @@ from experiments.lab import measures, views
 from experiments.lab.data import Split
 from experiments.lab.measures import FIELD_PICTURES
 from experiments.lab.pictures import distort, normalise, place
-from experiments.lab.spec import Canvas, Distortion, Training, UsageError
+from experiments.lab.records import Records
+from experiments.lab.spec import Canvas, Distortion, Run, Training, UsageError
 from experiments.lab.training import STEPS_PER_CALL, Trainer
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
@@ -83,6 +84,21 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(digits):
     assert outcome["status"] == "diverged"
     assert "test_accuracy" not in outcome["metrics"]
     assert len(outcome["history"].get("train_loss", [])) < 3
+
+
+def test_a_measure_of_the_test_split_that_is_not_finite_is_a_run_that_diverged(digits, tmp_path):
+    class Overflow(keras.callbacks.Callback):  # the last step is one too far
+        def on_train_end(self, logs=None):
+            self.model.trainable_variables[-1].assign(np.full(10, np.inf))
+
+    training = Training("linear", epochs=1, test_shifts=(2,))
+    outcome = Trainer(training, digits, [Overflow()]).run(0)
+    records = Records(tmp_path)
+    records.folder("lenet").mkdir(parents=True)
+    record = records.save(Run("lenet", "linear", "digits", training, 0), outcome)
+    assert record["status"] == "diverged"
+    assert record["not_finite"] == ["test_loss", "test_shift2_loss"]
+    assert record["history"]["validation_loss"]
 
 
 def test_keras_callbacks_are_driven(digits, tmp_path):

@@ -1,12 +1,17 @@
 """Work for the fan-out's tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
 
 import ctypes
+import io
 import json
 import os
 import signal
 import time
 from pathlib import Path
 
+import filelock
+import PIL.Image
+
+from experiments.lab.records import Attachment
 from experiments.lab.spec import Unavailable
 
 
@@ -38,6 +43,21 @@ class Scripted:
                     os.kill(os.getpid(), signal.SIGKILL)
             case "memory":
                 raise MemoryError
+            case "connection":
+                raise ConnectionResetError(104, "Connection reset by peer")
+            case "timeout":
+                raise TimeoutError("timed out")
+            case "permission":
+                raise PermissionError(13, "Permission denied", "picture.png")
+            case "picture":
+                PIL.Image.open(io.BytesIO(b"no picture"))
+            case "lock":  # that of a file of data, say, and not of the run
+                raise filelock.Timeout("data.lock")
+            case "nan":
+                return {"status": "finished", "facts": {}, "metrics": {"value": 1.0, "test_loss": float("nan")}}, None
+            case "full":  # no space left where its network is to be kept
+                full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
+                return {"status": "finished", "facts": {}, "metrics": {}}, full
             case "once":  # fails the first time, succeeds the second
                 marker = Path(os.environ["EXECUTIONS"] + f".{run.seed}")
                 if not marker.exists():

@@ -21,7 +21,7 @@ from pathlib import Path
 from experiments.lab import worker
 from experiments.lab.devices import Devices, Hosts
 from experiments.lab.fanout import Hand, Listener, Outcome, WorkersLost
-from experiments.lab.records import Record, Records
+from experiments.lab.records import Record, Records, Unwritable, storing
 from experiments.lab.spec import Run, UsageError
 
 PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
@@ -151,7 +151,7 @@ def main(
         with contextlib.suppress(Exception):  # the others may be gone before their answer is here
             council.agree("", END)  # has an answer when all have heard the first; until then none may end
         connection.send(("done", None))
-    except OSError as error:
+    except Unwritable as error:
         connection.send(("unwritable", str(error)))
     except Exception as error:
         lines = traceback.format_exc().strip().splitlines()[-worker.LAST_LINES :]
@@ -161,7 +161,8 @@ def main(
 
 def _take(connection: Connection, desk: worker.Desk, council: "Council", index: int, run: Run, force: bool) -> None:
     with _held(desk.records, run, council.hosts.chief):
-        ended = desk.records.find(run) if council.hosts.chief and not force else None
+        with storing(desk.records.path(run)):
+            ended = desk.records.find(run) if council.hosts.chief and not force else None
         said = council.agree(run.key, HAVE if ended else TRAIN)
         connection.send(("run", index))
         if ended:
@@ -177,8 +178,16 @@ def _take(connection: Connection, desk: worker.Desk, council: "Council", index: 
 
 @contextlib.contextmanager
 def _held(records: Records, run: Run, chief: bool) -> Iterator[None]:
-    with records.lock(run) if chief else contextlib.nullcontext():
+    if not chief:
         yield
+        return
+    lock = records.lock(run)
+    with storing(records.path(run)):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Council:

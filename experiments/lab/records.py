@@ -5,9 +5,11 @@ specification. What is not such a record is set aside and never counted. Nothing
 TensorFlow.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +24,13 @@ from experiments.lab.spec import Run, canonical, key
 Record = dict[str, Any]
 KINDS = {".keras": "network", ".npz": "arrays"}  # what may lie beside a record, by its ending
 FAILED = ".failed"
+
+
+class Unwritable(OSError):
+    """What a run gave cannot be kept: the disk is full, or the folder of results is not to be written to.
+
+    No other OSError, as of a run's own pictures or connections, says anything of the runs to come.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,18 +87,23 @@ class Records:
 
         Args:
             run: what was run; the caller holds `lock(run)`.
-            outcome: what came of it.
+            outcome: what came of it. Where a number in it is not finite, the run has diverged: the number is left out,
+                as JSON has none such, and its name is in `not_finite`.
             attached: what to keep beside the record, at most one of a kind.
+
+        Raises:
+            Unwritable: it cannot be written.
         """
         path = self.path(run)
-        record = {"specification": run.specification(), **outcome}
-        for attachment in (attached,) if isinstance(attached, Attachment) else attached or ():
-            file = path.with_suffix(attachment.ending)
-            write_whole(file, attachment.save)
-            described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-            record[KINDS[attachment.ending]] = described
-        write(path, record)
-        self._failed(run).unlink(missing_ok=True)
+        record = {"specification": run.specification(), **_finite(outcome)}
+        with storing(path):
+            for attachment in (attached,) if isinstance(attached, Attachment) else attached or ():
+                file = path.with_suffix(attachment.ending)
+                write_whole(file, attachment.save)
+                described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+                record[KINDS[attachment.ending]] = described
+            write(path, record)
+            self._failed(run).unlink(missing_ok=True)
         return record
 
     def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
@@ -102,6 +116,9 @@ class Records:
 
         Returns:
             The record that stands.
+
+        Raises:
+            Unwritable: it cannot be written.
         """
         if ended := self.find(run):  # by another call
             return ended
@@ -113,8 +130,9 @@ class Records:
             "reason": reason,
             "last_lines": last_lines,
         }
-        self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
-        write(self._failed(run), record)
+        with storing(self._failed(run)):
+            self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
+            write(self._failed(run), record)
         return record
 
     def adopt(self, run: Run, record: Record) -> None:
@@ -139,7 +157,8 @@ class Records:
     def lock(self, run: Run) -> filelock.BaseFileLock:
         """The lock of a run, which the system frees when its holder dies."""
         folder = self.folder(run.experiment) / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(folder / f"{run.key}.lock")
 
     def _failed(self, run: Run) -> Path:
@@ -149,6 +168,43 @@ class Records:
         """Whether this is the failure of a run that has ended since, left by a call that was killed just then."""
         stem = path.name.removesuffix(f"{FAILED}.json")
         return stem != path.name and path.with_name(f"{stem}.json").exists()
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """An OSError in this block, but that a lock is held, is `Unwritable`: it was met in keeping what is at `path`."""
+    try:
+        yield
+    except (Unwritable, filelock.Timeout):
+        raise
+    except OSError as error:
+        named = str(error.filename or "")
+        raise Unwritable(str(error) if named else f"{path}: {error}") from error
+
+
+def _finite(outcome: Record) -> Record:
+    """An outcome without numbers that are not finite; with them the run has diverged, and they are named."""
+    lost: list[str] = []
+    kept: Record = _without(outcome, "", lost)
+    return {**kept, "status": "diverged", "not_finite": lost} if lost else kept
+
+
+def _without(value: Any, name: str, lost: list[str]) -> Any:
+    """The entries of dictionaries that hold finite numbers alone; the names of the others go to `lost`."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without(part, str(key), lost) for key, part in value.items()}
+    gone = [key for key, part in kept.items() if not isinstance(part, dict) and not _all_finite(part)]
+    lost.extend(map(str, gone))
+    return {key: part for key, part in kept.items() if key not in gone}
+
+
+def _all_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_all_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_all_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _read(path: Path) -> Record | None:

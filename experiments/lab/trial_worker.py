@@ -14,7 +14,7 @@ from keras_tuner.src.errors import FatalError
 
 from experiments.lab import worker
 from experiments.lab.oracles import OBJECTIVE
-from experiments.lab.records import Attachment, Record
+from experiments.lab.records import Attachment, Record, Unwritable
 from experiments.lab.search import Search
 from experiments.lab.service import Client
 from experiments.lab.spec import Run
@@ -64,7 +64,8 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
                 record = self._make(run, desk, facts)
                 if self.away:
                     self.client.hand_in(record)
-                scores.append(float(record["metrics"].get(OBJECTIVE, 0.0)))
+                finished = record["status"] == "finished"
+                scores.append(float(record["metrics"].get(OBJECTIVE, 0.0)) if finished else 0.0)
         return {OBJECTIVE: statistics.mean(scores) if all(scores) else 0.0}
 
     def _make(self, run: Run, desk: worker.Desk, facts: dict[str, Any]) -> Record:
@@ -80,8 +81,12 @@ class TrialTuner(keras_tuner.engine.base_tuner.BaseTuner):
             if kind != "failed":
                 raise FatalError(f"{run.key}: {kind}: {value}")
         reason, last_lines = value
-        with desk.records.lock(run):
-            return desk.records.save_failed(run, reason, last_lines, facts)
+        try:
+            with desk.records.lock(run):
+                return desk.records.save_failed(run, reason, last_lines, facts)
+        except Unwritable as error:
+            self.connection.send(("unwritable", str(error)))
+            raise FatalError(str(error)) from error
 
     def save(self) -> None:
         """Nothing: records and the chief's journal have it."""

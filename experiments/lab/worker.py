@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import filelock
 
 from experiments.lab.devices import Devices, claim
-from experiments.lab.records import Attachment, Record, Records
+from experiments.lab.records import Attachment, Record, Records, Unwritable, storing
 from experiments.lab.spec import Run, Unavailable, resolve
 
 LAST_LINES = 20
@@ -137,16 +137,28 @@ def _unseen(packages: Iterable[str]) -> Iterator[None]:
 def answer(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
     """Does one run, unless it has a record; the answer is one of those that `main` gives."""
     try:
-        with desk.records.lock(run).acquire(blocking=False):
-            ended = None if force else desk.records.find(run)
-            return "ended", ended or desk.execute(run, connection)
+        lock = desk.records.lock(run)
+        with storing(desk.records.path(run)):
+            held = lock.acquire(blocking=False)
     except filelock.Timeout:
         return "held", None
+    except Unwritable as error:
+        return "unwritable", str(error)
+    with held:
+        return _done(desk, run, force, connection)
+
+
+def _done(desk: "Desk", run: Run, force: bool, connection: Connection) -> tuple[str, Any]:
+    """As `answer`; the run's lock is held."""
+    try:
+        with storing(desk.records.path(run)):
+            ended = None if force else desk.records.find(run)
+        return "ended", ended or desk.execute(run, connection)
     except Unavailable as reason:
         return "skipped", str(reason)
+    except Unwritable as error:  # which no other run would escape; any other error is of this run alone
+        return "unwritable", str(error)
     except Exception as error:
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # full, or not to be written to
-            return "unwritable", str(error)
         lines = traceback.format_exc().strip().splitlines()[-LAST_LINES:]
         return "failed", (f"{type(error).__name__}: {error}", "\n".join(lines))
 
