@@ -5,12 +5,25 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.lab import interrupts
 
+if TYPE_CHECKING:
+    from experiments.lab import options
+
 HOST = "127.0.0.1"
 LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand
+
+
+def parser() -> "options.Parser":
+    """The arguments, with their help."""
+    from experiments.lab import options
+
+    top = options.Parser(prog="python -m demo", description="Draw, and look inside a trained network.")
+    top.add_argument("--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results")
+    top.add_argument("--port", type=options.whole(1, 65_535), metavar="N", help="default: the first free one from 7860")
+    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,16 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments.lab import options
     from experiments.lab.spec import UsageError
 
-    parser = options.Parser(prog="python -m demo", description="Draw, and look inside a trained network.")
-    parser.add_argument(
-        "--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results"
-    )
-    parser.add_argument(
-        "--port", type=options.whole(1, 65_535), metavar="N", help="default: the first free one from 7860"
-    )
-    asked, rest = parser.parse_known_args(arguments)
+    asked, rest = (known := parser()).parse_known_args(arguments)
     if rest:
-        parser.refuse(rest)
+        known.refuse(rest)
     try:
         serve(options.existing(asked.results), asked.port)
     except UsageError as error:
