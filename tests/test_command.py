@@ -29,6 +29,12 @@ TWO_HOSTS = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "wor
         (["run", "lenet", "--dataset", "digit"], "Did you mean digits"),
         (["run", "image-to-image", "--devices", "cpu:2"], "has its own training loop"),
         (["run", "image-to-image", "--precision", "mixed_bfloat16"], "has its own training loop"),
+        (["run", "lenet", "--seeds", "1000000"], "more runs than a call takes, 1,000,000"),
+        (["run", "parameters", "--seeds", "1000000"], "more runs than a call takes, 1,000,000"),
+        (["run", "lenet", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "tune", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "parameters", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "lenet", "--devices", "cpu:" + "9" * 5000], "DEVICES is cpu, gpu"),
     ],
 )
 def test_what_is_not_there_or_not_possible_is_one_line(words, message, tmp_path, capsys):

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from experiments.lab.fanout import Engine, Listener
     from experiments.lab.records import Record, Records
 
+# Far beyond what anyone has the time for, and near enough that all is planned, and refused, within seconds.
+MOST_RUNS = 1_000_000  # of an experiment; docs/million-runs.md says what becomes of so many
+MOST_EPOCHS = 100_000  # Hyperband plans about as many trials
+MOST_TRIALS, MOST_TRIAL_SEEDS = 100_000, 1_000
+MOST_RETRIES, MOST_REPEATS = 1_000, 1_000
+MOST_WORKERS = 10_000  # on a cluster
+WORKERS_A_CORE = 16  # on one machine, where each is a process with a TensorFlow of its own, about half a gigabyte
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say and returns the exit code."""
@@ -98,9 +106,12 @@ def parser() -> options.Parser:
 
     run = commands.add_parser("run", help="run experiments and write their tables and figures")
     run.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
-    run.add_argument("--seeds", type=options.whole(1), metavar="N", help="runs a variant (seeds 0 to N-1)")
+    run.add_argument("--seeds", type=options.whole(1, MOST_RUNS), metavar="N", help="runs a variant (seeds 0 to N-1)")
     run.add_argument(
-        "--epochs", type=options.whole(1), metavar="N", help="passes over the training pictures, for all variants"
+        "--epochs",
+        type=options.whole(1, MOST_EPOCHS),
+        metavar="N",
+        help="passes over the training pictures, for all variants",
     )
     run.add_argument("--variants", type=options.names, metavar="A,B", help="only these variants")
     run.add_argument(
@@ -116,7 +127,10 @@ def parser() -> options.Parser:
         help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)",
     )
     run.add_argument(
-        "--workers", type=options.whole(1), metavar="N", help="worker processes (default: the number of cores)"
+        "--workers",
+        type=options.whole(1, MOST_WORKERS),
+        metavar="N",
+        help="worker processes (default: the number of cores)",
     )
     run.add_argument(
         "--devices",
@@ -129,9 +143,14 @@ def parser() -> options.Parser:
         "--cluster", type=options.word, metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray"
     )
     run.add_argument("--tuner", choices=TUNERS, help="of an experiment that searches (tune): how (default: hyperband)")
-    run.add_argument("--trials", type=options.whole(1), metavar="N", help="of a search: how many recipes are tried")
     run.add_argument(
-        "--trial-seeds", type=options.whole(1), metavar="N", help="of a search: runs a trial (seeds 100 to 99+N)"
+        "--trials", type=options.whole(1, MOST_TRIALS), metavar="N", help="of a search: how many recipes are tried"
+    )
+    run.add_argument(
+        "--trial-seeds",
+        type=options.whole(1, MOST_TRIAL_SEEDS),
+        metavar="N",
+        help="of a search: runs a trial (seeds 100 to 99+N)",
     )
     run.add_argument(
         "--variant",
@@ -139,7 +158,9 @@ def parser() -> options.Parser:
         metavar="NAME",
         help="of a search: the network of the zoo whose recipe is searched",
     )
-    run.add_argument("--retries", type=options.whole(0), default=0, metavar="N", help="tries more for a run that fails")
+    run.add_argument(
+        "--retries", type=options.whole(0, MOST_RETRIES), default=0, metavar="N", help="tries more for a run that fails"
+    )
     run.add_argument("--force", action="store_true", help="run again what has a record")
     run.set_defaults(do=_run)
 
@@ -191,7 +212,10 @@ def parser() -> options.Parser:
         "--only", type=options.names, metavar="A,B", help="only these measurements (an unknown one lists all)"
     )
     bench.add_argument(
-        "--repeats", type=options.whole(1), metavar="N", help="turns of each (default: 5, or fewer if quick)"
+        "--repeats",
+        type=options.whole(1, MOST_REPEATS),
+        metavar="N",
+        help="turns of each (default: 5, or fewer if quick)",
     )
     bench.add_argument("--quick", action="store_true", help="what says most, in fewer turns")
     bench.set_defaults(do=_bench)
@@ -212,15 +236,15 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
     """The runs a call asks for, checked against what is known of the data.
 
     Raises:
-        UsageError: an unknown variant, data set or class, a row that cannot be on its data set (see `lab.fits`), or a
-            batch larger than the training split.
+        UsageError: more runs than a call takes, an unknown variant, data set or class, a row that cannot be on its
+            data set (see `lab.fits`), or a batch larger than the training split.
     """
     from experiments.lab import data, pairs
 
     trains = experiment.dataset in data.DATASETS
     if not trains:
         _refuse_for_fixed(experiment, asked)
-    runs = []
+    runs: list[Run] = []
     for declared in [asked.dataset] if asked.dataset else experiment.datasets:
         name = data.by_class(declared, asked.classes) if asked.classes else declared
         of_pairs = experiment.takes_pairs and name.startswith(pairs.PREFIX)
@@ -232,6 +256,12 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
         ]
         if outline:
             fits.refuse(experiment, {variant.name: variant.settings for variant in chosen}, outline)
+        seeds = range(asked.seeds or experiment.seeds)
+        if len(runs) + len(chosen) * len(seeds) > MOST_RUNS:
+            raise UsageError(
+                f"{experiment.name}: {len(chosen)} variants with {len(seeds):,} seeds each are more runs than a call "
+                f"takes, {MOST_RUNS:,}; ask for fewer SEEDS, or for some VARIANTS."
+            )
         for variant in chosen:
             settings = variant.settings
             if asked.epochs and hasattr(settings, "epochs") and not experiment.search:  # which has used it already
@@ -242,7 +272,6 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {outline.size} pictures."
                 )
-            seeds = range(asked.seeds or experiment.seeds)
             runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
     return runs
 
@@ -277,6 +306,11 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], asked: argparse.Namespa
     from experiments.lab import data
 
     cores = os.cpu_count() or 1
+    if asked.workers and not asked.cluster and asked.workers > WORKERS_A_CORE * cores:
+        raise UsageError(
+            f"WORKERS={asked.workers} are too many for {cores} cores: each is a process with a TensorFlow of its own. "
+            f"Take at most {WORKERS_A_CORE * cores}."
+        )
     if experiment.dataset not in data.DATASETS:  # trains nothing
         return devices.layout("cpu", asked.workers, (), 0, cores)
     if runs and not any(isinstance(run.settings, Training) for run in runs):

@@ -297,8 +297,14 @@ def precision(policy: str | None) -> Iterator[None]:
 
 def _parse(asked: str) -> tuple[str, int | None]:
     kind, _, number = asked.partition(":")
-    if kind not in ("cpu", "gpu") or (number and not number.isdecimal()) or number == "0" or asked.endswith(":"):
-        raise UsageError(f"DEVICES is cpu, gpu, or either with a number for each run, as cpu:2; got '{asked}'.")
+    if (
+        kind not in ("cpu", "gpu")
+        or (number and not number.isdecimal())
+        or len(number) > 6
+        or number == "0"
+        or asked.endswith(":")
+    ):
+        raise UsageError(f"DEVICES is cpu, gpu, or either with a number for each run, as cpu:2; got '{asked[:40]}'.")
     return kind, int(number) if number else None
 
 

@@ -178,8 +178,7 @@ def storing(path: Path) -> Iterator[None]:
     except (Unwritable, filelock.Timeout):
         raise
     except OSError as error:
-        named = str(error.filename or "")
-        raise Unwritable(str(error) if named else f"{path}: {error}") from error
+        raise Unwritable(f"{error.strerror or error}: {error.filename or path}") from error
 
 
 def _finite(outcome: Record) -> Record:
