@@ -26,7 +26,9 @@ def told(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
     def checked(asked: Any) -> Answer:
         try:
             return answer(asked)
-        except (ValueError, TypeError, KeyError) as error:
+        except KeyError as error:
+            return {"error": f"The call lacks {error}."}
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             return {"error": str(error)}
 
     return checked
@@ -76,7 +78,7 @@ class Digits:
         picture, shift = drawing.normalise(drawing.read(asked["drawing"])), _shift(asked["shift"])
         network = self.shelf.open(asked["network"])
         inputs = _inputs([_framed(drawing.moved(picture.pixels, *shift), network)])
-        layer, index = int(asked["layer"]), [int(i) for i in _list(asked["index"], 3)]
+        layer, index = _whole(asked["layer"]), [_whole(i) for i in _list(asked["index"], 3)]
         unit = network.unit(inputs, layer, index)
         answer: Answer = {"field": unit.field, "value": inside.written(unit.value)}
         weighed = unit.weighed
@@ -145,13 +147,13 @@ class Doodles:
         Returns:
             `name` of its class and `strokes`, lists of points from 0 to 255.
         """
-        name, drawn = self._examples()[int(asked["number"]) % len(self._examples())]
+        name, drawn = self._examples()[_whole(asked["number"]) % len(self._examples())]
         return {"name": name, "strokes": [stroke.tolist() for stroke in drawn.strokes]}
 
     def _drawn(self, asked: Any) -> np.ndarray:
-        lines = [np.array(line, float).reshape(-1, 2) for line in _list(asked, self.MOST_POINTS) if line]
-        if sum(map(len, lines)) > self.MOST_POINTS or not all(np.isfinite(line).all() for line in lines):
-            raise ValueError(f"A drawing has at most {self.MOST_POINTS} points, and they are numbers.")
+        lines = [strokes.stroke_of(line) for line in _list(asked, self.MOST_POINTS) if line]
+        if sum(map(len, lines)) > self.MOST_POINTS:
+            raise ValueError(f"A drawing has at most {self.MOST_POINTS} points.")
         if not lines:
             return np.zeros((drawing.SIDE, drawing.SIDE), "uint8")
         return strokes.flat(strokes.Drawing("", "", False, tuple(lines)))
@@ -249,10 +251,17 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _shift(asked: Any) -> tuple[int, int]:
-    down, right = (int(pixels) for pixels in _list(asked, 2))
+    down, right = (_whole(pixels) for pixels in _list(asked, 2))
     if max(abs(down), abs(right)) > drawing.SIDE:
         raise ValueError(f"A picture moves by at most {drawing.SIDE} pixels.")
     return down, right
+
+
+def _whole(asked: Any) -> int:
+    """A whole number, which JSON may write as 3 or 3.0."""
+    if type(asked) is int or (type(asked) is float and asked.is_integer()):
+        return int(asked)
+    raise ValueError(f"Expected a whole number, got {str(asked)[:40]}.")
 
 
 def _list(asked: Any, longest: int) -> list[Any]:

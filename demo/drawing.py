@@ -7,7 +7,6 @@ is within half a pixel of (14, 14), counted from the first pixel's middle.)
 """
 
 import base64
-import binascii
 import dataclasses
 import io
 
@@ -49,11 +48,11 @@ def read(url: object) -> np.ndarray:
         raise ValueError(f"A drawing is a {PNG}… URL of at most {LONGEST_TEXT} characters.")
     try:
         image = Image.open(io.BytesIO(base64.b64decode(url[len(PNG) :], validate=True)), formats=["PNG"])
-        if image.size != (CANVAS, CANVAS):  # read from the head: nothing larger is ever unpacked
-            raise ValueError(f"A drawing has {CANVAS}×{CANVAS} pixels, not {image.width}×{image.height}.")
-        return np.asarray(image.convert("RGBA"))[..., 3]
-    except (OSError, SyntaxError, binascii.Error) as error:
-        raise ValueError(f"The drawing is not a PNG: {error}") from error
+        if image.size == (CANVAS, CANVAS):  # read from the head: nothing larger is ever unpacked
+            return np.asarray(image.convert("RGBA"))[..., 3]
+    except Exception as error:  # a decoder raises many kinds of what is damaged, or claims to be enormous
+        raise ValueError(f"The drawing is not a PNG that can be read: {error}") from error
+    raise ValueError(f"A drawing has {CANVAS}×{CANVAS} pixels, not {image.width}×{image.height}.")
 
 
 def normalise(ink: np.ndarray) -> Picture:

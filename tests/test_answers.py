@@ -45,12 +45,35 @@ def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
 
 
 @pytest.mark.parametrize(
-    "strokes", [None, "x", [[["a", 1]]], [[[1]]], [[[float("nan"), 1]]], [[[0, 0]] * 20_000], [[[1e300, 1], [0, 0]]]]
+    "strokes",
+    [
+        *(None, "x", 3, {}, [3], ["ab"], [[["a", 1]]], [[[1]]], [[1, 2, 3, 4]], [[[1, 2, 3]]], [[[0, 0]] * 20_000]),
+        *([[[number, 1], [0, 0]]] for number in (float("nan"), float("inf"), -float("inf"), 1e300, -2e9, 10**400)),
+        [[[None, 1]]],
+        [[[[1, 2]], [[3, 4]]]],
+    ],
 )
-def test_what_are_no_strokes_is_refused_or_drawn(doodles, strokes):
+def test_what_are_no_strokes_is_refused_in_a_sentence(doodles, strokes):
     network = next(iter(doodles.shelf.listed(DOODLES)))
     answer = told(doodles.recognise)({"strokes": strokes, "network": network})
-    assert list(answer) == ["error"] or len(answer["top"]) == 3
+    assert list(answer) == ["error"]
+    assert answer["error"]
+
+
+@pytest.mark.parametrize("strokes", [[[[1e9, -1e9], [0, 0]]], [[[1e-320, 0], [0, 0]]], [[[1e9, 1e9]]], [[[5, 5]] * 3]])
+def test_strokes_of_any_size_are_drawn(doodles, strokes):
+    answer = doodles.recognise({"strokes": strokes, "network": next(iter(doodles.shelf.listed(DOODLES)))})
+    assert len(answer["top"]) == 3
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 1.5, "1", None, True, [1]])
+def test_what_is_no_whole_number_is_refused_in_a_sentence(doodles, number):
+    assert "Expected a whole number" in told(doodles.example)({"number": number})["error"]
+
+
+def test_what_a_call_lacks_is_named(doodles):
+    assert told(doodles.example)({})["error"] == "The call lacks 'number'."
+    assert doodles.example({"number": 10**400})["name"]
 
 
 @pytest.mark.parametrize("strokes", [[], [[]]])

@@ -1,6 +1,8 @@
 """Data sets: real arrays, verified every time; what is wrong is named and never used."""
 
 import dataclasses
+import gzip
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +118,43 @@ def test_a_wrong_cache_is_named_set_aside_and_replaced(caches, mnist_arrays, mon
     assert str(file) in capsys.readouterr().err
     assert file.with_name("mnist.npz.corrupt").exists()
     assert data.checksum_of(data._read_npz(caches / "cache" / "mnist.npz")) == recipe.checksum
+
+
+@pytest.mark.parametrize("kind", ["npz", "idx"])
+def test_a_cache_damaged_anywhere_is_a_reason_and_no_traceback(tmp_path, mnist_arrays, kind):
+    few = {name: array[:20] for name, array in mnist_arrays.items()}
+    if kind == "npz":
+        files, read = [tmp_path / "few.npz"], lambda: data._read_npz(tmp_path / "few.npz")
+        np.savez_compressed(files[0], allow_pickle=False, **few)
+    else:
+        files, read = [tmp_path / f"{name}.gz" for name in data.IDX_FILES], lambda: data._read_idx(tmp_path, ".gz")
+        for file, array in zip(files, few.values(), strict=True):
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            file.write_bytes(gzip.compress(head + array.tobytes()))
+    recipe = data.Recipe(data.checksum_of(few), lambda: (), 0, 0)
+    source, draw = data.Source("a cache", read), random.Random(0)
+    assert data._attempt(source, recipe, [])
+    for file in files:
+        content = file.read_bytes()
+        for _ in range(200):
+            damaged = bytearray(content[: draw.choice([len(content), draw.randrange(len(content))])])
+            for _ in range(min(3, len(damaged))):
+                damaged[draw.randrange(len(damaged))] ^= draw.randrange(1, 256)
+            file.write_bytes(damaged)
+            problems = []
+            # Where what was hit says nothing of the arrays, as a time of day, they are whole.
+            assert data._attempt(source, recipe, problems) or problems
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x08\x03\0\0", b"\0\0\x08\xff" + b"\xff" * 2_000])
+def test_a_torn_idx_file_is_a_reason(tmp_path, content):
+    for file in data.IDX_FILES:
+        (tmp_path / file).write_bytes(content)
+    problems = []
+    source = data.Source("a folder", lambda: data._read_idx(tmp_path))
+    assert data._attempt(source, data.recipe_of("mnist"), problems) is None
+    assert len(problems) == 1
 
 
 def test_no_source_is_one_message_with_every_reason(caches, monkeypatch):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import random
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from demo import drawing
 from experiments.lab import data, pairs
+from tests.test_pairs import enormous
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +109,25 @@ def test_what_the_page_sends_is_read_to_the_last_bit():
         (drawing.PNG + "*", "not a PNG"),
         (drawing.PNG + "AAAA", "not a PNG"),
         (url(np.zeros((1000, 1000), "uint8")), "1000×1000"),
+        (drawing.PNG + base64.b64encode(enormous(30_000, 30_000)).decode(), "not a PNG that can be read"),
+        (drawing.PNG + base64.b64encode(enormous(280, 280)).decode(), "not a PNG that can be read"),
         (url(np.zeros((280, 280), "uint8"))[:-60], "not a PNG"),
     ],
 )
 def test_anything_else_is_refused_in_a_sentence(sent, word):
     with pytest.raises(ValueError, match=word):
         drawing.read(sent)
+
+
+def test_a_damaged_drawing_is_refused_or_read():
+    content = base64.b64decode(url(np.full((280, 280), 7, "uint8"))[len(drawing.PNG) :])
+    draw, refused = random.Random(0), 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(4):
+            damaged[draw.randrange(len(content))] = draw.randrange(256)
+        try:
+            assert drawing.read(drawing.PNG + base64.b64encode(damaged).decode()).shape == (280, 280)
+        except ValueError:
+            refused += 1
+    assert refused > 200

@@ -3,12 +3,17 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from demo.answers import Digits, told
 from demo.networks import DIGITS, DOODLES, EDGES, KEPT, Shelf
+from tests.test_drawing import url
 
 LENET, CONNECTED = "lenet/lenet5-relu.mnist.a75af8110019.seed0", "compare-fc/fc-matched.mnist.606f086ed1ca.seed0"
+
+
+BLANK = url(np.zeros((280, 280), "uint8"))
 
 
 @pytest.fixture
@@ -59,6 +64,9 @@ def test_only_what_is_listed_is_opened(name):
         "text",
         {"drawing": "x", "shift": [0, 0], "networks": []},
         {"drawing": "x", "shift": [0, "NaN"], "networks": [LENET] * 9},
+        {"drawing": BLANK, "shift": [float("inf"), 0], "networks": [LENET], "network": LENET, "layer": 0, "index": [0]},
+        {"drawing": BLANK, "shift": [10**400, 0], "networks": [LENET], "network": LENET, "layer": 0, "index": [0]},
+        {"drawing": BLANK, "shift": [0, 0], "networks": [[]], "network": LENET, "layer": float("inf"), "index": [0]},
     ],
 )
 @pytest.mark.parametrize("call", ["look", "unit"])

@@ -1,5 +1,10 @@
 """Pairs of pictures: edges of digits against scipy by hand, and folders of a user's own, right and wrong."""
 
+import io
+import random
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -118,6 +123,100 @@ def test_pictures_that_do_not_fit_are_named(tmp_path, spoil, message):
     write(tmp_path, 12)
     spoil(tmp_path)
     with pytest.raises(UsageError, match=message):
+        pairs.load(f"pairs:{tmp_path}")
+
+
+def enormous(width, height):
+    """A PNG whose head says that it is of this size."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(c)) + t + c + struct.pack(">I", zlib.crc32(t + c)) for t, c in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def decoders():
+    """Real pictures of every format, damaged in every way that Pillow has an error of its own for."""
+    whole = {}
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 32, 3), dtype="uint8"))
+    for kind in ("png", "jpeg", "bmp", "webp"):
+        file = io.BytesIO()
+        noise.save(file, kind)
+        whole[kind] = file.getvalue()
+    yield "zz.png", enormous(30_000, 30_000)  # DecompressionBombError
+    yield "zz.png", enormous(10_000, 10_000)  # DecompressionBombWarning
+    yield "zz.bmp", whole["bmp"][:18] + struct.pack("<ii", 30_000, 30_000) + whole["bmp"][26:]
+    draw = random.Random(0)
+    for kind, content in whole.items():
+        yield f"zz.{kind}", content[: len(content) // 2]
+        for _ in range(40):
+            damaged = bytearray(content)
+            for _ in range(4):
+                damaged[draw.randrange(len(content) // 2)] = draw.randrange(256)
+            yield f"zz.{kind}", bytes(damaged)
+
+
+def test_a_damaged_picture_is_one_line_or_read(tmp_path):
+    write(tmp_path, 12)
+    refused = []
+    for name, content in decoders():
+        (tmp_path / name).write_bytes(content)
+        try:
+            pairs.load(f"pairs:{tmp_path}")
+        except UsageError as error:
+            refused.append(str(error))
+        (tmp_path / name).unlink()
+    assert len(refused) > 50
+    assert all("zz." in reason and "\n" not in reason for reason in refused)
+
+
+def opaque(mode):
+    return lambda picture: picture.convert(mode)
+
+
+def transparent(picture):
+    picture.putalpha(Image.new("L", picture.size, 255))
+    picture.putpixel((3, 3), (9, 9, 9, 254))
+    return picture
+
+
+def transparent_palette(picture):
+    found = picture.convert("P")
+    found.info["transparency"] = found.getpixel((0, 0))
+    return found
+
+
+def sixteen_bits(picture):
+    return Image.fromarray(np.full((16, 32), 40_000, "uint16"))
+
+
+@pytest.mark.parametrize("change", [opaque("RGB"), opaque("RGBA"), opaque("P"), opaque("L"), opaque("LA"), opaque("1")])
+def test_every_mode_that_is_opaque_is_read_as_it_looks(tmp_path, change):
+    write(tmp_path, 12)
+    for file in tmp_path.iterdir():
+        change(Image.open(file)).save(file)
+    wanted = {np.asarray(Image.open(file).convert("RGB")).tobytes() for file in tmp_path.iterdir()}
+    found = pairs.load(f"pairs:{tmp_path}")
+    halves = (found.train, found.validation, found.test)
+    joined = [np.concatenate([i, t], axis=1) for half in halves for i, t in zip(half.inputs, half.targets, strict=True)]
+    assert {np.broadcast_to(picture, (16, 32, 3)).tobytes() for picture in joined} == wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(transparent, "transparent"), (transparent_palette, "transparent"), (sixteen_bits, "more than 8 bits")],
+)
+def test_what_would_be_read_wrongly_is_refused(tmp_path, change, message):
+    write(tmp_path, 12)
+    change(Image.open(tmp_path / "004.png").copy()).save(tmp_path / "004.png")
+    with pytest.raises(UsageError, match=rf"004.png .*{message}"):
+        pairs.load(f"pairs:{tmp_path}")
+
+
+def test_what_is_named_as_a_picture_is_read_by_no_other_decoder(tmp_path):
+    write(tmp_path, 12)
+    Image.new("RGB", (32, 16)).save(tmp_path / "zz.gif")
+    (tmp_path / "zz.gif").rename(tmp_path / "zz.png")
+    with pytest.raises(UsageError, match=r"zz.png cannot be read"):
         pairs.load(f"pairs:{tmp_path}")
 
 

@@ -144,14 +144,22 @@ def test_at_most_so_many_of_a_class_are_held_out():
     np.testing.assert_array_equal(test, quickdraw.held_out(120_000)[1])
 
 
+def npy_head(head):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, head)
+    return file.getvalue()
+
+
 def test_a_file_that_is_no_bitmaps_is_refused(bucket, cache):
     folder, _ = bucket
     np.save(folder / "numpy_bitmap" / "cat.npy", np.zeros((5, 9)))
     with pytest.raises(UsageError, match=r"float64 \(5, 9\), not uint8"):
         data.load("quickdraw:cat,tree")
-    (folder / "numpy_bitmap" / "cat.npy").write_bytes(b"<html>not here</html>")
-    with pytest.raises(UsageError, match="not the published file"):
-        data.load("quickdraw:cat,tree")
+    head = {"descr": "|u1", "fortran_order": False, "shape": (10**30, 784)}
+    for content in (b"<html>not here</html>", b"", b"\x93NUMPY", npy_head(head), npy_head(head | {"shape": (5, 784)})):
+        (folder / "numpy_bitmap" / "cat.npy").write_bytes(content)
+        with pytest.raises(UsageError, match="not the published file"):
+            data.load("quickdraw:cat,tree")
     assert not (cache / "quickdraw" / "numpy_bitmap" / "cat.npy").exists()
 
 

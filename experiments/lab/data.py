@@ -10,13 +10,16 @@ import dataclasses
 import functools
 import gzip
 import hashlib
+import lzma
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,11 @@ Arrays = dict[str, np.ndarray]
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CAT_CHECKSUM = "416b729128bfb2c3d1eb69bf9b1734a796293abc17939267b2dc94f8a5784031"
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError)
+# What reading a damaged file raises: of the file, its compression, its archive and its arrays.
+UNREADABLE = (
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError),
+    *(RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, struct.error, SyntaxError),
+)
 
 
 @dataclasses.dataclass(frozen=True)

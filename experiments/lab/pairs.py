@@ -8,17 +8,26 @@ random tenth is for the test and another to choose by.
 
 import dataclasses
 import hashlib
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from experiments.lab import data
 from experiments.lab.spec import UsageError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Answer = TypeVar("Answer")
 PREFIX = "pairs:"
 EDGE_KERNEL = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])  # slide "Свертки применяют к картинкам давно"
 THRESHOLD = 255  # of its answer to brightnesses 0…255: one pixel's full brightness
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a file is told by its content: no other decoder is let at it
+DEEP = ("I", "F")  # and what begins so, as "I;16": modes of more than 8 bits, which Pillow would cut off at 255
 FEWEST = 10
 SMALLEST = 8  # pixels; structural similarity looks at windows of 7
 MOST_BYTES = 2 * 2**30  # all pairs are held in memory
@@ -140,17 +149,12 @@ def _tenth(files: list[Path], seed: int) -> tuple[list[Path], list[Path]]:
 
 def _common(files: list[Path]) -> tuple[int, int, bool]:
     """Width and height that all pictures have, and whether all are grey; what does not fit is named."""
-    from PIL import Image
-
     size: tuple[int, int] | None = None
     grey = True
     for file in files:
-        try:
-            with Image.open(file) as picture:
-                picture.verify()
-                found, mode = picture.size, picture.mode
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UsageError(f"{file} cannot be read as a picture: {error}.") from error
+        found, mode = _decoded(file, _head)
+        if mode.startswith(DEEP):
+            raise UsageError(f"{file} has more than 8 bits for a brightness; save it as 8-bit grey or colour.")
         if found[0] % 2 or min(found[0] // 2, found[1]) < SMALLEST:
             raise UsageError(
                 f"{file} is {found[0]}×{found[1]} pixels (width×height); two pictures side by side need an even "
@@ -167,16 +171,38 @@ def _common(files: list[Path]) -> tuple[int, int, bool]:
     return *size, grey
 
 
-def _read(files: list[Path], grey: bool) -> Half:
+def _decoded(file: Path, step: "Callable[[Image], Answer]") -> Answer:
+    """What a step makes of a picture in a file.
+
+    Raises:
+        UsageError: the file is no picture, is damaged, or says that it is enormous.
+    """
     from PIL import Image
 
-    pictures = []
-    for file in files:
-        try:
-            with Image.open(file) as picture:
-                pictures.append(np.asarray(picture.convert("L" if grey else "RGB")))
-        except OSError as error:  # a file that is torn in the middle shows only when it is read
-            raise UsageError(f"{file} cannot be read as a picture: {error}.") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as picture:
+                return step(picture)
+    except Exception as error:  # decoders raise many kinds of what is damaged
+        raise UsageError(f"{file} cannot be read as a picture: {error}.") from error
+
+
+def _head(picture: "Image") -> tuple[tuple[int, int], str]:
+    """Width and height, and mode, of a picture that seems whole."""
+    found = picture.size, picture.mode
+    picture.verify()
+    return found
+
+
+def _pixels(picture: "Image", grey: bool) -> np.ndarray:
+    if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema()[0] != 255:
+        raise ValueError("parts of it are transparent; lay it on a background first")
+    return np.asarray(picture.convert("L" if grey else "RGB"))
+
+
+def _read(files: list[Path], grey: bool) -> Half:
+    pictures = [_decoded(file, lambda picture: _pixels(picture, grey)) for file in files]
     stack = np.stack(pictures)
     stack = stack[..., np.newaxis] if grey else stack
     middle = stack.shape[2] // 2

@@ -146,7 +146,10 @@ def _place(kind: str, name: str, cache: Path) -> Path:
 
 def check_bitmaps(file: Path) -> None:
     """Raises `ValueError` where a file is not a `.npy` of uint8 `(n, 784)`, whole."""
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OverflowError, EOFError, TypeError) as error:  # a head that is damaged, or names an enormous shape
+        raise ValueError(str(error)) from error
     if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != strokes.SIDE**2:
         raise ValueError(f"it holds {array.dtype} {array.shape}, not uint8 (n, 784)")
 

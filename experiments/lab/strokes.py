@@ -18,6 +18,7 @@ BOX = 256  # side of the simplified format's square
 PADDING = 16  # around the square, and
 LINE = 16  # width of a line, in the square's units, as Google drew its bitmaps (its issue 19)
 FINE = 8  # a picture is drawn so many times larger, then each pixel is the mean of what it covers
+FARTHEST = 1e9  # from the origin along an axis: beyond, squares of lengths would not be exact, or no number at all
 PARTS = 3  # channels of `in_order`
 
 Stroke = np.ndarray  # float64 `(points, 2)`, x and y
@@ -89,12 +90,33 @@ def _stroke(number: int, stroke: Any) -> Stroke:
     if not all(type(value) in (int, float) for axis in stroke for value in axis):
         raise Malformed(f"stroke {number}: what should be a number is none")
     try:
-        points = np.array(stroke[:2], "float64").T
+        return _numbers(stroke[:2]).T
+    except Malformed as reason:
+        raise Malformed(f"stroke {number}: {reason}") from reason
+
+
+def stroke_of(points: Any) -> Stroke:
+    """A stroke from pairs of x and y, whoever sent them.
+
+    Raises:
+        Malformed: they are not such pairs, or a number is none, infinite, or beyond ±`FARTHEST`.
+    """
+    stroke = _numbers(points)
+    if stroke.ndim != 2 or stroke.shape[1] != 2:
+        raise Malformed("its points are not pairs of numbers")
+    return stroke
+
+
+def _numbers(values: Any) -> np.ndarray:
+    try:
+        numbers = np.array(values, "float64")
     except OverflowError as error:
-        raise Malformed(f"stroke {number}: a number is too large") from error
-    if not np.isfinite(points).all() or np.abs(points).max() > 1e9:
-        raise Malformed(f"stroke {number}: a number is too large")
-    return points
+        raise Malformed("a number is too large") from error
+    except (ValueError, TypeError) as error:
+        raise Malformed("its points are not pairs of numbers") from error
+    if not (np.abs(numbers) <= FARTHEST).all():  # what is no number is not, either
+        raise Malformed("a number is too large")
+    return numbers
 
 
 def flat(drawing: Drawing) -> np.ndarray:
