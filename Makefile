@@ -17,7 +17,7 @@ TARGETS := help setup ray list tables report demo bench test smoke check lock cl
 #= experiment,tables,report,demo,bench RESULTS=results folder for records, tables and figures
 #= experiment,smoke WORKERS=2 worker processes; default: the number of cores
 #= experiment,smoke DEVICES=cpu:2 what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any
-#= experiment,smoke PRECISION=float32 what layers compute in: float32, mixed_bfloat16 or mixed_float16
+#= experiment,smoke PRECISION=float32 what layers compute in: float32, float64, mixed_bfloat16 or mixed_float16
 #= experiment CLUSTER=ray run on a Ray cluster: ray for this machine's, or host:port of its head
 #= experiment TUNER=hyperband of tune: how recipes are searched: hyperband, random or bayesian
 #= experiment TRIALS=12 of tune: recipes tried, each for at most EPOCHS; default: 23 by hyperband, 20 by the others

@@ -16,6 +16,7 @@ from experiments.lab.devices import Devices, Layout
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
 from experiments.lab.training import Trainer
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -104,18 +105,29 @@ def test_each_worker_takes_gpus_of_its_own_or_hides_them_all():
 def replicas():
     """The differences that `tests.replicas` found between one replica and two."""
     command = [sys.executable, "-m", "tests.replicas"]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=900).stdout)
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=SECONDS).stdout)
+
+
+# In float64, where a rounding is 1.1e-16 of a number. One replica and two add up the same gradients, means of
+# at most 128 pictures, in another order, so their gradients g differ by some 1e-15·g; the losses here are up to
+# a hundred. AdamW makes of a difference in a gradient one in a weight of at most its learning rate over its
+# epsilon, 6e-3/1e-7, times that, where the gradient is next to nothing: a step adds 1e-10 at the very most.
+# In twenty steps not all of them are of this kind: 1e-9. Seen: 1e-15. Of what would be wrong, gradients that
+# are added up where their mean is meant give 2e-4, and one picture that counts twice for another 1e-2.
+EQUAL = 1e-9
 
 
 @pytest.mark.parametrize("recipe", ["plain", "distorted", "moving", "1998"])
 def test_two_replicas_train_as_one(replicas, recipe):
-    assert replicas[recipe]["weights"] < 1e-5
-    assert replicas[recipe]["metrics"] < 1e-5 * max(1, replicas[recipe]["loss"])
+    assert replicas[recipe]["weights"] < EQUAL
+    assert replicas[recipe]["metrics"] < EQUAL * max(1, replicas[recipe]["loss"])
 
 
-def test_two_replicas_in_float16_train_as_one_to_its_rounding(replicas):
-    assert replicas["float16"]["weights"] < 0.02
-    assert replicas["float16"]["loss"] < 2.3  # below that of a guess
+def test_a_step_of_two_replicas_in_float16_is_that_of_one_to_its_rounding(replicas):
+    # A number of float16 is rounded by up to 2^-11 of it, and a gradient passes through fewer than a hundred
+    # such roundings of all its size: 5 %. Seen: 0.07 %. One picture that counts twice for another gives 12 %, a
+    # share that is left out 80 %, and a sum where a mean is meant 100 %.
+    assert replicas["float16"]["gradients"] < 100 * 2**-11
 
 
 def test_runs_on_two_virtual_cpus_are_recorded_as_such(tmp_path, capsys):
@@ -137,10 +149,10 @@ def test_a_batch_that_replicas_do_not_divide_is_refused_by_the_trainer(digits):
 def test_float32_is_no_setting_and_other_precisions_are():
     names = {
         word: Run("e", "v", "digits", Training("linear", precision=word), 0).key
-        for word in (None, "float32", "mixed_bfloat16", "mixed_float16")
+        for word in (None, "float32", "float64", "mixed_bfloat16", "mixed_float16")
     }
     assert names[None] == names["float32"]
-    assert len(set(names.values())) == 3
+    assert len(set(names.values())) == 4
     with pytest.raises(UsageError, match="mixed_float16"):
         Training("linear", precision="float16")
 

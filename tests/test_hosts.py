@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,13 @@ from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
 from experiments.lab.training import Trainer
 from tests.test_fanout import Silent
+from tests.waiting import SECONDS, free_ports, until
 
 pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parent.parent
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
-SECONDS = 600  # far more than is needed, on a busy machine too: what takes longer hangs
+EQUAL = 1e-9  # as of two replicas on one host, in float64: see tests/test_devices.py
 
 
 def config(addresses, index):
@@ -32,12 +32,8 @@ def config(addresses, index):
 
 @pytest.fixture
 def addresses():
-    """Two ports of this machine that nobody uses."""
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    names = [f"127.0.0.1:{port.getsockname()[1]}" for port in taken]
-    for port in taken:
-        port.close()
-    return names
+    """Two addresses on this machine that nobody uses."""
+    return [f"127.0.0.1:{port}" for port in free_ports(2)]
 
 
 @pytest.fixture
@@ -70,30 +66,27 @@ def call(addresses, tmp_path):
 
 
 def test_two_hosts_train_as_one_and_the_chief_alone_writes(call, digits, tmp_path):
-    processes = call("--seeds", "2", "--epochs", "2")
+    processes = call("--seeds", "2", "--epochs", "2", "--precision", "float64")
     answers = [process.communicate(timeout=SECONDS) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers
     assert "the chief, which writes the records" in answers[0][0]
     assert not (tmp_path / "1").exists() or not list((tmp_path / "1").rglob("*.*"))
     records = Records(tmp_path / "0").of("lenet")
     assert [record["specification"]["seed"] for record in records] == [0, 1]
-    trainer = Trainer(Training("lenet5-relu", epochs=2), digits)
+    trainer = Trainer(Training("lenet5-relu", epochs=2, precision="float64"), digits)
     for record in records:
         alone = trainer.run(record["specification"]["seed"])
         assert record["environment"]["hosts"] == 2
         assert record["environment"]["devices"] == "cpu:2"
-        assert record["history"]["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=1e-5)
-        assert record["metrics"]["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=1e-5)
+        assert record["history"]["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=EQUAL)
+        assert record["metrics"]["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=EQUAL)
         assert record["misread"] == alone["misread"]
 
 
 @pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
 def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
     processes = call("--seeds", "500", "--epochs", "2")
-    deadline = time.monotonic() + SECONDS
-    while not list(tmp_path.glob("0/runs/lenet/*.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: list(tmp_path.glob("0/runs/lenet/*.json")), processes[0])
     (child,) = (int(pid) for pid in _children(processes[victim].pid))
     os.kill(child, sent)
     other = processes[1 - victim]
@@ -127,10 +120,8 @@ def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_pa
         Silent(),
         patience=15,
     )
-    began = time.monotonic()
     with pytest.raises(WorkersLost, match="did not come together: no word for 15 seconds"):
         together.execute([run])
-    assert time.monotonic() - began < 60
     assert Records(tmp_path).of("lenet") == []
 
 
@@ -208,6 +199,6 @@ def test_a_lost_host_is_named(monkeypatch):
         told = "Error reported from /job:worker/task:1: These tasks are unhealthy:\n/job:worker/replica:0/task:1\n"
         assert hosts.explain(UnavailableError(told), three) == f"{names[0]} was lost; call all hosts again"
         assert hosts.explain(UnavailableError("Socket closed"), three) == "a host was lost; call all hosts again"
-        other.close()
+        other.shutdown(socket.SHUT_RDWR)  # it listens no more, and nobody else gets its port
         assert hosts.explain(UnavailableError("Socket closed"), three) == f"{names[1]} was lost; call all hosts again"
         assert hosts.explain(ValueError("else"), three) == "ValueError: else"

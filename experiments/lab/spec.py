@@ -102,7 +102,7 @@ class Canvas:
 
 
 SPLITS = ("search", "final")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +141,9 @@ class Training:
             class is the r-th likeliest, and nothing beyond the rank.
         mistakes: keep which class was taken for which on the test split, and so many of the mistakes
             that were made with the most confidence.
-        precision: None for float32; "mixed_bfloat16" or "mixed_float16": layers compute in that, weights
-            and loss stay in float32, and for float16 the loss is scaled.
+        precision: None for float32; "float64": all in that, to compare two ways of computing the same;
+            "mixed_bfloat16" or "mixed_float16": layers compute in that, weights and loss stay in float32,
+            and for float16 the loss is scaled.
         options: keyword arguments of the network's builder, beside those of its row in the zoo.
         splits: None: learn from the training split, validate after each epoch, and read the test split
             once; "search": the same, but the test split is never read; "final": learn from training and

@@ -89,6 +89,7 @@ class Trainer:
         self.shape = (
             (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
         )
+        self.dtype = "float64" if training.precision == "float64" else "float32"  # of weights, logits and loss
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         devices.refuse_uneven(self.batch_size, self.replicas)
@@ -102,7 +103,7 @@ class Trainer:
             input_signature=[tf.TensorSpec([None, self.batch_size], tf.int32), tf.TensorSpec([2], tf.int32)],
         )
         self._logits = tf.function(
-            lambda images: tf.cast(self.model(normalise(images), training=False), tf.float32),
+            lambda images: tf.cast(self.model(normalise(images), training=False), self.dtype),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
         )
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
@@ -180,7 +181,7 @@ class Trainer:
         return float(self.loss(split.labels, logits)), logits.argmax(axis=1)
 
     def logits(self, split: Split) -> np.ndarray:
-        """The network's answers to a whole split of pictures as it is shown them, float32 `(n, classes)`."""
+        """The network's answers to a whole split of pictures as it is shown them, `(n, classes)`."""
         return np.concatenate(
             [
                 np.asarray(self._logits(split.images[start : start + EVALUATION_BATCH]))
@@ -216,8 +217,8 @@ class Trainer:
 
     def _loss(self) -> keras.losses.Loss:
         if self.training.rubbish_penalty is None:
-            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return MapCriterion(self.training.rubbish_penalty)
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=self.dtype)
+        return MapCriterion(self.training.rubbish_penalty, dtype=self.dtype)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         total = self.steps * self.training.epochs
@@ -307,7 +308,7 @@ class Trainer:
         Returns:
             Sum of the steps' mean losses, and number of pictures read correctly before their step.
         """
-        loss = correct = tf.constant(0.0)
+        loss = correct = tf.constant(0.0, self.dtype)
         for step in tf.range(tf.shape(batches)[0]):
             step_loss, step_correct = self._step(batches[step], seed + tf.stack([0, step]))
             loss, correct = loss + step_loss, correct + step_correct
@@ -332,12 +333,12 @@ class Trainer:
         labels = tf.gather(all_labels, mine)
         images = self._shown(tf.gather(all_images, mine), mine, seed, first)
         with tf.GradientTape() as tape:
-            logits = tf.cast(self.model(normalise(images), training=True), tf.float32)
+            logits = tf.cast(self.model(normalise(images), training=True), self.dtype)
             loss = self.loss(labels, logits)  # which Keras divides by the number of replicas
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
         hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
-        correct = tf.reduce_sum(tf.cast(hits, tf.float32))
+        correct = tf.reduce_sum(tf.cast(hits, self.dtype))
         if self.replicas > 1:
             loss, correct = context.all_reduce("SUM", [loss, correct])
             if self.training.precision == "mixed_float16":
