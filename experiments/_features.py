@@ -9,7 +9,7 @@ import cnn_models
 from cnn_models.maximisation import NAIVE, Maximised, maximise
 from experiments._layer_measures import Layer as Reader
 from experiments._layer_measures import Reading, measure, strongest
-from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer, network_name
+from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer
 from experiments.lab import data, environment
 from experiments.lab.channels import GREY, patches
 from experiments.lab.data import Dataset
@@ -38,6 +38,8 @@ class FeaturesWork:
             self._datasets[run.dataset] = data.load(run.dataset)
         dataset = self._datasets[run.dataset]
         model = self._network(run, dataset, report)
+        if model is None:  # the network diverged, and there is nothing to look into
+            return {"status": "diverged", "facts": {"network": run.settings.model}, "metrics": {}}, None
         began = time.perf_counter()
         layer = Reader(model, run.settings.layer)
         metrics, reading = measure(layer, dataset)
@@ -64,17 +66,18 @@ class FeaturesWork:
             outcome["metrics"]["train_accuracy"] = outcome["history"]["train_accuracy"][-1]
         return outcome, network
 
-    def _network(self, run: Run, dataset: Dataset, report: Report) -> keras.Model:
-        """The layer's network: of random weights, from its record, or trained now and recorded."""
+    def _network(self, run: Run, dataset: Dataset, report: Report) -> keras.Model | None:
+        """The layer's network: of random weights, from its record, or trained now and recorded; None: it diverged."""
         settings: Layer = run.settings
         if settings.condition == "random-weights":
             set_seed(run.seed)  # as training does before it draws the initial weights
             return cnn_models.build(settings.model, dataset.shape, dataset.classes)
-        name = network_name(settings.model, settings.condition)
-        needed = Run(run.experiment, name, run.dataset, settings.training, run.seed)
+        (needed,) = run.needs
         if needed.key not in self._networks:
             with self.records.lock(needed):  # another worker may be at it
                 record = self.records.find(needed) or self._trained(needed, report)
+            if record["status"] != "finished":
+                return None
             file = self.records.attachment(record, "network")
             self._networks[needed.key] = cnn_models.open_model(str(file))
         return self._networks[needed.key]

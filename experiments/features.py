@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_models.zoo import unknown
 from experiments.lab.claims import AtMost, Every, Evidence, MoreThanBaseline, Part
-from experiments.lab.spec import Experiment, Training, UsageError, Variant
+from experiments.lab.spec import Experiment, Run, Training, UsageError, Variant
 
 LAYERS = {
     "lenet5-relu": ("c1", "c3", "c5", "f6"),
@@ -52,6 +52,13 @@ class Layer(Training):
         """The recipe of its network."""
         names = [field.name for field in dataclasses.fields(Training)]
         return Training(**{name: getattr(self, name) for name in names})
+
+    def needs(self, run: Run) -> tuple[Run, ...]:
+        """The run that trains its network; none where the weights are random."""
+        if self.condition == "random-weights":
+            return ()
+        name = network_name(self.model, self.condition)
+        return (Run(run.experiment, name, run.dataset, self.training, run.seed),)
 
 
 def _recipe(model: str, condition: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.lab import catalogue
 from experiments.lab.claims import AtLeast, Equals, Evidence, Finding, Outcome, Part
 from experiments.lab.spec import Experiment, Run, Unavailable, Variant
 
@@ -50,6 +51,11 @@ class Trained:
     trained_on: str
     layer: str
 
+    def needs(self, run: Run) -> tuple[Run, ...]:
+        """The run that trains it, with the recipe that its experiment declares: any other is another network."""
+        declared = catalogue.find(self.trained_by).named[self.trained_as]
+        return (Run(self.trained_by, self.trained_as, self.trained_on, declared.settings, run.seed),)
+
 
 @dataclasses.dataclass(frozen=True)
 class Named:
@@ -77,7 +83,7 @@ class FieldWork:
         gradient: np.ndarray | None = None
         match run.settings:
             case Trained():
-                facts, gradient = self._trained(run.settings, run.seed)
+                facts, gradient = self._trained(run, run.settings)
             case Stack():
                 facts, gradient = _stack(run.settings)
             case _:
@@ -86,30 +92,32 @@ class FieldWork:
         outcome = {"status": "finished", "facts": facts, "metrics": metrics}
         return outcome, None if gradient is None or run.seed else _kept(gradient)
 
-    def _trained(self, settings: Trained, seed: int) -> "tuple[dict[str, Any], np.ndarray]":
+    def _trained(self, run: Run, settings: Trained) -> "tuple[dict[str, Any], np.ndarray]":
         import keras
 
         import cnn_models
         from cnn_models.effective import gradient_of_centre
         from experiments.lab import data
 
-        model = cnn_models.open_model(str(self._network(settings, seed)))
+        model = cnn_models.open_model(str(self._network(run, settings)))
         field = cnn_models.receptive_field(model, settings.layer)
         images = data.load(settings.trained_on).validation.images[:500]
         inputs = images / 255.0 - 0.5
         facts = {"params": model.count_params(), "receptive_field_pixels": _pixels(field.size)}
         return facts, gradient_of_centre(keras.Model(model.inputs, model.get_layer(settings.layer).output), inputs)
 
-    def _network(self, settings: Trained, seed: int) -> Path:
+    def _network(self, run: Run, settings: Trained) -> Path:
         """The trained network of this seed, from its record."""
-        for record in self.records.of(settings.trained_by):
-            found = record["specification"]
-            if (found["variant"], found["dataset"], found["seed"]) == (settings.trained_as, settings.trained_on, seed):
-                try:
-                    return self.records.attachment(record, "network")
-                except (KeyError, FileNotFoundError):
-                    continue
-        raise Unavailable(f"no trained {settings.trained_as}, seed {seed}: make {settings.trained_by} first")
+        (needed,) = run.needs
+        record = self.records.find(needed)
+        if record is None:
+            raise Unavailable(
+                f"no network of {settings.trained_as}, seed {run.seed}, trained on {settings.trained_on} as declared "
+                f"(EPOCHS={needed.settings.epochs}): make {settings.trained_by} first"
+            )
+        if record["status"] != "finished":
+            raise Unavailable(f"{settings.trained_as}, seed {run.seed}, diverged in training")
+        return self.records.attachment(record, "network")
 
 
 def _stack(settings: Stack) -> "tuple[dict[str, Any], np.ndarray | None]":

@@ -12,6 +12,7 @@ import pytest
 from experiments.lab.fanout import FanOut, WorkersLost
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training
+from tests.work import Reading
 
 pytestmark = pytest.mark.alone
 
@@ -137,6 +138,21 @@ def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, exec
     assert (events["make something else first"], events["ended"]) == (1, 1)
     assert not outcome.failed
     assert len(Records(tmp_path).of("lenet")) == 1
+
+
+@pytest.mark.parametrize("network", ["sleep-1", "raise", "skip"])
+def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, executions, network):
+    """With FORCE it would find, and read, what is about to be replaced."""
+    reading = [Run("lenet", f"ok-{number}", "digits", Reading(network), 0) for number in range(2)]
+    other = run("ok", 5)
+    fan_out(tmp_path, [run(network)])
+    executions.unlink()
+    outcome, _ = fan_out(tmp_path, [run(network), *reading, other], force=True)
+    assert set(outcome.ended) >= {each.key for each in (*reading, other)}
+    order = [line.split()[0] for line in executions.read_text().splitlines()]
+    assert max(order.index(network), order.index("ok") if network == "sleep-1" else 0) < 2  # "ok" needs nothing
+    assert order.index(network) < min(order.index("ok-0"), order.index("ok-1"))
+    assert sorted(order) == sorted([network, "ok", "ok-0", "ok-1"])
 
 
 def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system_does_not(tmp_path, executions):

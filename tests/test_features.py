@@ -1,5 +1,7 @@
 """The experiment on layers: its measures against arithmetic by hand, its networks trained once, and each verdict."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from experiments._layer_measures import Layer, Reading, class_selectivity, linea
 from experiments.lab import tables, views
 from experiments.lab.channels import GREY, mosaic, patches
 from experiments.lab.claims import Verdict, judge
+from experiments.lab.command import parser, plan
 from experiments.lab.data import Split
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
@@ -163,8 +166,45 @@ def test_a_network_that_is_missing_is_trained_once_and_recorded(tmp_path):
     assert outcome["metrics"] | seconds == again["metrics"] | seconds
     assert outcome["facts"] == {"network": "lenet5-relu", "channels": 16, "receptive_field_pixels": 14}
     assert deeper["facts"]["receptive_field_pixels"] == 28
+    file = records.path(network).with_suffix(".keras")
+    file.write_bytes(file.read_bytes()[:-1])
+    healed, _ = FeaturesWork(records).execute(runs[0], lambda event: None)
+    assert records.find(network)
+    assert outcome["metrics"] | seconds == healed["metrics"] | seconds
     assert 0 < outcome["metrics"]["pattern_pixels"] <= 14
     assert 0 <= outcome["metrics"]["selectivity"] <= 1
+
+
+def test_a_layer_reads_the_network_of_its_own_recipe_alone(tmp_path):
+    records = Records(tmp_path)
+    records.folder("features").mkdir(parents=True)
+    layer = Run("features", "lenet5-relu-c1", "digits", features.Layer("lenet5-relu", epochs=3, layer="c1"), 1)
+    (needed,) = layer.needs
+    assert needed == Run("features", "lenet5-relu", "digits", Training("lenet5-relu", epochs=3), 1)
+    other = dataclasses.replace(needed, settings=Training("lenet5-relu", epochs=1))
+    FeaturesWork(records)._trained(other, lambda event: None)
+    FeaturesWork(records).execute(layer, lambda event: None)
+    assert records.find(needed)
+
+
+def test_a_layer_of_a_network_that_diverged_has_diverged(tmp_path):
+    records = Records(tmp_path)
+    records.folder("features").mkdir(parents=True)
+    settings = features.Layer("lenet5-relu", epochs=1, learning_rate=1e30, warmup=0, layer="c1")
+    outcome, _ = FeaturesWork(records).execute(Run("features", "x", "digits", settings, 1), lambda event: None)
+    assert (outcome["status"], outcome["metrics"]) == ("diverged", {})
+
+
+def test_force_reaches_the_networks_that_layers_read():
+    words = ["run", "features", "--seeds", "2", "--epochs", "1", "--dataset", "digits", "--variants"]
+    rows = "lenet5-relu-c1,lenet5-relu-c3,lenet5-relu-random-weights-c1"
+    calm, forced = (plan(DECLARED, parser().parse_args([*words, rows, *more])) for more in ([], ["--force"]))
+    assert {run.variant for run in calm} == set(rows.split(","))
+    assert [(run.variant, run.seed) for run in forced[:2]] == [("lenet5-relu", 0), ("lenet5-relu", 1)]
+    assert forced[2:] == calm
+    assert all(need in forced for run in calm for need in run.needs)
+    together = plan(DECLARED, parser().parse_args([*words, f"lenet5-relu,{rows}", "--force"]))
+    assert len({run.key for run in together}) == len(together) == len(forced)
 
 
 def test_random_weights_are_those_that_training_begins_with(tmp_path, digits):

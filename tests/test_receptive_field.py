@@ -1,5 +1,7 @@
 """The experiment on receptive fields: measurements against arithmetic, and verdicts each way."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,7 +70,23 @@ def test_a_trained_network_is_looked_at_where_it_is_and_asked_for_where_not(tmp_
     run = Run("lenet", "lenet5-relu", "mnist", lenet.settings, 0)
     records.folder("lenet").mkdir(parents=True)
     saved = Attachment(".keras", cnn_models.build("lenet5-relu").save)
-    records.save(run, {"status": "finished", "facts": {}, "metrics": {}}, saved)
+    finished = {"status": "finished", "facts": {}, "metrics": {}}
+    for change in ({"epochs": 1}, {"precision": "mixed_bfloat16"}):  # networks of other recipes
+        other = dataclasses.replace(run, settings=dataclasses.replace(lenet.settings, **change))
+        records.save(other, finished, saved)
+    with pytest.raises(Unavailable, match=r"as declared \(EPOCHS=15\): make lenet first"):
+        execute("trained-lenet5-relu", records)
+    records.save(run, finished | {"status": "diverged"}, saved)
+    with pytest.raises(Unavailable, match="diverged"):
+        execute("trained-lenet5-relu", records)
+    records.save(run, finished, saved)
+    network = records.path(run).with_suffix(".keras")
+    whole = network.read_bytes()
+    network.write_bytes(whole[:-1])
+    with pytest.raises(Unavailable, match="make lenet first"):
+        execute("trained-lenet5-relu", records)
+    assert records.find(run) is None  # so that `make lenet` trains it again
+    network.write_bytes(whole)
     outcome, _ = execute("trained-lenet5-relu", records)
     assert outcome["facts"]["receptive_field_pixels"] == 16
     assert 0 < outcome["metrics"]["effective_field_pixels"] <= 16

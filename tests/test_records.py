@@ -29,9 +29,23 @@ def test_what_is_saved_is_found(records):
     network = records.attachment(saved, "network")
     assert network.read_bytes() == b"weights"
     network.write_bytes(b"others")
-    with pytest.raises(FileNotFoundError, match="--force"):
+    with pytest.raises(FileNotFoundError, match="make lenet"):
         records.attachment(saved, "network")
     assert records.of("lenet") == [saved]
+
+
+@pytest.mark.parametrize("ending", [".keras", ".npz"])
+@pytest.mark.parametrize("content", [None, b"", b"weight", b"weighty"])
+def test_a_run_whose_network_or_arrays_are_gone_or_damaged_is_not_done(records, ending, content, capsys):
+    attached = Attachment(ending, lambda path: path.write_bytes(b"weights"))
+    saved = records.save(RUN, OUTCOME, attached)
+    file = records.path(RUN).with_suffix(ending)
+    file.unlink() if content is None else file.write_bytes(content)
+    assert records.find(RUN) is None
+    assert f"{file}: gone or damaged" in capsys.readouterr().err
+    assert records.of("lenet") == [saved]  # its numbers count until it is done again
+    again = records.save(RUN, OUTCOME, attached)
+    assert records.find(RUN) == again
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Work for the fan-out's tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
 
 import ctypes
+import dataclasses
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import filelock
 import PIL.Image
 
 from experiments.lab.records import Attachment
-from experiments.lab.spec import Unavailable
+from experiments.lab.spec import Training, Unavailable
 
 
 class Scripted:
@@ -69,6 +70,16 @@ class Scripted:
                 time.sleep(float(run.variant.split("-")[1]))
         metrics = {"value": float(run.seed), "process": os.getpid(), "runs_before": self.before - 1}
         return {"status": "finished", "facts": {}, "metrics": metrics}, None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A recipe that reads what another variant's run of the same seed left."""
+
+    of: str
+
+    def needs(self, run):
+        return (dataclasses.replace(run, variant=self.of, settings=Training("linear")),)
 
 
 class Scored:

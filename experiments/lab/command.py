@@ -273,7 +273,13 @@ def plan(experiment: Experiment, asked: argparse.Namespace) -> list[Run]:
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {outline.size} pictures."
                 )
             runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
-    return runs
+    return _with_needed(runs) if asked.force else runs
+
+
+def _with_needed(runs: list[Run]) -> list[Run]:
+    """Before the runs, those of the same experiment whose networks they read: what is done again starts there."""
+    needed = [need for run in runs for need in run.needs if need.experiment == run.experiment]
+    return list({run.key: run for run in (*needed, *runs)}.values()) if needed else runs
 
 
 def _refuse_for_fixed(experiment: Experiment, asked: argparse.Namespace) -> None:

@@ -155,6 +155,7 @@ class FanOut:
         self._hands: list[Hand] = []
         self._waiting: collections.deque[Run] = collections.deque()
         self._held: dict[str, tuple[Run, float]] = {}
+        self._unmet: set[str] = set()  # runs that others of this call need, and that have not ended
         self._attempts: collections.Counter[str] = collections.Counter()
         self._started = 0
         self._lost_starts = 0
@@ -170,12 +171,14 @@ class FanOut:
             WorkersLost: worker processes die before they can work.
             OSError: records cannot be written (disk full, folder not writable).
         """
+        needed = {need.key for run in runs for need in run.needs}
         for run in runs:
             ended = None if self.force else self.records.find(run)
             if ended:  # no worker need start for it
                 self._ended(run, ended)
             else:
                 self._waiting.append(run)
+                self._unmet |= {run.key} & needed if needed else set()
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 self._staff(Path(scratch))
@@ -202,8 +205,16 @@ class FanOut:
 
     def _assign(self) -> None:
         for hand in self._hands:
-            if hand.ready and hand.run is None and self._waiting:
-                hand.give(self._waiting.popleft(), self.force)
+            if hand.ready and hand.run is None and (run := self._next()):
+                hand.give(run, self.force)
+
+    def _next(self) -> Run | None:
+        """Takes the first waiting run whose needs are met; another would read a network about to be replaced."""
+        for place, run in enumerate(self._waiting):
+            if not self._unmet or self._unmet.isdisjoint(need.key for need in run.needs):
+                del self._waiting[place]
+                return run
+        return None
 
     def _use_spare_time(self) -> None:
         if self._spare and not self._waiting and not all(hand.run for hand in self._hands):
@@ -234,6 +245,7 @@ class FanOut:
 
     def _ended(self, run: Run, record: Record) -> None:
         self.outcome.ended[run.key] = record["metrics"]
+        self._unmet.discard(run.key)
         self.listener.ended(run, record)
 
     def _on_held(self, hand: Hand, value: None) -> None:
@@ -241,7 +253,9 @@ class FanOut:
         self._held[run.key] = (run, time.monotonic() + HELD_POLL_SECONDS)
 
     def _on_skipped(self, hand: Hand, reason: str) -> None:
-        self.listener.skipped(self._finish(hand), reason)
+        run = self._finish(hand)
+        self._unmet.discard(run.key)
+        self.listener.skipped(run, reason)
 
     def _on_unwritable(self, hand: Hand, reason: str) -> None:
         raise OSError(reason)
@@ -267,6 +281,7 @@ class FanOut:
             self._waiting.append(run)
             return
         self.outcome.failed[run.key] = reason
+        self._unmet.discard(run.key)
         # Where another call is at this run by now, what comes of that will stand.
         with contextlib.suppress(filelock.Timeout), self.records.lock(run).acquire(blocking=False):
             self.records.save_failed(run, reason, last_lines)

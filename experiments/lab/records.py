@@ -61,9 +61,19 @@ class Records:
         return self.folder(run.experiment) / f"{run.key}.json"
 
     def find(self, run: Run) -> Record | None:
-        """The record of this very specification and seed, if the run has ended (finished or diverged)."""
+        """The record of this very specification and seed, if the run has ended (finished or diverged).
+
+        One whose network or arrays are gone or damaged does not count, so that whoever asks makes them again.
+        """
         record = _read(self.path(run))
-        return record if record and record["specification"] == run.specification() else None
+        if not record or record["specification"] != run.specification():
+            return None
+        for kind in KINDS.values():
+            if kind in record and not self._whole(record, kind):
+                file = self._file(record, kind)
+                print(f"{file}: gone or damaged, so its run counts as not done.", file=sys.stderr)
+                return None
+        return record
 
     def of(self, experiment: str) -> list[Record]:
         """All records of an experiment, failed runs too, in the order of their file names."""
@@ -149,9 +159,10 @@ class Records:
         Raises:
             FileNotFoundError: it is not there, or its content is not what the record says.
         """
-        path = self.folder(record["specification"]["experiment"]) / record[kind]["file"]
-        if hashlib.sha256(path.read_bytes()).hexdigest() != record[kind]["sha256"]:
-            raise FileNotFoundError(f"{path} is not the file its record names; run it again with --force")
+        path = self._file(record, kind)
+        if not self._whole(record, kind):
+            name = record["specification"]["experiment"]
+            raise FileNotFoundError(f"{path} is gone or damaged; `make {name}` with the same words makes it again")
         return path
 
     def lock(self, run: Run) -> filelock.BaseFileLock:
@@ -160,6 +171,17 @@ class Records:
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(folder / f"{run.key}.lock")
+
+    def _file(self, record: Record, kind: str) -> Path:
+        return self.folder(record["specification"]["experiment"]) / record[kind]["file"]
+
+    def _whole(self, record: Record, kind: str) -> bool:
+        """Whether the file of this kind is there, as it was when the record was written."""
+        try:
+            with self._file(record, kind).open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest() == str(record[kind]["sha256"])
+        except (FileNotFoundError, IsADirectoryError):
+            return False
 
     def _failed(self, run: Run) -> Path:
         return self.path(run).with_suffix(f"{FAILED}.json")

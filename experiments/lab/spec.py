@@ -372,6 +372,12 @@ class Run:
     settings: Any
     seed: int
 
+    @property
+    def needs(self) -> tuple["Run", ...]:
+        """The runs whose networks this one reads, with the very recipe that each must have; its settings say which."""
+        needs = getattr(self.settings, "needs", None)
+        return tuple(needs(self)) if needs else ()
+
     def specification(self) -> dict[str, Any]:
         """Everything that decides the outcome, as JSON knows it.
 
