@@ -9,13 +9,12 @@ Both answer at inference, for one picture, and read shapes only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import keras
 
 from cnn_models import cost
 from cnn_models.fields import ReceptiveField, every
-from cnn_models.graph import Call, Graph, channels, trace
+from cnn_models.graph import Call, Graph, channels, trace, unwrapped
 from cnn_models.rules import Rule, sees
 from cnn_models.table import LayerRow, LayerTable
 from cnn_models.zoo import unknown
@@ -44,7 +43,8 @@ def receptive_field(
     Returns:
         Size, stride, padding and centre of the first unit, in pixels of the input along each of its
         axes but batch and channels. The channels are where the first layer with a `data_format` has
-        them; without one they are the last axis, if the input has two or more.
+        them, also if something has mixed them before; without such a layer they are the last axis, if
+        the input has two or more.
 
     Raises:
         TypeError: a layer without a rule, or a model without a graph.
@@ -157,6 +157,8 @@ def _walk(
     lengths: Mapping[int, int | None],
     rules: Rules,
     fields: dict[int, ReceptiveField],
+    *,
+    with_channels: bool = False,
 ) -> Iterator[tuple[Call, Sequence[ReceptiveField]]]:
     """Fills in `fields` call by call; gives each call with what it reads before its rule is applied."""
     fields.update((id(tensor), ReceptiveField.unseen(lengths)) for tensor in graph.inputs)
@@ -164,18 +166,29 @@ def _walk(
     for call in graph.calls:
         inputs = [fields[id(tensor)] for tensor in call.inputs]
         yield call, inputs
-        result = sees(call, inputs, rules)
+        result = sees(call, inputs, rules, with_channels=with_channels)
         fields.update((id(tensor), result) for tensor in call.outputs)
 
 
 def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int | None:
-    """The axis of an input that holds channels: the one that the first layer with a `data_format` takes for them."""
+    """The axis of an input that holds channels, as the first layer with a `data_format` says.
+
+    That layer names an axis of the tensor that it reads, first or last. Of the input it is the first or last axis,
+    if that is still there or if something before has read it as a whole (a dense layer or a mean over the colours);
+    else the axis that was moved there; else the one axis that has been read as a whole.
+    """
     rank = len(source.shape)
     if rank < 3:
         return None
     lengths = dict(enumerate(source.shape[1:], start=1))
-    for call, inputs in _walk(graph, source, lengths, rules, {}):
-        if hasattr(call.layer, "data_format") and any(position is not None for position in inputs[0].positions):
-            positions: dict[Any, int] = dict(zip(inputs[0].positions, lengths, strict=True))
-            return positions.get(channels(call))
+    for call, inputs in _walk(graph, source, lengths, rules, {}, with_channels=True):
+        call = unwrapped(call)
+        positions = inputs[0].positions
+        if hasattr(call.layer, "data_format") and any(position is not None for position in positions):
+            usual = 1 if call.layer.data_format == "channels_first" else rank - 1
+            there = [axis for axis, position in zip(lengths, positions, strict=True) if position == channels(call)]
+            lost = [axis for axis, position in zip(lengths, positions, strict=True) if position is None]
+            if usual in (*lost, *there):
+                return usual
+            return there[-1] if there else lost[0] if len(lost) == 1 else None
     return rank - 1

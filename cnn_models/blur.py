@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnn_models.layers import register
+from cnn_models.layers import refuse_what_does_not_fit, register
 
 PADDINGS = ("reflect", "valid")
 
@@ -35,7 +35,8 @@ class BlurPool2D(keras.layers.Layer):
         padding: "reflect" (the picture is mirrored at its border, so that no border darkens) or "valid".
 
     Shapes: `(batch, h, w, channels)` → `(batch, ⌈h/strides⌉, ⌈w/strides⌉, channels)` with "reflect",
-    `(batch, (h - size)//strides + 1, (w - size)//strides + 1, channels)` with "valid".
+    `(batch, (h - size)//strides + 1, (w - size)//strides + 1, channels)` with "valid". Pictures have at least
+    size//2 + 1 pixels along each axis with "reflect", `size` with "valid".
     """
 
     data_format = "channels_last"  # the analysis asks for it where this is the first layer
@@ -51,6 +52,7 @@ class BlurPool2D(keras.layers.Layer):
         self.padding = padding
 
     def build(self, input_shape: Sequence[int | None]) -> None:
+        refuse_what_does_not_fit(self.name, self.smallest, input_shape)
         weights = binomial(self.size)
         channels = int(input_shape[-1] or 0)
         self._blur = np.tile(np.outer(weights, weights)[..., np.newaxis, np.newaxis], (1, 1, channels, 1))
@@ -62,6 +64,7 @@ class BlurPool2D(keras.layers.Layer):
         return ops.depthwise_conv(inputs, blur, strides=self.strides, padding="valid")
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        refuse_what_does_not_fit(self.name, self.smallest, input_shape)
         batch, *sides, channels = input_shape
         lost = self.size - 1 if self.padding == "valid" else 0
         return (batch, *(side and (side - lost - 1) // self.strides + 1 for side in sides), channels)
@@ -76,3 +79,8 @@ class BlurPool2D(keras.layers.Layer):
             return 0, 0
         before = (self.size - 1) // 2
         return before, self.size - 1 - before
+
+    @property
+    def smallest(self) -> int:
+        """Side of the smallest picture that can be blurred: a border is mirrored from what it borders on."""
+        return self.size if self.padding == "valid" else max(self.borders) + 1

@@ -78,9 +78,9 @@ class ReceptiveField:
         return tuple(axis.whole for axis in self.axes)
 
     @property
-    def aligned(self) -> bool:
-        """Whether all paths to a unit have the same stride and centre, along every axis."""
-        return all(axis.aligned for axis in self.axes)
+    def aligned(self) -> bool | None:
+        """Whether all paths to a unit have the same stride and centre, along every axis; None: undefined."""
+        return every(axis.aligned for axis in self.axes)
 
     @property
     def beyond(self) -> bool | None:

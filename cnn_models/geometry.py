@@ -62,8 +62,7 @@ class Axis:
         if units is not None:
             size = len(units)
             units = tuple(
-                hull([units[tap] for tap in sampling.taps(unit) if 0 <= tap < size])
-                for unit in range(sampling.length(size))
+                hull([units[tap] for tap in sampling.reads(unit, size)]) for unit in range(sampling.length(size))
             )
         token = object()
         views = [view.through(sampling, token) for view in self.views]
@@ -128,12 +127,14 @@ class Axis:
         """The centre of the first unit's field, in positions; several where branches do not align.
 
         Then the lowest and the highest centre of the paths to the unit: of two branches, both. Empty:
-        undefined.
+        undefined, as where one of them depends on a size that is not known.
         """
         if self.whole:
             centre = middle(self._first)
             return () if centre is None else (centre,)
-        return tuple(sorted({centre for view in self.views if view.anchor is None for centre in view.centres}))
+        if any(view.anchor is not None for view in self.views):  # One of them may be the lowest, or the highest.
+            return ()
+        return tuple(sorted({centre for view in self.views for centre in view.centres}))
 
     @property
     def centre(self) -> float | None:
@@ -141,9 +142,11 @@ class Axis:
         return self.centres[0] if self.aligned and self.centres else None
 
     @property
-    def aligned(self) -> bool:
-        """Whether all paths to a unit have the same stride and centre."""
-        return len(self.views) <= 1 and not any(view.paths for view in self.views)
+    def aligned(self) -> bool | None:
+        """Whether all paths to a unit have the same stride and centre; None: undefined."""
+        if any(view.paths for view in self.views) or len({view.stride for view in self.views}) > 1:
+            return False
+        return True if len(self.views) == 1 else None  # Several views differ by a shift that is not known.
 
     @functools.cached_property
     def blind(self) -> frozenset[int]:

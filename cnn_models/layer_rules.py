@@ -18,7 +18,7 @@ from cnn_models.fields import ReceptiveField, meet
 from cnn_models.graph import Call, channels, spatial
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
 from cnn_models.local import LocallyConnected
-from cnn_models.sampling import Resampling, Sampling, Transposed, Window, same
+from cnn_models.sampling import Groups, Mirrored, Resampling, Sampling, Transposed, Window, same
 
 Sees = Callable[[Call, Sequence[ReceptiveField]], ReceptiveField]
 
@@ -61,7 +61,15 @@ def _windows(call: Call, kernel: Sequence[int], stride: Sequence[int], dilation:
 
 def _convolution(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     windows = _windows(call, call.layer.kernel_size, call.layer.strides, call.layer.dilation_rate)
-    return _activated(call, fields[0].through(windows).collapsed({channels(call)}))
+    return _activated(call, _by_group(call, fields[0].through(windows)))
+
+
+def _by_group(call: Call, field: ReceptiveField) -> ReceptiveField:
+    """A convolution reads all channels; with `groups`, each output channel reads those of its group."""
+    axis, groups = channels(call), getattr(call.layer, "groups", 1)
+    if groups == 1:
+        return field.collapsed({axis})
+    return field.through({axis: Groups(call.inputs[0].shape[axis] // groups, call.layer.filters // groups)})
 
 
 def _depthwise(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -134,9 +142,9 @@ def _local(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _blur(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Mirrored pixels lie within the window that they complete, so mirroring reads what zeros leave."""
     before, after = call.layer.borders
-    window = Window(call.layer.size, call.layer.strides, before=before, after=after)
+    kind = Mirrored if call.layer.padding == "reflect" else Window
+    window = kind(call.layer.size, call.layer.strides, before=before, after=after)
     return fields[0].through({1: window, 2: window})
 
 
@@ -176,9 +184,12 @@ def _along_axis(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     return fields[0].mixed(_axes(call.layer.axis, call.rank))
 
 
-def _over_picture(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Group normalisation: its statistics, also at inference, are those of all positions."""
-    return fields[0].mixed(range(1, call.rank))
+def _group_normalisation(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """The statistics, also at inference, are those of one group along `axis` and of all positions along the rest."""
+    (axis,) = _axes(call.layer.axis, call.rank)
+    members = call.inputs[0].shape[axis] // call.layer.groups
+    others = [other for other in range(1, call.rank) if other != axis]
+    return fields[0].mixed(others).through({axis: Groups(members, members)})
 
 
 def _concatenate(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -267,7 +278,7 @@ _KINDS: dict[Sees, Sequence[Any]] = {
         *(layers.LayerNormalization, layers.RMSNormalization, layers.UnitNormalization, layers.Softmax),
         *_names("ops.nn", "Softmax LogSoftmax"),
     ],
-    _over_picture: [layers.GroupNormalization],
+    _group_normalisation: [layers.GroupNormalization],
     _reduction: _names("ops.numpy", "Mean Max Min Sum"),
     _unchanged: [layers.Embedding],
     _elementwise: [

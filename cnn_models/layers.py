@@ -54,6 +54,19 @@ class FanInUniform(keras.initializers.Initializer):
         return {"fan_in": self.fan_in, "gain": self.gain}
 
 
+def refuse_what_does_not_fit(name: str, side: int, shape: Sequence[int | None]) -> None:
+    """Raises `ValueError` unless `shape` is that of pictures with channels of at least `side` × `side` pixels.
+
+    A layer calls it where it learns a shape: when it is built, and when it is called again on another.
+    """
+    if len(shape) != 4 or shape[-1] is None:
+        raise ValueError(
+            f"{name}: expects inputs of shape (batch, height, width, channels), channels known; got {shape}."
+        )
+    if any(pixels is not None and pixels < side for pixels in shape[1:-1]):
+        raise ValueError(f"{name}: needs pictures of at least {side}×{side} pixels, got {shape[1]}×{shape[2]}.")
+
+
 @register
 class SparseConv2D(keras.layers.Layer):
     """A convolution in which each output map reads only some of the input maps (LeCun 1998, table I).
@@ -85,6 +98,7 @@ class SparseConv2D(keras.layers.Layer):
         self._initializer = functools.partial(FanInUniform, seed=seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        refuse_what_does_not_fit(self.name, self.kernel_size, input_shape)
         maps, filters = int(input_shape[-1] or 0), len(self.connections)
         pairs = [(source, target) for target, sources in enumerate(self.connections) for source in sources]
         if any(not 0 <= source < maps for source, _ in pairs):
@@ -104,6 +118,7 @@ class SparseConv2D(keras.layers.Layer):
         return ops.conv(inputs, ops.cast(dense, inputs.dtype), padding="valid") + ops.cast(self.bias, inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        refuse_what_does_not_fit(self.name, self.kernel_size, input_shape)
         batch, *sides, _ = input_shape
         return (batch, *(side and side - self.kernel_size + 1 for side in sides), len(self.connections))
 
@@ -132,6 +147,7 @@ class TrainableSubsampling2D(keras.layers.Layer):
         self.depth_multiplier = depth_multiplier
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        refuse_what_does_not_fit(self.name, 2, input_shape)
         maps = int(input_shape[-1] or 0) * self.depth_multiplier
         self.coefficient = self.add_weight(shape=(maps,), initializer="ones", name="coefficient")
         self.bias = self.add_weight(shape=(maps,), initializer="zeros", name="bias")
@@ -143,6 +159,7 @@ class TrainableSubsampling2D(keras.layers.Layer):
         return means * ops.cast(self.coefficient, means.dtype) + ops.cast(self.bias, means.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        refuse_what_does_not_fit(self.name, 2, input_shape)
         batch, *sides, maps = input_shape
         return (batch, *(side and side // 2 for side in sides), (maps or 0) * self.depth_multiplier)
 

@@ -76,6 +76,7 @@ class LocallyConnected(keras.layers.Layer):
         positions = self._positions(sides)
         if min(positions) < 1:
             raise ValueError(f"{self.name}: a window of {self.kernel_size} does not fit into {input_shape}.")
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
         window = math.prod(self.kernel_size) * int(input_shape[-1] or 0)
         self.kernel = self.add_weight(
             shape=(*positions, window, self.filters), initializer=self._as_one_convolution, name="kernel"

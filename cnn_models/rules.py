@@ -38,8 +38,17 @@ class Rule(NamedTuple):
     macs: Macs | None = None
 
 
-def sees(call: Call, fields: Sequence[ReceptiveField], rules: Mapping[type, Rule]) -> ReceptiveField:
+def sees(
+    call: Call, fields: Sequence[ReceptiveField], rules: Mapping[type, Rule], *, with_channels: bool = False
+) -> ReceptiveField:
     """The field of what a call makes, from the fields of what it reads.
+
+    Args:
+        call: the call of a layer.
+        fields: one for each tensor that it reads.
+        rules: how to treat kinds of layers that are not known.
+        with_channels: the fields have an axis of channels, of which a rule need not speak. An axis along which
+            the rule gives another number of units than Keras is then one that each unit reads as a whole.
 
     Raises:
         TypeError: the layer is unknown; the message shows how to give it a rule.
@@ -51,15 +60,28 @@ def sees(call: Call, fields: Sequence[ReceptiveField], rules: Mapping[type, Rule
     if rule is None:
         raise TypeError(_unknown(call))
     field = rule(call, fields)
-    for axis, position in zip(field.axes, field.positions, strict=True):
-        counted = None if axis.units is None or position is None or axis.rearranged else len(axis.units)
-        if counted is not None and counted != (stated := call.outputs[0].shape[position]):
-            kind = type(call.layer).__name__
-            raise ValueError(
-                f"The rule of layer '{call.name}' ({kind}) gives {counted} units along axis {position} of its output, "
-                f"but Keras gives {stated}: the rule is wrong."
-            )
+    wrong = _miscounted(call, field)
+    if with_channels:
+        return field.collapsed(wrong)
+    for position, (counted, stated) in wrong.items():
+        raise ValueError(
+            f"The rule of layer '{call.name}' ({type(call.layer).__name__}) gives {counted} units along axis "
+            f"{position} of its output, but Keras gives {stated}: the rule is wrong."
+        )
     return field
+
+
+def _miscounted(call: Call, field: ReceptiveField) -> dict[int, tuple[int, int]]:
+    """The axes of a call's output along which its rule and Keras count the units differently: both counts."""
+    shape = call.outputs[0].shape
+    wrong = {}
+    for axis, position in zip(field.axes, field.positions, strict=True):
+        if axis.units is None or position is None or axis.rearranged:
+            continue
+        stated = shape[position] if position < len(shape) else 0
+        if stated is not None and len(axis.units) != stated:
+            wrong[position] = (len(axis.units), stated)
+    return wrong
 
 
 def _unknown(call: Call) -> str:

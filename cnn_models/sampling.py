@@ -31,9 +31,13 @@ class Sampling(Protocol):
         """The number of units over an input of `positions` positions."""
         ...
 
+    def reads(self, unit: int, positions: int) -> Sequence[int]:
+        """The positions of an input of `positions` positions whose values reach `unit`."""
+        return [tap for tap in self.taps(unit) if 0 <= tap < positions]
+
 
 @dataclasses.dataclass(frozen=True)
-class Window:
+class Window(Sampling):
     """A sliding window: convolution, pooling, and (with kernel 1) zero padding or cropping.
 
     Attributes:
@@ -69,6 +73,18 @@ class Window:
         return max((positions + self.before + self.after - self.extent) // self.stride + 1, 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Mirrored(Window):
+    """A window over an input that is mirrored about its first and its last position (padding by reflection).
+
+    A window of even size at the end of the input reads a mirrored position that it does not contain.
+    """
+
+    def reads(self, unit: int, positions: int) -> Sequence[int]:  # noqa: D102
+        turn = 2 * (positions - 1)
+        return [min(tap % turn, -tap % turn) if turn else 0 for tap in self.taps(unit)]
+
+
 def same(kernel: int, stride: int, dilation: int, positions: int | None) -> Window:
     """The window of TensorFlow's `same` padding.
 
@@ -91,7 +107,7 @@ def same(kernel: int, stride: int, dilation: int, positions: int | None) -> Wind
 
 
 @dataclasses.dataclass(frozen=True)
-class Transposed:
+class Transposed(Sampling):
     """A transposed convolution: tap t of position i adds to unit i·stride + t·dilation - crop.
 
     Neighbouring units fall on different taps, so their fields differ; the pattern repeats after
@@ -125,7 +141,7 @@ class Transposed:
 
 
 @dataclasses.dataclass(frozen=True)
-class Resampling:
+class Resampling(Sampling):
     """Upsampling by a whole factor, about the centres of positions and units.
 
     Attributes:
@@ -151,3 +167,28 @@ class Resampling:
 
     def length(self, positions: int) -> int:  # noqa: D102
         return positions * self.factor
+
+
+@dataclasses.dataclass(frozen=True)
+class Groups(Sampling):
+    """Groups of neighbours: each unit reads all positions of its group, and none of the other groups.
+
+    Attributes:
+        positions: positions of one group.
+        units: units of one group.
+    """
+
+    positions: int
+    units: int
+    anchored = True
+
+    @property
+    def steps(self) -> tuple[int, int]:  # noqa: D102
+        return self.positions, self.units
+
+    def taps(self, unit: int) -> Sequence[int]:  # noqa: D102
+        first = unit // self.units * self.positions
+        return range(first, first + self.positions)
+
+    def length(self, positions: int) -> int:  # noqa: D102
+        return positions // self.positions * self.units

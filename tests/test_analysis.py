@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from keras import layers, ops
 
 import cnn_models
-from cnn_models import receptive_field
+from cnn_models import layer_table, receptive_field
+from cnn_models.blur import PADDINGS, BlurPool2D
 from cnn_models.rules import Rule
 from cnn_models.sampling import Window
 
@@ -26,8 +27,11 @@ def answers(field, units):
     return [field.unit([0 if axis is None else unit[axis] for axis in field.positions]) for unit in units]
 
 
-def check(model, shape, *, spatial, dtype="float64", compiled=False, thin=False):
-    """Compares the units at corners and in the middle of a model's output with the gradient."""
+def check(model, shape, *, spatial, dtype="float64", compiled=False, thin=False, mirrored=False):
+    """Compares the units at corners and in the middle of a model's output with the gradient.
+
+    Where a border is `mirrored`, a unit may read a pixel that its field in an endless input does not contain.
+    """
     field = receptive_field(model)
     units = corners(model.outputs[0].shape, [axis for axis in field.positions if axis is not None])
     clone = smooth(model, thin=thin, dtype=dtype)
@@ -35,7 +39,7 @@ def check(model, shape, *, spatial, dtype="float64", compiled=False, thin=False)
     read = [box and tuple(box[axis] for axis in spatial) for box in boxes]
     assert read == answers(field, units)
     for unit, box in zip(units, read, strict=True):
-        for axis, position, interval in zip(field.axes, field.positions, box or (), strict=False):
+        for axis, position, interval in zip(field.axes, field.positions, () if mirrored else box or (), strict=False):
             check_closed_form(axis, unit.get(position, 0), *interval)
     return field
 
@@ -95,6 +99,10 @@ LAYERS = {
     "layer normalisation of rows": ((9, 8, 4), layers.LayerNormalization(axis=1)),
     "layer normalisation of pictures": ((9, 8, 4), layers.LayerNormalization(axis=(1, 2))),
     "group normalisation": ((9, 8, 4), layers.GroupNormalization(2)),
+    "group normalisation of rows": ((9, 8, 4), layers.GroupNormalization(3, axis=1)),
+    "group normalisation of columns": ((9, 8, 4), layers.GroupNormalization(2, axis=-2)),
+    "group normalisation of each row": ((9, 8, 4), layers.GroupNormalization(-1, axis=1)),
+    "group normalisation of a vector": ((8,), layers.GroupNormalization(2)),
     "rms normalisation": ((9, 8, 4), layers.RMSNormalization()),
     "unit normalisation": ((9, 8, 4), layers.UnitNormalization(axis=2)),
     "softmax": ((9, 8, 4), layers.Softmax(axis=1)),
@@ -135,6 +143,93 @@ SINGLE = {
     "lanczos3": ((12, 8, 2), layers.UpSampling2D((2, 3), interpolation="lanczos3")),
     "lanczos5": ((14, 12, 2), layers.UpSampling2D((4, 3), interpolation="lanczos5")),
 }
+
+
+# What mixes or moves the colours before a layer says where they are; and which axes of the picture are left.
+BEFORE = {
+    "dense": ((9, 8, 3), lambda x: layers.Conv2D(2, 3)(layers.Dense(4)(x)), (0, 1)),
+    "dense 1d": ((9, 3), lambda x: layers.Conv1D(2, 3)(layers.Dense(4)(x)), (0,)),
+    "dense 3d": ((5, 6, 7, 2), lambda x: layers.Conv3D(2, (3, 2, 1))(layers.Dense(4)(x)), (0, 1, 2)),
+    "dense twice": ((9, 8, 3), lambda x: layers.AveragePooling2D(2)(layers.Dense(3)(layers.Dense(4)(x))), (0, 1)),
+    "wrapped dense": (
+        (9, 8, 3),
+        lambda x: layers.Conv2D(2, 3)(layers.SpectralNormalization(layers.Dense(4))(x)),
+        (0, 1),
+    ),
+    "wrapped convolution": (
+        (3, 9, 8),
+        lambda x: layers.SpectralNormalization(layers.Conv2D(2, 3))(layers.Permute((2, 3, 1))(x)),
+        (1, 2),
+    ),
+    "grey": ((9, 8, 3), lambda x: layers.Conv2D(2, 3)(ops.mean(x, axis=-1, keepdims=True)), (0, 1)),
+    "grey 1d": ((9, 3), lambda x: layers.Conv1D(2, 3)(ops.mean(x, axis=-1, keepdims=True)), (0,)),
+    "grey, reshaped": (
+        (9, 8, 3),
+        lambda x: layers.Conv2D(2, 3)(layers.Reshape((9, 8, 1))(ops.mean(x, axis=3))),
+        (0, 1),
+    ),
+    "grey, rows as steps": ((9, 8, 3), lambda x: layers.Conv1D(2, 3)(ops.sum(x, axis=3)), (0, 1)),
+    "one colour, rows as steps": ((9, 8, 1), lambda x: layers.Conv1D(2, 3)(layers.Reshape((9, 8))(x)), (0, 1)),
+    "grey, channels first": (
+        (3, 9, 8),
+        lambda x: layers.AveragePooling2D(3, 1, data_format="channels_first")(ops.mean(x, axis=1, keepdims=True)),
+        (1, 2),
+    ),
+    "grey, then turned": (
+        (3, 9, 8),
+        lambda x: layers.Conv2D(2, 3)(layers.Permute((2, 3, 1))(ops.mean(x, axis=1, keepdims=True))),
+        (1, 2),
+    ),
+    "softmax": ((9, 8, 3), lambda x: layers.Conv2D(2, 3)(layers.Softmax()(x)), (0, 1)),
+    "rows mixed, and turned back": (
+        (9, 8, 3),
+        lambda x: layers.Conv2D(2, 3)(layers.Permute((3, 2, 1))(layers.Dense(9)(layers.Permute((3, 2, 1))(x)))),
+        (0, 1),
+    ),
+    "rows and colours in one axis": ((9, 8, 3), lambda x: layers.Conv1D(2, 3)(layers.Reshape((9, 24))(x)), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_the_colours_are_no_axis_of_the_picture(name):
+    shape, network, spatial = BEFORE[name]
+    inputs = keras.Input(shape)
+    field = check(keras.Model(inputs, network(inputs)), shape, spatial=spatial)
+    assert len(field.size) == len(spatial)
+
+
+@pytest.mark.parametrize("name", [name for name in BEFORE if "row" not in name and "reshaped" not in name])
+def test_nor_are_they_where_sizes_are_not_known(name):
+    """The layers of the other networks need a size."""
+    shape, network, spatial = BEFORE[name]
+    inputs = keras.Input([None if axis in spatial else size for axis, size in enumerate(shape)])
+    field = receptive_field(keras.Model(inputs, network(inputs)))
+    inputs = keras.Input(shape)
+    assert field.size == receptive_field(keras.Model(inputs, network(inputs))).size
+    assert len(field.size) == len(spatial)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_blur(size, strides, padding):
+    """Mirrored pixels too, along an odd and an even length; and behind a layer that pads."""
+    blur = {"size": size, "strides": strides, "padding": padding}
+    check(sequence((9, 8, 2), BlurPool2D(**blur)), (9, 8, 2), spatial=(0, 1), mirrored=True)
+    before = layers.ZeroPadding2D(((0, 2), (1, 0)))
+    check(
+        sequence((9, 8, 1), before, BlurPool2D(**blur), layers.Conv2D(1, 2)), (9, 8, 1), spatial=(0, 1), mirrored=True
+    )
+
+
+def test_groups_along_an_axis_that_was_turned_to_the_channels():
+    """Units of one group see each other's rows, those of the other group do not."""
+    turned = [layers.ZeroPadding2D(0), layers.Permute((3, 2, 1))]
+    normalised = sequence((8, 6, 3), *turned, layers.GroupNormalization(2))
+    assert check(normalised, (8, 6, 3), spatial=(0, 1)).unit((0, 0)) == ((0, 3), (0, 5))
+    convolved = sequence((8, 6, 3), *turned, layers.Conv2D(4, (1, 3), groups=2))
+    field = check(convolved, (8, 6, 3), spatial=(0, 1), compiled=True)
+    assert (field.unit((1, 0)), field.unit((2, 0))) == (((0, 3), (0, 2)), ((4, 7), (0, 2)))
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -261,6 +356,19 @@ def test_random_networks(sizes, plan):
     check(model, shape, spatial=range(len(sizes)))
 
 
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(st.integers(5, 13), plans)
+def test_what_is_defined_for_an_unknown_size_is_right_for_every_size(size, plan):
+    model = grow((size, 1), plan)
+    assume(len(model.layers) > 1)
+    anysize = keras.models.clone_model(model, input_tensors=keras.Input((None, 1)))
+    known, unknown = receptive_field(model), receptive_field(anysize)
+    for name in ("size", "stride", "padding", "centre"):
+        assert getattr(unknown, name) in ((None,), getattr(known, name))
+    assert unknown.centres in (((),), known.centres)
+    assert unknown.aligned in (None, known.aligned)
+
+
 # Whole networks.
 
 
@@ -330,6 +438,16 @@ def test_a_published_network_whose_branches_do_not_align():
     assert not field.aligned
     assert (field.size, field.stride, field.padding) == ((1083, 1083), (32, 32), (534, 534))
     assert (field.centre, field.centres) == ((None, None), ((3.0, 7.0), (3.0, 7.0)))
+
+
+def test_a_published_network_whose_alignment_depends_on_the_size():
+    """An even size moves the 3×3 pooling by a pixel and not the 1×1 shortcut that it meets."""
+    model = keras.applications.Xception(weights=None, include_top=False, input_shape=(None, None, 3))
+    rows = layer_table(model)
+    first = next(i for i, row in enumerate(rows) if row.type == "Add")
+    assert [row.type for row in rows[:first] if row.centres == ((), ())] == ["MaxPooling2D"]
+    assert {row.centres for row in rows[first:]} == {((), ())}
+    assert receptive_field(model).aligned is None
 
 
 def test_a_published_network_that_never_reads_its_last_row():
@@ -527,6 +645,26 @@ class Blur(layers.Layer):
         return (shape[0], *((n - 3) // 2 + 1 for n in shape[1:3]), shape[3])
 
 
+class Widen(layers.Layer):
+    """The picture and its blurred copy, channel by channel."""
+
+    def call(self, x):
+        return ops.concatenate([x, ops.average_pool(x, 3, strides=1, padding="same")], axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], 2 * shape[-1])
+
+
+class Patches(layers.Layer):
+    """Rows of pixels as vectors."""
+
+    def call(self, x):
+        return ops.reshape(x, (-1, 9, 18))
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 9, 18)
+
+
 class NamedConvolution(layers.Conv2D):
     pass
 
@@ -548,6 +686,30 @@ def test_an_unknown_layer_is_named_and_can_be_given_a_rule():
     wrong = {Blur: Rule(sees=lambda call, fields: fields[0])}
     with pytest.raises(ValueError, match="gives 7 units along axis 1 of its output, but Keras gives 3"):
         receptive_field(model, rules=wrong)
+
+
+@pytest.mark.parametrize("before", [[], [layers.Dense(2)], [layers.Permute((2, 1, 3))]], ids=["", "dense", "turned"])
+def test_a_rule_need_not_speak_of_channels(before):
+    """As the message advises it, for a layer before any that says where the channels are."""
+    model = sequence((9, 9, 2), *before, Widen(), layers.Conv2D(1, 3))
+    same = Window(3, before=1, after=1)
+    field = receptive_field(model, rules={Widen: Rule(sees=lambda call, fields: fields[0].through({1: same, 2: same}))})
+    assert field.size == (5, 5)
+    units = corners(model.outputs[0].shape, (1, 2))
+    (boxes,) = extents(model, model.outputs, [units], (9, 9, 2))
+    assert [box[:2] for box in boxes] == answers(field, units)
+    narrow = {Widen: Rule(sees=lambda call, fields: fields[0].through({1: Window(3), 2: Window(3)}))}
+    with pytest.raises(ValueError, match=r"gives 7 units along axis \d of its output, but Keras gives 9"):
+        receptive_field(model, rules=narrow)
+
+
+def test_a_rule_that_forgets_an_axis_is_wrong():
+    model = sequence((9, 9, 2), layers.Conv2D(2, 1), Patches(name="patches"))
+    with pytest.raises(ValueError, match=r"'patches'.*gives 9 units along axis 2 of its output, but Keras gives 18"):
+        receptive_field(model, rules={Patches: Rule(sees=lambda call, fields: fields[0])})
+    turned = {Patches: Rule(sees=lambda call, fields: fields[0].moved({1: 1, 2: 3}))}
+    with pytest.raises(ValueError, match=r"'patches'.*axis 3 of its output, but Keras gives 0"):
+        receptive_field(model, rules=turned)
 
 
 def test_a_subclass_inherits_a_rule_with_the_computation():

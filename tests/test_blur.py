@@ -1,5 +1,6 @@
 """Blurred subsampling against scipy, which knows nothing of it."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -35,6 +36,46 @@ def test_blur_is_a_correlation_and_a_slice(rng, size, strides, padding):
     np.testing.assert_allclose(found, every[:, ::strides, ::strides], rtol=0, atol=1e-14)
     assert found.shape == layer.compute_output_shape(images.shape)
     assert not layer.weights
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((2, 2, 1), {"size": 5}),
+        ((9, 2, 1), {"size": 5}),
+        ((1, 9, 1), {"size": 2}),
+        ((4, 4, 1), {"size": 5, "padding": "valid"}),
+        ((None, 2, 1), {"size": 4}),
+    ],
+)
+def test_pictures_that_do_not_fit_are_refused_when_built(shape, options):
+    with pytest.raises(ValueError, match=r"'?blur'?: needs pictures of at least \d×\d pixels"):
+        keras.Sequential([keras.Input(shape), blur.BlurPool2D(name="blur", **options)])
+
+
+@pytest.mark.parametrize("padding", blur.PADDINGS)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_the_smallest_picture_that_is_not_refused_is_blurred(size, padding):
+    layer = blur.BlurPool2D(size, padding=padding)
+    side = layer.smallest
+    assert layer(np.ones((1, side, side, 1))).shape == layer.compute_output_shape((1, side, side, 1))
+    if side > 1:
+        with pytest.raises(ValueError, match=f"at least {side}×{side} pixels, got {side - 1}×{side}"):
+            blur.BlurPool2D(size, padding=padding).build((None, side - 1, side, 1))
+
+
+def test_a_smaller_picture_is_refused_also_after_it_was_built():
+    """In a network built for any size, and then called on one that is too small."""
+    network = keras.Sequential([keras.Input((None, None, 1)), blur.BlurPool2D(5)])
+    assert network(keras.Input((3, 3, 1))).shape == (None, 2, 2, 1)
+    with pytest.raises(ValueError, match="at least 3×3 pixels, got 2×3"):
+        network(keras.Input((2, 3, 1)))
+
+
+@pytest.mark.parametrize("shape", [(9, 1), (9, 9, 9, 1), (9, 9, None)])
+def test_what_is_no_picture_with_channels_is_refused_when_built(shape):
+    with pytest.raises(ValueError, match=r"expects inputs of shape \(batch, height, width, channels\)"):
+        keras.Sequential([keras.Input(shape), blur.BlurPool2D()])
 
 
 def test_blur_leaves_a_flat_picture_flat():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cnn_models.fields import ReceptiveField, meet
 from cnn_models.geometry import Axis, merged
-from cnn_models.sampling import Resampling, Transposed, Window, same
+from cnn_models.sampling import Groups, Mirrored, Resampling, Transposed, Window, same
 from cnn_models.views import View, joined
 
 TESTS = settings(deadline=None, max_examples=150, derandomize=True)
@@ -40,6 +40,10 @@ def matrix(sampling, n):
             return result[crop : crop + (n - 1) * stride + extra]
         case Resampling(factor, 0):
             return np.repeat(np.eye(n, dtype=int), factor, axis=0)
+        case Groups(positions, units):
+            return np.kron(
+                np.eye(n // positions, n // positions, dtype=int), np.ones((units, positions), int)
+            ) @ np.eye(n // positions * positions, n, dtype=int)
     raise AssertionError(sampling)
 
 
@@ -68,7 +72,8 @@ transposed = st.builds(
     crop=st.integers(0, 2),
     extra=st.integers(1, 4),
 )
-samplings = st.one_of(windows, windows, transposed, st.builds(Resampling, factor=st.integers(1, 3)))
+groups = st.builds(Groups, positions=st.integers(1, 3), units=st.integers(1, 3))
+samplings = st.one_of(windows, windows, transposed, st.builds(Resampling, factor=st.integers(1, 3)), groups)
 
 
 @st.composite
@@ -183,6 +188,42 @@ def test_branches_of_one_unknown_padding_still_compare():
     assert (block.size, block.stride, block.padding) == (7, 2, None)
     other = Axis.of_input(None).through(same(3, 2, 1, None))
     assert merged([trunk, other.through(Window(3, before=1, after=1))]).size is None
+
+
+def test_a_centre_that_depends_on_an_unknown_size_is_undefined():
+    """Of an even size the 3×3 window begins at the input, of an odd one before it; the 1×1 has no padding."""
+    image = Axis.of_input(None)
+    both = merged([image.through(same(3, 2, 1, None)), image.through(same(1, 2, 1, None))])
+    assert (both.centres, both.centre, both.padding, both.aligned, both.stride) == ((), None, None, None, 2)
+    known = [Axis.of_input(n) for n in (8, 9)]
+    ends = [merged([axis.through(same(kernel, 2, 1, axis.length)) for kernel in (3, 1)]) for axis in known]
+    assert [(axis.centres, axis.aligned) for axis in ends] == [((0.0, 1.0), False), ((0.0,), True)]
+    deeper = stack(both, Window(3, before=1, after=1))
+    assert (deeper.centres, deeper.aligned) == ((), None)
+    faster = merged([image.through(same(3, 2, 1, None)), image])
+    assert (faster.centres, faster.aligned) == ((), False)  # the strides differ, whatever the size
+
+
+@pytest.mark.parametrize("n", [5, 8, 9])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (4, 4), (0, 4)])
+def test_mirrored_borders(n, stride, before, after):
+    """Against NumPy's `reflect`, which mirrors the positions' numbers."""
+    kernel = before + after + 1
+    window = Mirrored(kernel, stride, before=before, after=after)
+    mirrored = np.pad(np.arange(n), (before, after), mode="reflect")
+    expected = np.lib.stride_tricks.sliding_window_view(mirrored, kernel)[::stride]
+    assert read(Axis.of_input(n).through(window)) == [(row.min(), row.max()) for row in expected]
+    plain = Window(kernel, stride, before=before, after=after)
+    assert Axis.of_input(n).through(window).views == Axis.of_input(n).through(plain).views
+
+
+def test_groups():
+    """Two groups of three units behind a 3×3 layer; the pattern repeats from group to group."""
+    axis = stack(Axis.of_input(8), Window(3), Groups(3, 3))
+    assert read(axis) == [(0, 4)] * 3 + [(3, 7)] * 3
+    assert (axis.size, axis.stride, axis.padding, axis.centre) == (5, 1, 0, 2.0)
+    assert stack(Axis.of_input(8), Groups(1, 1)) == Axis.of_input(8)
 
 
 def test_upsampling_after_an_unknown_padding_is_undefined():

@@ -39,6 +39,21 @@ def test_sparse_convolution_refuses_maps_that_are_not_there():
         layers.SparseConv2D([[0, 2]], 3).build((None, 8, 8, 2))
 
 
+@pytest.mark.parametrize(
+    ("layer", "side"),
+    [(layers.SparseConv2D([[0]], 3), 3), (layers.TrainableSubsampling2D(), 2)],
+    ids=["sparse", "mean"],
+)
+def test_pictures_that_do_not_fit_are_refused_when_built(layer, side):
+    assert keras.Sequential([keras.Input((side, side, 1)), layer]).output_shape == (None, 1, 1, 1)
+    with pytest.raises(ValueError, match=f"at least {side}×{side} pixels, got {side}×{side - 1}"):
+        type(layer).from_config(layer.get_config())(keras.Input((side, side - 1, 1)))
+    with pytest.raises(ValueError, match=f"at least {side}×{side} pixels, got {side - 1}×{side}"):
+        layer(keras.Input((side - 1, side, 1)))  # built before, for another size
+    with pytest.raises(ValueError, match=r"expects inputs of shape \(batch, height, width, channels\)"):
+        type(layer).from_config(layer.get_config())(keras.Input((side, 1)))
+
+
 @pytest.mark.parametrize("multiplier", [1, 2])
 def test_subsampling_is_a_scaled_mean(rng, multiplier):
     layer = layers.TrainableSubsampling2D(multiplier)

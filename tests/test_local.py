@@ -51,6 +51,13 @@ def test_equal_weights_make_it_a_convolution(rng, strides, padding):
     np.testing.assert_allclose(layer(images), convolution(images), rtol=0, atol=1e-12)
 
 
+def test_another_size_than_it_was_built_for_is_refused_at_once():
+    layer = local.LocallyConnected2D(2, 3)
+    assert layer(keras.Input((9, 8, 1))).shape == (None, 7, 6, 2)
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        layer(keras.Input((9, 9, 1)))
+
+
 def test_initial_weights_have_a_convolutions_variance():
     keras.utils.set_random_seed(0)
     layer, convolution = local.LocallyConnected2D(16, 5), keras.layers.Conv2D(160, 5)
