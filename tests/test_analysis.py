@@ -356,8 +356,13 @@ def test_random_networks(sizes, plan):
     check(model, shape, spatial=range(len(sizes)))
 
 
+strided = st.tuples(st.just("conv"), numbers, strides, st.just("same"))
+branch = st.tuples(st.sampled_from(["conv", "pool"]), numbers)
+fork = st.tuples(st.just("add"), st.integers(1, 2), st.lists(branch, min_size=2, max_size=2))
+
+
 @settings(deadline=None, max_examples=60, derandomize=True)
-@given(st.integers(5, 13), plans)
+@given(st.integers(8, 20), st.lists(st.one_of(fork, fork, strided, plans.map(lambda plan: plan[0])), max_size=4))
 def test_what_is_defined_for_an_unknown_size_is_right_for_every_size(size, plan):
     model = grow((size, 1), plan)
     assume(len(model.layers) > 1)
