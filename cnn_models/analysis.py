@@ -87,6 +87,7 @@ def _row(call: Call, fields: Mapping[int, ReceptiveField], rules: Rules) -> Laye
         output_shape=shape,
         parameters=call.layer.count_params() if call.index == 0 and isinstance(call.layer, keras.Layer) else 0,
         macs=cost.call_macs(call, rules),
+        activation_macs=cost.activation_macs(call, rules),
         memory_bytes=cost.memory_bytes(call),
         receptive_field=field.size,
         stride=field.stride,

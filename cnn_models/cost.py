@@ -1,9 +1,10 @@
 """What a network costs: multiply-accumulates (MACs) and activation memory of one picture.
 
-A MAC is one product with a weight and the addition that follows it; a product with a zero of the padding
-counts, as in the published numbers. Biases, activations and pooling have no products with weights and
-count zero. So does the scale of a normalisation: batch normalisation is an affine map at inference that
-can be folded into the weights before it, and the others are counted alike.
+A MAC is one product with a weight, or of two activations in a matrix product (`cnn_models.products`), and the
+addition that follows it; a product with a zero of the padding counts, as in the published numbers. Biases,
+activation functions, pooling and products element by element count zero. So does the scale of a normalisation:
+batch normalisation is an affine map at inference that can be folded into the weights before it, and the others
+are counted alike.
 """
 
 import math
@@ -15,9 +16,10 @@ import keras
 from keras import layers
 
 from cnn_models.blur import BlurPool2D
-from cnn_models.graph import Call, channels, find, trace, unwrapped
+from cnn_models.graph import Call, channels, find, operands, trace, unwrapped
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
 from cnn_models.local import LocallyConnected
+from cnn_models.products import activation_products, computed, times
 from cnn_models.rules import Rule
 
 
@@ -31,32 +33,55 @@ def macs(model: keras.Model, rules: Mapping[type, Rule] | None = None) -> int:
         rules: how to treat kinds of layers that are not known (see `cnn_models.rules`).
 
     Raises:
-        TypeError: a layer with weights whose cost is not known; pass its rule.
+        TypeError: a layer whose cost is not known; pass its rule.
         ValueError: the size of the input is not known.
     """
-    counts = [(call.name, call_macs(call, rules or {})) for call in trace(model).calls]
-    unknown = [name for name, count in counts if count is None]
-    if unknown:
-        raise ValueError(f"The MACs of layer '{unknown[0]}' depend on the size of the input, which is not known.")
-    return sum(count for _, count in counts if count is not None)
+    return sum(_counted(call, rules or {}) for call in trace(model).calls)
+
+
+def _counted(call: Call, rules: Mapping[type, Rule]) -> int:
+    """Multiply-accumulates of one call of a layer; an error where they are not known."""
+    count = call_macs(call, rules)
+    if count is not None:
+        return count
+    if any(None in tensor.shape[1:] for tensor in (*call.inputs, *call.outputs)):
+        raise ValueError(f"The MACs of layer '{call.name}' depend on the size of the input, which is not known.")
+    raise TypeError(_unknown(call))
 
 
 def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
-    """Multiply-accumulates of one call of a layer, for one picture; None: they depend on an unknown size.
+    """Multiply-accumulates of one call of a layer, for one picture.
+
+    Returns:
+        None: they depend on an unknown size, or nothing says how often a layer multiplies activations.
 
     Raises:
         TypeError: a layer with weights whose cost is not known.
     """
     call = unwrapped(call)
     own = find(call.layer, rules)
-    rule = own.macs if own and own.macs else find(call.layer, MACS)
-    if rule is not None:
-        return rule(call)
-    if not getattr(call.layer, "weights", None):
-        return 0
+    if own and own.macs:
+        return own.macs(call)
+    rule = find(call.layer, MACS)
+    if rule is None and getattr(call.layer, "weights", None):
+        raise TypeError(_unknown(call))
+    counts = (rule(call) if rule else 0, activation_macs(call, rules))
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def activation_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
+    """Those of the multiply-accumulates of one call that are products of activations; None: not known."""
+    call = unwrapped(call)
+    own = find(call.layer, rules)
+    rule = own.activation_macs if own and own.activation_macs else activation_products(call.layer)
+    return rule(call) if rule else None
+
+
+def _unknown(call: Call) -> str:
     kind = type(call.layer).__name__
-    raise TypeError(
-        f"Layer '{call.name}' is a {kind} with weights, and no rule says how often it multiplies by them. Pass one:\n"
+    weights = " with weights" if getattr(call.layer, "weights", None) else ""
+    return (
+        f"Layer '{call.name}' is a {kind}{weights}, and no rule says how often it multiplies. Pass one:\n"
         f"    from cnn_models.rules import Rule\n"
         f"    rules = {{{kind}: Rule(sees=..., macs=lambda call: ...)}}    # sees: as for its receptive field"
     )
@@ -64,7 +89,7 @@ def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
 
 def memory_bytes(call: Call) -> int | None:
     """Bytes of what one call makes for one picture; None: they depend on an unknown size."""
-    sizes = [_times(_itemsize(tensor.dtype), tensor.shape[1:]) for tensor in call.outputs]
+    sizes = [times(_itemsize(tensor.dtype), tensor.shape[1:]) for tensor in call.outputs]
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
@@ -74,12 +99,6 @@ def _itemsize(dtype: str) -> int:
     return max(int(bits.group()) // 8, 1) if bits else 1
 
 
-def _times(count: int, shape: Sequence[int | None]) -> int | None:
-    """`count` for each position of a shape; None if a size is not known."""
-    sizes = [size for size in shape if size is not None]
-    return count * math.prod(sizes) if len(sizes) == len(shape) else None
-
-
 def _positions(call: Call, tensor: keras.KerasTensor) -> list[int | None]:
     """The sizes of a tensor along its spatial axes."""
     return [size for axis, size in enumerate(tensor.shape) if axis not in (0, channels(call))]
@@ -87,25 +106,25 @@ def _positions(call: Call, tensor: keras.KerasTensor) -> list[int | None]:
 
 def _convolution(call: Call) -> int | None:
     """Each position of the output multiplies by every weight of the kernel."""
-    return _times(math.prod(call.layer.kernel.shape), _positions(call, call.outputs[0]))
+    return times(math.prod(call.layer.kernel.shape), _positions(call, call.outputs[0]))
 
 
 def _separable(call: Call) -> int | None:
     kernels = (call.layer.depthwise_kernel, call.layer.pointwise_kernel)
-    return _times(sum(math.prod(kernel.shape) for kernel in kernels), _positions(call, call.outputs[0]))
+    return times(sum(math.prod(kernel.shape) for kernel in kernels), _positions(call, call.outputs[0]))
 
 
 def _transposed(call: Call) -> int | None:
     """Each position of the input multiplies by every weight of the kernel."""
-    return _times(math.prod(call.layer.kernel.shape), _positions(call, call.inputs[0]))
+    return times(math.prod(call.layer.kernel.shape), _positions(call, call.inputs[0]))
 
 
 def _dense(call: Call) -> int | None:
-    return _times(math.prod(call.layer.kernel.shape), call.outputs[0].shape[1:-1])
+    return times(math.prod(call.layer.kernel.shape), call.outputs[0].shape[1:-1])
 
 
 def _subsampling(call: Call) -> int | None:
-    return _times(call.layer.coefficient.shape[0], _positions(call, call.outputs[0]))
+    return times(call.layer.coefficient.shape[0], _positions(call, call.outputs[0]))
 
 
 def _prototypes(call: Call) -> int:
@@ -119,11 +138,34 @@ def _local(call: Call) -> int:
 
 def _blur(call: Call) -> int | None:
     """The blur's weights are fixed, but they multiply."""
-    return _times(call.layer.size**2, call.outputs[0].shape[1:])
+    return times(call.layer.size**2, call.outputs[0].shape[1:])
 
 
 def _free(call: Call) -> int:
     return 0
+
+
+def _projections(call: Call) -> int | None:
+    """Each position of query, key and value multiplies by a kernel of its own; and once more on the way out."""
+    query, value, key = operands(call)
+    names = {"query": query, "key": key, "value": value, "output": query, "gate": query}
+    found = [(getattr(call.layer, f"_{name}_dense", None), tensor) for name, tensor in names.items()]
+    counts = [times(math.prod(part.kernel.shape), tensor.shape[1:-1]) for part, tensor in found if part is not None]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _additive_attention(call: Call) -> int | None:
+    """Each pair of a query and a key multiplies by the scale, if there is one; `Attention` has one number at most."""
+    query, _, key = operands(call)
+    return times(1, (*query.shape[1:], key.shape[-2])) if call.layer.use_scale else 0
+
+
+def _constant_matrix(call: Call) -> int | None:
+    """A matrix product of which one operand is a weight or a constant."""
+    first, second = call.arguments[0]
+    if computed(first) and computed(second):
+        return 0
+    return times(1, (*call.outputs[0].shape[1:], first.shape[-1]))
 
 
 _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
@@ -137,7 +179,11 @@ _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
     _prototypes: [RBFOutput],
     _local: [LocallyConnected],
     _blur: [BlurPool2D],
+    _projections: [layers.MultiHeadAttention, layers.GroupQueryAttention],
+    _additive_attention: [layers.AdditiveAttention],
+    _constant_matrix: ["keras.src.ops.numpy.Matmul", "keras.src.ops.numpy.Dot"],
     _free: [
+        layers.Attention,
         *(layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.RMSNormalization),
         *(layers.Normalization, layers.PReLU, layers.Embedding),
         "keras.src.applications.convnext.LayerScale",

@@ -13,6 +13,16 @@ import keras
 
 T = TypeVar("T")
 
+_COMPUTATIONS = {
+    "call",
+    "convolution_op",
+    "_merge_function",
+    "_compute_attention",
+    "_calculate_scores",
+    "_apply_scores",
+}
+"""What a subclass overrides to compute something else than its parent."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Call:
@@ -50,6 +60,16 @@ def spatial(call: Call) -> range:
     return range(2, call.rank) if channels(call) == 1 else range(1, call.rank - 1)
 
 
+def operands(call: Call) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+    """The query, the value and the key that an attention layer is called on; the key is the value by default."""
+    positional, named = call.arguments
+    first = positional[0] if positional else named.get("inputs", named.get("query"))
+    given = first if isinstance(first, list | tuple) else positional
+    values = dict(zip(("query", "value", "key"), given, strict=False)) | dict(named)
+    value, key = values["value"], values.get("key")
+    return values["query"], value, value if key is None else key
+
+
 def unwrapped(call: Call) -> Call:
     """The call of the layer inside a spectral normalisation, which changes weights and not what they read."""
     if isinstance(call.layer, keras.layers.SpectralNormalization):
@@ -68,7 +88,7 @@ def find(layer: Any, table: Mapping[Any, T]) -> T | None:
         for key in (kind, f"{kind.__module__}.{kind.__qualname__}"):
             if key in table:
                 return table[key]
-        if vars(kind).keys() & {"call", "convolution_op"}:
+        if vars(kind).keys() & _COMPUTATIONS:
             return None
     return None
 

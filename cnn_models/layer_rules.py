@@ -15,7 +15,7 @@ from keras import layers
 
 from cnn_models.blur import BlurPool2D
 from cnn_models.fields import ReceptiveField, meet
-from cnn_models.graph import Call, channels, spatial
+from cnn_models.graph import Call, channels, operands, spatial
 from cnn_models.layers import RBFOutput, SparseConv2D, TrainableSubsampling2D
 from cnn_models.local import LocallyConnected
 from cnn_models.sampling import Groups, Mirrored, Resampling, Sampling, Transposed, Window, same
@@ -206,6 +206,40 @@ def _dot(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     return meet([field.moved({}, shuffled=range(rank)) for field in contracted])
 
 
+def _attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Each query reads all positions of keys and values; which of them a mask hides is not followed."""
+    named = {name for name, value in call.arguments[1].items() if value is not None and value is not False}
+    masked = named & {"mask", "attention_mask", "query_mask", "value_mask", "key_mask", "use_causal_mask"}
+    if masked or len(call.outputs) > 1 or getattr(call.layer, "_sliding_window", None):
+        raise TypeError(
+            f"Layer '{call.name}' is a {type(call.layer).__name__} with {', '.join(sorted(masked)) or 'more'}, and no "
+            f"rule says what it sees then. Pass one: rules = {{{type(call.layer).__name__}: Rule(sees=...)}}"
+        )
+    axes = getattr(call.layer, "attention_axes", None) or (call.rank - 2,)
+    seen = {id(tensor): field for tensor, field in zip(call.inputs, fields, strict=True)}
+    query, value, key = (seen[id(tensor)] for tensor in operands(call))
+    last = {call.rank - 1}
+    if query is value is key:  # Then the order of the positions may even be unknown.
+        return query.mixed(axes).collapsed(last)
+    value = value if isinstance(call.layer, layers.Attention) else value.collapsed(last)
+    return meet([query.collapsed(last), key.collapsed({*axes, *last}), value.collapsed(axes)])
+
+
+def _matrix_product(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Rows of the first operand meet columns of the second; the axes before them are combined element by element."""
+    rank = len(call.outputs[0].shape)
+    seen = {id(tensor): field for tensor, field in zip(call.inputs, fields, strict=True)}
+    result = []
+    for operand, contracted in zip(call.arguments[0], (-1, -2), strict=True):
+        size = len(operand.shape)
+        if size < 2:
+            raise TypeError(f"Operation '{call.name}' multiplies by a vector, and no rule says what it sees then.")
+        if id(operand) in seen:
+            field = seen[id(operand)].collapsed({size + contracted})
+            result.append(field.moved({axis: axis + rank - size for axis in range(size)}))
+    return meet(result)
+
+
 def _permute(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     return fields[0].moved({source: place for place, source in enumerate(call.layer.dims, start=1)})
 
@@ -274,6 +308,10 @@ _KINDS: dict[Sees, Sequence[Any]] = {
     _repeat_vector: [layers.RepeatVector],
     _concatenate: [layers.Concatenate, *_names("ops.numpy", "Concatenate")],
     _dot: [layers.Dot],
+    _attention: [
+        *(layers.Attention, layers.AdditiveAttention, layers.MultiHeadAttention, layers.GroupQueryAttention),
+    ],
+    _matrix_product: _names("ops.numpy", "Matmul"),
     _along_axis: [
         *(layers.LayerNormalization, layers.RMSNormalization, layers.UnitNormalization, layers.Softmax),
         *_names("ops.nn", "Softmax LogSoftmax"),

@@ -31,11 +31,14 @@ class Rule(NamedTuple):
 
     Attributes:
         sees: from a call and the fields of its inputs to the field of its output.
-        macs: from a call to its multiply-accumulates for one picture; not needed by layers without weights.
+        macs: from a call to its multiply-accumulates for one picture. Without it those of an unknown layer are
+            not known.
+        activation_macs: those of them that are matrix products of activations.
     """
 
     sees: Sees | None = None
     macs: Macs | None = None
+    activation_macs: Macs | None = None
 
 
 def sees(

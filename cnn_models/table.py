@@ -18,7 +18,9 @@ class LayerRow:
         type: class of the layer or operation.
         output_shape: shape of what it makes, without the batch.
         parameters: weights, trained or not; 0 in all but the first call.
-        macs: products with weights for one picture; None if it depends on an unknown size.
+        macs: multiply-accumulates for one picture; None if they depend on an unknown size, or if nothing says
+            how often a layer multiplies.
+        activation_macs: those of them that are matrix products of activations, as in attention; None as above.
         memory_bytes: size of what it makes for one picture; None if it depends on an unknown size.
         receptive_field: extent of what a unit sees, in pixels of the input; it may exceed the input.
         stride: pixels of the input from one unit to the next.
@@ -37,6 +39,7 @@ class LayerRow:
     output_shape: tuple[int | None, ...]
     parameters: int
     macs: int | None
+    activation_macs: int | None
     memory_bytes: int | None
     receptive_field: tuple[int | None, ...]
     stride: tuple[int | Fraction | None, ...]
@@ -58,9 +61,8 @@ class LayerTable(tuple[LayerRow, ...]):
         frame = pd.DataFrame(
             [_cells(row) for row in self], columns=[field.name for field in dataclasses.fields(LayerRow)]
         )
-        return frame.astype(
-            {"macs": "Int64", "memory_bytes": "Int64", "beyond_input": "boolean", "unproductive": "boolean"}
-        )
+        counts = dict.fromkeys(("macs", "activation_macs", "memory_bytes"), "Int64")
+        return frame.astype(counts | {"beyond_input": "boolean", "unproductive": "boolean"})
 
     def __str__(self) -> str:
         lines = [[field.name for field in dataclasses.fields(LayerRow)]]

@@ -5,6 +5,7 @@ import sys
 from fractions import Fraction
 
 import keras
+import numpy as np
 import pytest
 from gradient_extent import corners, extents, smooth
 from hypothesis import assume, given, settings
@@ -637,6 +638,59 @@ def test_dot_products():
     assert receptive_field(model, model.layers[-2]).size == (None,)
     vectors = layers.GlobalAveragePooling1D()(x)
     assert receptive_field(keras.Model(inputs, layers.Dot(axes=1)([vectors, vectors]))).size == (6,)
+
+
+ATTENTION = {
+    "heads": lambda x: layers.MultiHeadAttention(2, 4)(x, x),
+    "grouped heads": lambda x: layers.GroupQueryAttention(4, 4, 2)(x, x),
+    "one head": lambda x: layers.Attention()([x, x]),
+    "additive": lambda x: layers.AdditiveAttention()([x, x]),
+    "own values": lambda x: layers.Attention()([layers.Conv1D(3, 3, padding="same")(x), x]),
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention_reads_all_positions(name):
+    inputs = keras.Input((8, 3))
+    cropped = layers.Cropping1D((1, 2))(inputs)
+    model = keras.Model(inputs, ATTENTION[name](cropped))
+    field = receptive_field(model)
+    assert (field.size, field.stride, field.unit((0,))) == ((5,), (1,), ((1, 5),))
+    (boxes,) = extents(model, model.outputs, [[{1: 0}, {1: 4}]], (8, 3))
+    assert [box[:1] for box in boxes] == [field.unit((0,)), field.unit((4,))]
+
+
+def test_attention_along_one_axis_and_of_tokens():
+    """Along the columns alone; and of a picture's pixels, whose order a reshape has mixed."""
+    inputs = keras.Input((4, 5, 3))
+    columns = keras.Model(inputs, layers.MultiHeadAttention(1, 4, attention_axes=(2,))(inputs, inputs))
+    field = receptive_field(columns)
+    assert (field.size, field.unit((3, 0))) == ((1, 5), ((3, 3), (0, 4)))
+    (boxes,) = extents(columns, columns.outputs, [[{1: 3, 2: 0}]], (4, 5, 3))
+    assert [box[:2] for box in boxes] == [field.unit((3, 0))]
+    tokens = layers.Reshape((20, 3))(inputs)
+    assert receptive_field(keras.Model(inputs, layers.MultiHeadAttention(1, 4)(tokens, tokens))).size == (4, 5)
+
+
+def test_attention_behind_a_mask_is_not_guessed():
+    inputs = keras.Input((8, 3))
+    masked = layers.MultiHeadAttention(1, 4)(inputs, inputs, use_causal_mask=True)
+    with pytest.raises(TypeError, match="a MultiHeadAttention with use_causal_mask"):
+        receptive_field(keras.Model(inputs, masked))
+
+
+def test_matrix_products():
+    """Rows of one operand, columns of the other; by a constant, a layer like any other."""
+    inputs = keras.Input((6, 8, 2))
+    x = layers.Conv2D(1, 3)(inputs)
+    mixed = keras.Model(inputs, ops.matmul(np.ones((5, 4), "float32"), layers.Reshape((4, 6))(x)))
+    field = receptive_field(mixed)
+    assert (field.size, field.positions) == ((6, 3), (None, 2))
+    (boxes,) = extents(mixed, mixed.outputs, [[{1: 0, 2: 0}, {1: 4, 2: 5}]], (6, 8, 2))
+    assert [box[:2] for box in boxes] == [field.unit((0, 0)), field.unit((0, 5))]
+    rows = layers.Reshape((4, 6))(x)
+    crossed = keras.Model(inputs, ops.matmul(rows, layers.Permute((2, 1))(rows)))
+    assert receptive_field(crossed).size == (None, 8)
 
 
 # Layers that nobody has heard of.

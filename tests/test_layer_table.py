@@ -4,12 +4,14 @@ import dataclasses
 import math
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
 
 import cnn_models
 from cnn_models import cost, layer_table
+from cnn_models.graph import trace
 from cnn_models.rules import Rule
 
 
@@ -74,7 +76,11 @@ def profiled(model, kinds):
         return model(x, training=False)
 
     shape = (1, *model.inputs[0].shape[1:])
-    graph = forward.get_concrete_function(tf.TensorSpec(shape, model.inputs[0].dtype)).graph
+    return operations(forward.get_concrete_function(tf.TensorSpec(shape, model.inputs[0].dtype)).graph, kinds)
+
+
+def operations(graph, kinds):
+    """Half the floating-point operations that TensorFlow's profiler counts in a graph in operations of these kinds."""
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     root = tf.compat.v1.profiler.profile(graph, cmd="scope", options=options)
@@ -157,6 +163,7 @@ def test_a_row():
         "output_shape": (4, 3, 7),
         "parameters": 5 * 5 * 3 * 7 + 7,
         "macs": 4 * 3 * 5 * 5 * 3 * 7,
+        "activation_macs": 0,
         "memory_bytes": 4 * 3 * 7 * 4,
         "receptive_field": (5, 5),
         "stride": (2, 2),
@@ -203,6 +210,7 @@ def test_what_depends_on_an_unknown_size():
     model = sequence((None, None, 3), layers.Conv2D(4, 3, name="conv"), layers.GlobalMaxPooling2D(), layers.Dense(2))
     rows = layer_table(model)
     assert [row.macs for row in rows] == [None, 0, 8]
+    assert [row.activation_macs for row in rows] == [0, 0, 0]
     assert [row.memory_bytes for row in rows] == [None, 16, 8]
     assert [row.receptive_field for row in rows] == [(3, 3), (None, None), (None, None)]
     assert [row.beyond_input for row in rows] == [None, None, None]
@@ -223,7 +231,7 @@ def test_the_table_as_text_and_as_a_frame():
     table = layer_table(cnn_models.build("lenet5"))
     header, first, *_ = str(table).splitlines()
     assert header.split() == [field.name for field in dataclasses.fields(table[0])]
-    numbers = ["0", "Conv2D", "28×28×6", "156", "117,600", "18,816"]
+    numbers = ["0", "Conv2D", "28×28×6", "156", "117,600", "0", "18,816"]
     assert first.split() == ["c1", *numbers, "5×5", "1×1", "2×2", "0×0", "False", "False"]
     frame = table.frame()
     assert list(frame.columns) == header.split()
@@ -251,8 +259,130 @@ def test_an_unknown_layer_needs_a_rule_for_its_products_if_it_has_weights():
         cost.macs(model)
     rules = {Scale: Rule(sees=lambda call, fields: fields[0], macs=lambda call: math.prod(call.outputs[0].shape[1:]))}
     assert cost.macs(model, rules) == 50
-    assert layer_table(model, rules=rules)[0].macs == 50
-    assert cost.macs(sequence((5, 5, 2), Halve())) == 0
+    (row,) = layer_table(model, rules=rules)
+    assert (row.macs, row.activation_macs) == (50, None)
+    rules = {Scale: rules[Scale]._replace(activation_macs=lambda call: 7)}
+    assert layer_table(model, rules=rules)[0].activation_macs == 7
+
+
+def test_the_products_of_an_unknown_layer_are_not_known_either_if_it_has_no_weights():
+    """No zero that a reader would take for the answer."""
+    model = sequence((5, 5, 2), Halve(name="halve"))
+    rules = {Halve: Rule(sees=lambda call, fields: fields[0])}
+    table = layer_table(model, rules=rules)
+    assert (table[0].macs, table[0].activation_macs) == (None, None)
+    assert str(table).splitlines()[1].split()[5:7] == ["?", "?"]
+    with pytest.raises(TypeError, match=r"(?s)'halve' is a Halve, and no rule says how often it multiplies\."):
+        cost.macs(model, rules)
+    assert cost.macs(model, {Halve: Rule(macs=lambda call: 50)}) == 50
+
+
+def attention(layer, *, query=(5, 6), value=(7, 6), key=None):
+    """A model of one attention layer, and its row."""
+    inputs = [keras.Input(shape) for shape in (query, value, key) if shape]
+    listed = isinstance(layer, layers.Attention)
+    model = keras.Model(inputs, layer(inputs) if listed else layer(*inputs))
+    return model, layer_table(model, source=inputs[0].name)[-1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "weights", "activations"),
+    [
+        (layers.Attention(), {}, 0, 5 * 7 * (6 + 6)),
+        (layers.Attention(use_scale=True), {"value": (7, 3), "key": (7, 6)}, 0, 5 * 7 * (6 + 3)),
+        (layers.Attention(score_mode="concat"), {}, 0, 5 * 7 * 6),
+        (layers.AdditiveAttention(), {}, 5 * 7 * 6, 5 * 7 * 6),
+        (layers.AdditiveAttention(use_scale=False), {}, 0, 5 * 7 * 6),
+        (layers.MultiHeadAttention(2, 4), {}, (5 + 7 + 7 + 5) * 6 * 8, 2 * 5 * 7 * (4 + 4)),
+        (
+            layers.MultiHeadAttention(2, 4, value_dim=3, output_shape=10),
+            {"value": (7, 5), "key": (7, 9)},
+            5 * 6 * 8 + 7 * 9 * 8 + 7 * 5 * 6 + 5 * 6 * 10,
+            2 * 5 * 7 * (4 + 3),
+        ),
+        (
+            layers.MultiHeadAttention(2, 4, attention_axes=(2,)),
+            {"query": (3, 5, 6), "value": (3, 7, 6)},
+            3 * (5 + 7 + 7 + 5) * 6 * 8,
+            3 * 2 * 5 * 7 * (4 + 4),
+        ),
+        (layers.GroupQueryAttention(4, 6, 2), {}, 2 * 5 * 6 * 24 + 2 * 7 * 6 * 8, 6 * 5 * 7 * (4 + 4)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, keras.Layer) else "",
+)
+def test_macs_of_attention_by_hand(layer, shapes, weights, activations):
+    model, row = attention(layer, **shapes)
+    assert (row.macs, row.activation_macs) == (weights + activations, activations)
+    assert cost.macs(model) == row.macs
+
+
+@pytest.mark.parametrize(
+    ("kind", "left", "right", "expected"),
+    [
+        (lambda pair: ops.matmul(*pair), (5, 6), (6, 7), 5 * 6 * 7),
+        (lambda pair: ops.matmul(*pair), (2, 5, 6), (2, 6, 7), 2 * 5 * 6 * 7),
+        (lambda pair: pair[0] @ pair[1], (2, 5, 6), (1, 6, 7), 2 * 5 * 6 * 7),
+        (layers.Dot(axes=2), (5, 6), (7, 6), 5 * 6 * 7),
+        (layers.Dot(axes=(1, -1), normalize=True), (6, 5), (7, 6), 5 * 6 * 7),
+        (layers.Dot(axes=1), (6,), (6,), 6),
+    ],
+)
+def test_macs_of_matrix_products_by_hand_and_by_the_profiler(kind, left, right, expected):
+    inputs = [keras.Input(left), keras.Input(right)]
+    model = keras.Model(inputs, kind(inputs))
+    row = layer_table(model, source=model.inputs[0].name)[-1]
+    assert (row.macs, row.activation_macs) == (expected, expected)
+
+    @tf.function
+    def forward(*pair):
+        return model(list(pair), training=False)
+
+    specs = [tf.TensorSpec((1, *tensor.shape[1:]), "float32") for tensor in model.inputs]
+    assert cost.macs(model) == operations(forward.get_concrete_function(*specs).graph, {"BatchMatMulV2", "MatMul"})
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "left", "right", "expected"),
+    [
+        ("bij,bjk->bik", (5, 6), (6, 7), 5 * 6 * 7),
+        ("bihd,bjhd->bhij", (5, 2, 4), (7, 2, 4), 2 * 5 * 7 * 4),
+        ("b...j,bj->b...", (5, 6), (6,), None),
+        ("bij,bjk", (5, 6), (6, 7), None),
+    ],
+)
+def test_macs_of_einsum(subscripts, left, right, expected):
+    """Where the indices do not say it, the products are not known."""
+    inputs = [keras.Input(left), keras.Input(right)]
+    call = trace(keras.Model(inputs, ops.einsum(subscripts, *inputs))).calls[-1]
+    assert (cost.call_macs(call, {}), cost.activation_macs(call, {})) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (lambda x: ops.matmul(x, np.ones((6, 7), "float32")), (5 * 6 * 7, 0)),
+        (lambda x: ops.matmul(np.ones((4, 5), "float32"), x), (4 * 5 * 6, 0)),
+        (lambda x: x * ops.mean(x, axis=1, keepdims=True), (0, 0)),
+        (lambda x: ops.tensordot(x, np.ones((6, 7), "float32"), 1), (None, None)),
+        (lambda x: ops.flip(x, 1), (0, 0)),
+    ],
+    ids=["by a constant", "of a constant", "a gate", "not counted", "no product"],
+)
+def test_products_with_constants_and_none(operation, expected):
+    inputs = keras.Input((5, 6))
+    call = trace(keras.Model(inputs, operation(inputs))).calls[-1]
+    assert (cost.call_macs(call, {}), cost.activation_macs(call, {})) == expected
+
+
+class LinearAttention(layers.Attention):
+    def _calculate_scores(self, query, key):
+        return ops.matmul(query, ops.swapaxes(key, -2, -1)) ** 2
+
+
+def test_a_subclass_that_computes_something_else_is_not_its_parent():
+    tokens = keras.Input((5, 6))
+    with pytest.raises(TypeError, match="'own' is a LinearAttention"):
+        layer_table(keras.Model(tokens, LinearAttention(name="own")([tokens, tokens])))
 
 
 def test_a_published_network():
