@@ -59,6 +59,19 @@ def test_training_learns_and_reports(digits):
     assert outcome["facts"]["params"] == 61_706
 
 
+class Halved(keras.layers.Layer):
+    def call(self, x):
+        return x / 2
+
+
+def test_costs_that_nobody_knows_are_no_fact_and_end_no_run(digits):
+    trainer = Trainer(SHORT, digits)
+    assert trainer.facts()["macs"] > 0
+    inputs = keras.Input(digits.shape)
+    trainer.model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(Halved()(inputs))))
+    assert trainer.facts().keys() == {"params", "trainable_params"}
+
+
 def test_the_whole_test_set_is_read(digits):
     trainer = Trainer(SHORT, digits)
     outcome = trainer.run(0)

@@ -6,6 +6,7 @@ call runs many steps: gather, distort, normalise, forward, backward, update. Whe
 files, each call is handed the pictures of its own steps.
 """
 
+import contextlib
 import dataclasses
 import math
 import random
@@ -152,7 +153,9 @@ class Trainer:
     def facts(self) -> dict[str, int]:
         """What is known of the network without training it: parameters, multiply-accumulates, examples, a field."""
         trainable = sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
-        facts = {"params": self.model.count_params(), "trainable_params": trainable, "macs": cost.macs(self.model)}
+        facts = {"params": self.model.count_params(), "trainable_params": trainable}
+        with contextlib.suppress(TypeError):  # a layer of which nobody has said how often it multiplies
+            facts["macs"] = cost.macs(self.model)
         if self.training.field_layer:
             side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
             if side is not None:  # None: it depends on a size that the graph does not tell
