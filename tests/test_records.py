@@ -1,7 +1,9 @@
 """Records: whole or not at all, verified to the last byte, one a specification and seed."""
 
 import dataclasses
+import hashlib
 import json
+import os
 import random
 from pathlib import Path
 
@@ -122,6 +124,104 @@ def test_whole_files_that_are_no_records_are_set_aside(records):
         write(records.folder("lenet") / f"{place}.json", value)
     assert records.of("lenet") == []
     assert len(list(records.folder("lenet").glob("*.set-aside"))) == len(wholes)
+
+
+def with_(path, value):
+    """The outcome with another value at a path of keys; without the last key where the value is `GONE`."""
+    record = json.loads(json.dumps({"specification": RUN.specification(), **OUTCOME}))
+    place = record
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+    place.pop(path[-1], None) if value is GONE else place.update({path[-1]: value})
+    return record
+
+
+GONE = object()
+WRONG = [
+    (("facts",), GONE),
+    (("facts",), [1]),
+    (("facts", "params"), [1]),
+    (("facts", "params"), None),
+    (("facts", "params"), 10**400),
+    (("metrics",), GONE),
+    (("metrics",), None),
+    (("metrics", "test_accuracy"), "0.99"),
+    (("metrics", "test_accuracy"), {"mean": 1}),
+    (("status",), GONE),
+    (("status",), 1),
+    (("status",), "done"),
+    (("misread",), [1, 2]),
+    (("misread", "test"), 3),
+    (("misread", "test"), ["3"]),
+    (("misread", "test"), [2**70]),
+    (("network",), "file.keras"),
+    (("network",), {"file": "../../other.keras", "sha256": ""}),
+    (("arrays",), {"file": 1, "sha256": ""}),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG)
+def test_a_record_with_a_field_of_a_wrong_kind_is_set_aside_and_named(records, path, value, capsys):
+    good = records.save(dataclasses.replace(RUN, seed=1), OUTCOME)
+    write(records.path(RUN), with_(path, value))
+    assert records.of("lenet") == [good]
+    said = capsys.readouterr().err
+    assert f"{records.path(RUN).name}.set-aside" in said
+    assert path[-1] in said or path[0] in said
+    write(records.path(RUN), with_(path, value))
+    assert records.find(RUN) is None  # so that a call makes the run anew, instead of showing what is none
+
+
+@pytest.mark.parametrize("field", ["experiment", "variant", "dataset", "settings", "seed"])
+@pytest.mark.parametrize("value", [None, 1.5, ["a"], GONE])
+def test_a_specification_of_wrong_kinds_is_set_aside(records, field, value):
+    record = with_(("specification", field), value)
+    write(records.folder("lenet") / "lenet5.digits.0123456789ab.seed0.json", record)
+    assert records.of("lenet") == []
+    assert len(list(records.folder("lenet").glob("*.set-aside"))) == 1
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG)
+def test_an_outcome_that_no_table_could_count_is_refused_before_anything_is_written(records, path, value):
+    outcome = with_(path, value)
+    del outcome["specification"]
+    with pytest.raises(ValueError, match="makes no record"):
+        records.save(RUN, outcome)
+    assert not list(records.folder("lenet").iterdir())
+
+
+@pytest.mark.parametrize("text", [b"nothing JSON", b"null", b"[" * 100_000, b'"\xff"'])
+def test_a_checksum_of_what_is_no_json_makes_no_record(records, text):
+    checksum = hashlib.sha256(text).hexdigest().encode()
+    records.path(RUN).write_bytes(b'{"checksum":"%s","record":' % checksum + text + b"}")
+    assert records.of("lenet") == []
+    assert records.find(RUN) is None
+    assert records.path(RUN).with_name(f"{records.path(RUN).name}.set-aside").exists()
+
+
+def test_settings_that_are_not_finite_make_no_record(records):
+    text = json.dumps(with_(("specification", "settings", "learning_rate"), float("nan"))).encode()
+    checksum = hashlib.sha256(text).hexdigest().encode()
+    records.path(RUN).write_bytes(b'{"checksum":"%s","record":' % checksum + text + b"}")
+    assert records.of("lenet") == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_set_aside_and_ends_no_call(records, make, capsys):
+    saved = records.save(dataclasses.replace(RUN, seed=1), OUTCOME)
+    make(records.folder("lenet") / "x.json")
+    make(records.path(RUN))
+    assert records.find(RUN) is None
+    assert records.of("lenet") == [saved]
+    assert capsys.readouterr().err.count("not a file. Set aside as") == 2
+
+
+def test_what_cannot_be_set_aside_is_named_and_not_counted(records, capsys):
+    saved = records.save(RUN, OUTCOME)
+    (records.folder("lenet") / "x.json").write_text("{}")
+    (records.folder("lenet") / "x.json.set-aside" / "full").mkdir(parents=True)
+    assert records.of("lenet") == [saved]
+    assert "x.json: not a whole record. It cannot be set aside" in capsys.readouterr().err
 
 
 def test_a_part_that_a_killed_writer_left_is_not_counted_even_if_whole(records, capsys):

@@ -5,6 +5,7 @@ specification. What is not such a record is set aside and never counted. Nothing
 TensorFlow.
 """
 
+import array
 import contextlib
 import dataclasses
 import hashlib
@@ -12,7 +13,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ from experiments.lab.spec import Run, canonical, key
 Record = dict[str, Any]
 KINDS = {".keras": "network", ".npz": "arrays"}  # what may lie beside a record, by its ending
 FAILED = ".failed"
+STATUSES = ("finished", "diverged", "failed")
+WORDS = {
+    str: "text",
+    dict: "an object",
+    int: "a whole number",
+    list: "a list",
+    float: "a number",
+    bool: "true or false",
+}
 
 
 class Unwritable(OSError):
@@ -85,7 +95,12 @@ class Records:
         for path in sorted(self.folder(experiment).glob("[!.]*.json")):
             if self._outdated(path):
                 continue
-            if record := _read(path):
+            try:
+                record = _read(path)
+            except OSError as error:  # one file that cannot be read must not keep the others from their table
+                print(f"{path}: cannot be read ({error.strerror}). It is not counted.", file=sys.stderr)
+                continue
+            if record:
                 yield record
 
     def experiments(self) -> list[str]:
@@ -103,9 +118,12 @@ class Records:
 
         Raises:
             Unwritable: it cannot be written.
+            ValueError: the outcome is not what a record holds; nothing is written, as no table could count it.
         """
         path = self.path(run)
         record = {"specification": run.specification(), **_finite(outcome)}
+        if wrong := fault(record):
+            raise ValueError(f"this outcome makes no record: {wrong}")
         with storing(path):
             for attachment in (attached,) if isinstance(attached, Attachment) else attached or ():
                 file = path.with_suffix(attachment.ending)
@@ -230,21 +248,91 @@ def _all_finite(value: Any) -> bool:
 
 def _read(path: Path) -> Record | None:
     """A record, verified to the last byte and to be where it belongs; None where there is none."""
+    if not path.is_file():
+        if path.exists():
+            _set_aside(path, "not a file")
+        return None
     record: Record | None = read(path)
-    if record is None or _belongs(record, path):
+    if record is None:
+        return None
+    wrong = fault(record) or _misplaced(record, path)
+    if not wrong:
         return record
-    _set_aside(path, "not the record that its name and folder say")
+    _set_aside(path, wrong)
     return None
 
 
-def _belongs(record: Record, path: Path) -> bool:
-    """Whether a record lies under its own name: one that was copied to another would count twice."""
+def _misplaced(record: Record, path: Path) -> str:
+    """Why a record does not lie under its own name: one that was copied to another would count twice."""
+    specification = record["specification"]
     try:
-        specification = record["specification"]
         names = [f"{key(specification)}{failed}.json" for failed in ("", FAILED)]
-        return specification["experiment"] == path.parent.name and path.name in names
-    except (KeyError, TypeError, AttributeError):  # whole, but no record
+    except ValueError:
+        return "not a record: a number in its specification is not finite"
+    right = specification["experiment"] == path.parent.name and path.name in names
+    return "" if right else "not the record that its name and folder say"
+
+
+def fault(record: Any) -> str:
+    """What keeps a value from being a record that tables can count, in words; nothing where it is one."""
+    if not isinstance(record, dict):
+        return f"not a record: {_kind(record)} instead of an object"
+    required = {"specification": dict, "status": str, "facts": dict, "metrics": dict}
+    named = {"experiment": str, "variant": str, "dataset": str, "settings": dict, "seed": int}
+    wrong = _wrong_kinds(record, required) or _wrong_kinds(record["specification"], named)
+    if wrong:
+        return wrong
+    if record["status"] not in STATUSES:
+        return f"not a record: its status is none of {', '.join(STATUSES)}"
+    for field, words in (("facts", str), ("metrics", ())):
+        for name, value in record[field].items():
+            if not (isinstance(value, words) or _number(value)):
+                return f"not a record: {name} in its {field} is {_kind(value)}"
+    return _wrong_misread(record.get("misread", {})) or _wrong_attachments(record)
+
+
+def _wrong_kinds(found: Record, kinds: Mapping[str, type]) -> str:
+    for name, kind in kinds.items():
+        if name not in found:
+            return f"not a record: it has no {name}"
+        if type(found[name]) is not kind:
+            return f"not a record: its {name} must be {WORDS[kind]}, and is {_kind(found[name])}"
+    return ""
+
+
+def _wrong_misread(misread: Any) -> str:
+    try:
+        for places in misread.values():
+            array.array("l", places)  # at the speed of C: of a record of many pictures this is most of the work
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        return "not a record: its misread must be lists of whole numbers"
+    return ""
+
+
+def _wrong_attachments(record: Record) -> str:
+    for kind in KINDS.values():
+        if kind in record:
+            described = record[kind]
+            wrong = not isinstance(described, dict) or _wrong_kinds(described, {"file": str, "sha256": str})
+            if wrong or Path(described["file"]).name != described["file"]:
+                return f"not a record: its {kind} must name a file beside it, and the file's SHA-256"
+    return ""
+
+
+def _number(value: Any) -> bool:
+    """Whether a mean can be made of it, or of a fact: whether it is one number or a truth."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
         return False
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, int | float) and not _number(value):
+        return "not finite"
+    return WORDS.get(type(value), type(value).__name__)
 
 
 def write(path: Path, value: Any) -> None:
@@ -268,7 +356,9 @@ def read(path: Path) -> Any:
     body = found[start:-1]
     # The checksum is of the very bytes, so even a flipped bit that JSON would forgive shows here.
     if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
-        return json.loads(body)
+        with contextlib.suppress(ValueError, RecursionError):  # a checksum says nothing of what it is of
+            if (value := json.loads(body)) is not None:
+                return value
     _set_aside(path, "not a whole record")
     return None
 
@@ -282,6 +372,9 @@ def _set_aside(path: Path, reason: str) -> None:
     try:
         os.replace(path, aside)
     except FileNotFoundError:  # another process has just set it aside
+        return
+    except OSError as error:  # the folder is not writable, or something that stays has the new name
+        print(f"{path}: {reason}. It cannot be set aside ({error.strerror}); it is not counted.", file=sys.stderr)
         return
     sync(path.parent)
     print(f"{path}: {reason}. Set aside as {aside.name}; it is not counted.", file=sys.stderr)
