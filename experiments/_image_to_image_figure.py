@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.lab.figures import COLOURS, MARKERS
+from experiments.lab.figures import COLOURS, MARKERS, arrays_beside
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import Experiment, digest
 from experiments.lab.tables import declared
@@ -50,9 +50,10 @@ def _examples(experiment: Experiment, records: Records, dataset: str) -> dict[st
     found: dict[str, dict[str, np.ndarray]] = {}
     for record in sorted(records.of(experiment.name), key=undeclared):
         specification = record["specification"]
-        if specification["dataset"] == dataset and "arrays" in record and specification["variant"] in order:
-            with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
-                found.setdefault(specification["variant"], dict(content))
+        if specification["dataset"] != dataset or "arrays" not in record or specification["variant"] not in order:
+            continue
+        if (content := arrays_beside(record, records)) is not None:
+            found.setdefault(specification["variant"], content)
     return {name: found[name] for name in order if name in found}
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cnn_models.zoo import unknown
 from experiments.lab import catalogue, devices, fits, options, search
 from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
@@ -432,10 +431,9 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
         print(f"failed: {key}: {reason}", file=sys.stderr)
     if hosts and not hosts.chief:
         return bool(outcome.failed)
-    from experiments.lab import figures, tables  # heavy, and of no use before there are records
+    from experiments.lab import figures  # heavy, and of no use before there are records
 
-    frame = tables.write(experiment, records)
-    figure = figures.draw(experiment, frame, records)
+    frame, figure = figures.write(experiment, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
     return bool(outcome.failed)
@@ -563,22 +561,21 @@ def _fetch_one(dataset: str, told: Callable[[str, int, int], None]) -> None:
 
 
 def _tables(asked: argparse.Namespace) -> int:
-    from experiments.lab import figures, tables
+    from experiments.lab import figures
     from experiments.lab.records import Records
 
     records = Records(options.existing(asked.results))
-    folders = records.experiments()
-    if not folders:
+    if not records.experiments():
         raise UsageError(f"{asked.results} holds no records: run an experiment first, as make lenet.")
     options.writable(asked.results)
-    for experiment in catalogue.whole():
-        if experiment.name in folders:
-            frame = tables.write(experiment, records)
-            figures.draw(experiment, frame, records)
-            print(f"{asked.results / experiment.name}.csv: {len(frame)} rows")
-    if strange := sorted(set(folders) - set(catalogue.names())):
-        raise UsageError(unknown("experiment", strange[0], dict.fromkeys(catalogue.names())))
-    return _say_broken()
+    lost = False
+    for path, made in figures.write_all(records):
+        if isinstance(made, str):
+            print(f"{path}: {made}", file=sys.stderr)
+            lost = True
+        else:
+            print(f"{path}: {len(made)} rows")
+    return _say_broken() or int(lost)
 
 
 def _terminated(kept: str, number: int, frame: object) -> NoReturn:

@@ -1,6 +1,7 @@
 """Figures: a table in, one vector picture out. Nothing here imports TensorFlow."""
 
 import io
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
+from cnn_models.zoo import unknown
+from experiments.lab import catalogue, tables
 from experiments.lab.files import sole_writer, write_whole
-from experiments.lab.records import Records
+from experiments.lab.records import Record, Records
 from experiments.lab.spec import Experiment, digest, resolve
 from experiments.lab.tables import Declared
 
@@ -32,6 +35,37 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 POINTS_PER_INCH = 72  # what an SVG is drawn in
 DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above the solver's rounding
+
+
+def write(experiment: Experiment, records: Records) -> tuple[pd.DataFrame, Path | None]:
+    """Makes the experiment's table and figure from its records, and returns the table and the figure's path.
+
+    One lock from reading the records to the last file: of two calls at once, the later one's table and figure stay.
+    """
+    with sole_writer(records.results):
+        frame = tables.write(experiment, records)
+        return frame, draw(experiment, frame, records)
+
+
+def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:
+    """Makes all tables and figures of a results folder anew.
+
+    Yields:
+        For each folder of records the table's path with the table; or the folder with why there is none, which
+        keeps no other from its table. `catalogue.broken` tells of those whose experiment's file cannot be read.
+    """
+    known = {experiment.name: experiment for experiment in catalogue.whole()}
+    for name in records.experiments():
+        if name not in catalogue.names():
+            yield records.folder(name), unknown("experiment", name, known)
+        if name not in known:
+            continue
+        try:
+            yield records.results / f"{name}.csv", write(known[name], records)[0]
+        # Records come from other versions and other people's programs: what one experiment's own columns and
+        # chart make of them is not foreseen here, and must not cost the others theirs.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            yield records.folder(name), f"no table or figure can be made of these: {type(error).__name__}: {error}"
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path | None:
@@ -93,9 +127,20 @@ def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.n
             specification = record["specification"]
             wanted = declaration.specification(specification["variant"], specification["dataset"])
             as_declared = digest(specification) == wanted
-            with np.load(records.attachment(record, "arrays"), allow_pickle=False) as content:
-                found[as_declared].setdefault(specification["variant"], dict(content))
+            if (content := arrays_beside(record, records)) is not None:
+                found[as_declared].setdefault(specification["variant"], content)
     return found[True] or found[False]
+
+
+def arrays_beside(record: Record, records: Records) -> dict[str, np.ndarray] | None:
+    """The arrays that a record names; None, and a line that says so, where they are gone or damaged."""
+    try:
+        path = records.attachment(record, "arrays")
+    except OSError as error:
+        print(f"{error}. The figure is drawn without it.", file=sys.stderr)
+        return None
+    with np.load(path, allow_pickle=False) as content:
+        return dict(content)
 
 
 def picture(axes: Axes, image: np.ndarray, title: str) -> None:
@@ -194,7 +239,9 @@ def _row_label(frame: pd.DataFrame, row: pd.Series) -> str:
     label = row["variant"]
     if frame["dataset"].nunique() > 1:
         label += f", {row['dataset']}"
-    if (frame["variant"] == row["variant"]).sum() > frame["dataset"].nunique():
+    if "deviations" in frame and frame["deviations"].nunique(dropna=False) > 1:
+        label += f", {row['deviations']}" if isinstance(row["deviations"], str) else ""
+    elif (frame["variant"] == row["variant"]).sum() > frame["dataset"].nunique():
         label += f", {row['epochs']} epochs" if "epochs" in row else f", {row['specification']}"
     return f"{label} (n={row['seeds']})"
 

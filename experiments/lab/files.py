@@ -33,9 +33,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def sole_writer(folder: Path) -> filelock.BaseFileLock:
-    """The lock of whoever writes tables, figures and pages in a results folder, which is made where it is missing."""
+    """The lock of whoever writes tables, figures and pages in a results folder, which is made where it is missing.
+
+    Who holds it may take it again: what is written together, from the same records, holds it throughout.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / ".tables.lock")
+    return filelock.FileLock(folder.resolve() / ".tables.lock", is_singleton=True)
 
 
 def sync(path: Path) -> None:

@@ -7,6 +7,7 @@ the names of columns; formatting is for the printed table alone.
 import array
 import collections
 import dataclasses
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cnn_models.search import space
 from cnn_models.zoo import MODELS
 from experiments.lab.claims import MIN_SEEDS
 from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import TRIAL, Experiment, Run, digest, resolve
+from experiments.lab.spec import TRIAL, Experiment, Run, canonical, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -81,19 +83,60 @@ class Declared:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._digests: dict[tuple[str, str], str] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
 
     def specification(self, variant: str, dataset: str) -> str | None:
         """The specification that the declaration gives a variant; None where it is declared no more."""
         if variant not in self.experiment.named:
             return None
         if (variant, dataset) not in self._digests:
-            run = Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings, 0)
-            self._digests[variant, dataset] = digest(run.specification())
+            self._digests[variant, dataset] = digest(self._run(variant, dataset).specification())
         return self._digests[variant, dataset]
 
     def has(self, row: Row) -> bool:
         """Whether a row has the recipe that the declaration gives it."""
         return row.specification == self.specification(row.variant, row.dataset)
+
+    def deviations(self, row: Row) -> dict[str, tuple[Any, Any]] | None:
+        """The settings that a row does not have as declared: what it has, and what is declared.
+
+        None stands for a setting that is absent; instead of all, for a variant that is declared no more.
+        """
+        if row.variant not in self.experiment.named:
+            return None
+        if row.variant not in self._settings:
+            self._settings[row.variant] = _parts(self._run(row.variant, row.dataset).specification()["settings"])
+        ours, theirs = _parts(row.settings), self._settings[row.variant]
+        both = {name: (ours.get(name), theirs.get(name)) for name in [*theirs, *ours]}
+        return {name: values for name, values in both.items() if not _same(*values)}
+
+    def _run(self, variant: str, dataset: str) -> Run:
+        return Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings, 0)
+
+
+def _parts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings one by one, those inside others by both names."""
+    parts: dict[str, Any] = {}
+    for name, value in settings.items():
+        parts |= _parts(value, f"{prefix}{name}_") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return parts
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two settings give the same specification, where 1, 1.0 and true are three."""
+    return canonical(one) == canonical(other)
+
+
+def in_words(deviations: Mapping[str, tuple[Any, Any]] | None) -> str:
+    """What a row has otherwise than declared, for reading; nothing where all is as declared."""
+    if deviations is None:
+        return "declared no more"
+    said = ((name.replace("_", " "), ours) for name, (ours, _) in deviations.items())
+    return ", ".join(f"{name} as by default" if ours is None else f"{name} {_value(ours)}" for name, ours in said)
+
+
+def _value(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 # The columns of every table, that of no rows too.
@@ -116,6 +159,9 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     rows = _rows(experiment, records)
     _derive(declaration, rows)
     described = [_describe(declaration, row) for row in rows]
+    if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
+        for row, line in zip(rows, described, strict=True):
+            line["deviations"] = in_words(declaration.deviations(row)) or None
     if any(experiment.baseline_of(name) for name in experiment.rows):
         for measure in experiment.compared:
             _compare(declaration, rows, described, measure)
@@ -184,7 +230,8 @@ def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
 
     def place(key: tuple[str, str, str]) -> tuple[Any, ...]:
         facts = groups[key].facts
-        trial = (facts.get("tuner", ""), facts.get("trial", 0))  # of a search, in its order
+        number = facts.get("trial", 0)
+        trial = (str(facts.get("tuner", "")), number if isinstance(number, int) else 0)  # of a search, in its order
         return sets.get(key[1], len(sets)), order.get(key[0], len(order)), *key[:2], *trial, key[2]
 
     return [groups[key] for key in sorted(groups, key=place)]
@@ -206,8 +253,8 @@ def _derive(declaration: Declared, rows: list[Row]) -> None:
 
 def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     experiment = declaration.experiment
-    line: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
-    line |= row.facts
+    names: dict[str, Any] = {"experiment": experiment.name, "variant": row.variant, "dataset": row.dataset}
+    line = names | row.facts | names  # no fact takes the place of what the row is
     settings = _flat(row.settings) if experiment.search else row.settings
     scalars = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
     line |= {name: value for name, value in scalars.items() if name not in line}
@@ -225,10 +272,17 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the parts of those that have some: options of the network by their own names."""
-    flat = {**settings, **MODELS[settings["model"]].options, **settings.get("options", {})}
-    for part, value in (settings.get("distortion") or {}).items():
+    of_model = MODELS[settings["model"]].options if _of_zoo(settings) else {}
+    options = settings.get("options")
+    flat = {**settings, **of_model, **(options if isinstance(options, dict) else {})}
+    distortion = settings.get("distortion")
+    for part, value in distortion.items() if isinstance(distortion, dict) else ():
         flat[f"distortion_{part}"] = value
     return flat
+
+
+def _of_zoo(settings: dict[str, Any]) -> bool:
+    return isinstance(settings.get("model"), str) and settings["model"] in MODELS
 
 
 def _by_seed(row: Row) -> dict[str, str]:
@@ -250,9 +304,13 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
             line["comparison"] = "a trial, which is never tested"
             continue
         name = experiment.baseline_of(row.variant)
-        baseline = name and _baseline(declaration, row, name, named[name, row.dataset])
-        if not baseline:
-            line["comparison"] = "no baseline was run" if name else "baseline"
+        if name is None:
+            line["comparison"] = "baseline"
+            continue
+        candidates = named[name, row.dataset]
+        baseline = _partner(declaration, row, candidates)
+        if baseline is None:
+            line["comparison"] = _alone(declaration, row, name) if candidates else "no baseline was run"
             continue
         difference = paired(row.values(measure), baseline.values(measure))
         enough = difference.n >= MIN_SEEDS
@@ -271,16 +329,62 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
         line[f"{stem}_p_value_holm"] = adjusted
 
 
-def _baseline(declaration: Declared, row: Row, name: str, candidates: list[Row]) -> Row | None:
-    """The baseline's row on the same data: with the declared recipe beside such, else with as many epochs."""
-    if declaration.has(row):
-        wanted = declaration.specification(name, row.dataset)
-        return next((other for other in candidates if other.specification == wanted), None)
-    if declaration.experiment.search:  # whose rows differ in epochs too: the same network, if there is, no fewer epochs
-        same = [other for other in candidates if other.settings["model"] == row.settings["model"]]
-        enough = [other for other in same if other.settings["epochs"] >= row.settings["epochs"]]
-        return min(enough, key=lambda other: other.settings["epochs"], default=same[0] if same else None)
-    return next((other for other in candidates if other.settings.get("epochs") == row.settings.get("epochs")), None)
+def _partner(declaration: Declared, row: Row, candidates: Sequence[Row]) -> Row | None:
+    """The baseline's row that differs from this one in nothing but what the declaration says; None where there is none.
+
+    It deviates as the row does: a row in bfloat16 says nothing beside a baseline in float32.
+    """
+    if declaration.experiment.search and not declaration.has(row):
+        return _partner_of_found(row, candidates)
+    ours = declaration.deviations(row)
+    if ours is None:
+        return None
+    for other in candidates:
+        theirs = declaration.deviations(other)
+        if theirs is not None and _same(_had(theirs), _had(ours)):
+            return other
+    # What a call sets for all rows, as EPOCHS does, may be what one of the two is declared with.
+    return next((other for other in candidates if ours and _agree(declaration, row, other)), None)
+
+
+def _had(deviations: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    return {name: ours for name, (ours, _) in deviations.items()}
+
+
+def _agree(declaration: Declared, row: Row, other: Row) -> bool:
+    """Whether two rows have the same of every setting in which either deviates."""
+    ours, theirs = _parts(row.settings), _parts(other.settings)
+    names = {*(declaration.deviations(row) or ()), *(declaration.deviations(other) or ())}
+    return all(_same(ours.get(name), theirs.get(name)) for name in names)
+
+
+def _partner_of_found(row: Row, candidates: Sequence[Row]) -> Row | None:
+    """The default recipe of what a search has found: equal but for what is searched, and no less trained."""
+    if not _of_zoo(row.settings):
+        return None
+    searched = {*space(row.settings["model"]), "options", "epochs"}
+
+    def rest(settings: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name not in searched}
+
+    same = [other for other in candidates if _same(rest(other.settings), rest(row.settings))]
+    enough = [other for other in same if _epochs(other) >= _epochs(row)]
+    return min(enough, key=_epochs, default=None)
+
+
+def _epochs(row: Row) -> float:
+    found = row.settings.get("epochs")
+    return found if isinstance(found, int | float) else math.nan  # which is no more and no less than any
+
+
+def _alone(declaration: Declared, row: Row, name: str) -> str:
+    """Why a row is compared with none of the baseline's rows."""
+    if declaration.experiment.search:
+        return f"{name} was not run with the same network, precision and at least as many epochs"
+    deviations = declaration.deviations(row)
+    if deviations is None:
+        return "not compared: declared no more"
+    return f"{name} was not run {'with ' + in_words(deviations) if deviations else 'as declared'}"
 
 
 def _mcnemar(row: Row, baseline: Row) -> float:
