@@ -1,5 +1,6 @@
 """Several hosts, one training: two real processes on loopback, one of which may die."""
 
+import hashlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.lab import devices, hosts
@@ -149,6 +151,51 @@ def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_pat
     assert answers[1][0] == [first]
     assert "was lost" in answers[1][1][second]
     assert [record["status"] for record in Records(tmp_path / "0").of("lenet")] == ["failed"]
+
+
+def twins():
+    """Two runs of a study whose names have digests that begin alike, by 16 bits."""
+    seen = {}
+    for seed in range(10_000):  # a twin is found after some three hundred
+        run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
+        beginning = hashlib.sha256(run.key.encode()).digest()[:2]
+        if beginning in seen:
+            return seen[beginning], run
+        seen[beginning] = run
+    raise AssertionError("no twins")
+
+
+def test_a_name_is_told_whole():
+    one, other = (hosts.marks(run.key) for run in twins())
+    assert one[0] == other[0]
+    assert one != other
+    assert len(one) == hosts.MARKS
+    assert np.float32(one).tolist() == one
+    digest = hashlib.sha256(twins()[0].key.encode()).hexdigest()
+    assert "".join(f"{int(mark):04x}" for mark in one) == digest
+
+
+def alone(addresses, index, folder, seed):
+    """Says what becomes of a call of this host for the run of one seed."""
+    run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
+    call = hosts.Together(Hosts(tuple(addresses), index), "tests.work.Scripted", Records(Path(folder)), {}, Silent())
+    try:
+        print(json.dumps(call.execute([run]).failed))
+    except WorkersLost as error:
+        print(json.dumps({"lost": str(error)}))
+
+
+def test_hosts_that_were_called_for_other_runs_do_not_train(addresses, tmp_path):
+    calls = []
+    for index, run in enumerate(twins()):
+        folder = str(tmp_path / str(index))
+        code = f"from tests import test_hosts; test_hosts.alone({addresses}, {index}, {folder!r}, {run.seed})"
+        environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
+        command = [sys.executable, "-c", code]
+        calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+    answers = [call.communicate(timeout=SECONDS)[0].splitlines()[-1] for call in calls]
+    assert all("was called for other runs than" in answer for answer in answers), answers
+    assert not (tmp_path / "executions").exists()
 
 
 def test_tf_config_names_the_hosts():

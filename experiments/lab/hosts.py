@@ -26,6 +26,7 @@ from experiments.lab.spec import Run, UsageError
 
 PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
 ANSWER_SECONDS = 5.0  # for a host that is asked whether it is there
+MARKS = 16  # numbers that stand for a run's name, see `marks`
 TRAIN, HAVE, END = 1, 2, 3  # what the chief says of a run
 
 
@@ -202,7 +203,7 @@ class Council:
         self.strategy = strategy = devices.strategy()
         each = strategy.num_replicas_in_sync // len(hosts.addresses)
 
-        @tf.function(input_signature=[tf.TensorSpec([len(hosts.addresses) + 1], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([len(hosts.addresses) * MARKS + 1], tf.float32)])
         def total(words: tf.Tensor) -> tf.Tensor:
             def summed() -> tf.Tensor:
                 return tf.distribute.get_replica_context().all_reduce("SUM", tf.identity(words))  # on its device
@@ -218,17 +219,24 @@ class Council:
         Raises:
             UsageError: another host names another run.
         """
-        mark = int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big") + 1.0  # exact in float32
-        words = [0.0] * (len(self.hosts.addresses) + 1)
-        words[self.hosts.index] = mark
+        mine, place = marks(name), self.hosts.index * MARKS
+        words = [0.0] * (len(self.hosts.addresses) * MARKS + 1)
+        words[place : place + MARKS] = mine
         if self.hosts.chief:
             words[-1] = says
-        *marks, said = self._total(words).numpy().tolist()
-        if odd := [address for address, other in zip(self.hosts.addresses, marks, strict=True) if other != mark]:
+        *sums, said = self._total(words).numpy().tolist()
+        theirs = [sums[start : start + MARKS] for start in range(0, len(sums), MARKS)]
+        if odd := [address for address, other in zip(self.hosts.addresses, theirs, strict=True) if other != mine]:
             raise UsageError(
                 f"{' and '.join(odd)} was called for other runs than {self.hosts.address}; call all alike."
             )
         return int(said)
+
+
+def marks(name: str) -> list[float]:
+    """A name's whole SHA-256 digest in numbers that float32 holds exactly, also as sums with zeros: 16 bits each."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return [float(int.from_bytes(digest[start : start + 2], "big")) for start in range(0, len(digest), 2)]
 
 
 def explain(error: Exception, hosts: Hosts) -> str:
