@@ -7,6 +7,8 @@ import signal
 from experiments.lab.worker import TENSORFLOW, THREADS
 
 os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
+# The tests, and the processes that they start, are on a machine without a GPU, whatever there is.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import pytest
 

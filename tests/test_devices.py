@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments.lab import devices
-from experiments.lab.command import main
+from experiments.lab import catalogue, devices
+from experiments.lab.command import lay_out, main, parser, plan
 from experiments.lab.devices import Devices, Layout
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
@@ -70,17 +70,39 @@ def test_the_call_is_refused_before_anything_starts(words, message, tmp_path, ca
     assert not (tmp_path / "r").exists()
 
 
-def test_gpus_are_those_that_cuda_may_see(monkeypatch, tmp_path):
+@pytest.fixture
+def two_gpus(monkeypatch, tmp_path):
+    """The driver's command, as a machine with two GPUs has it."""
+    listing = tmp_path / "nvidia-smi"
+    listing.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'; echo 'GPU 1: A (UUID: GPU-2)'\n")
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+
+def test_gpus_are_those_that_cuda_may_see(monkeypatch, two_gpus):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-8f5e")
     assert devices.visible_gpus() == ["3", "GPU-8f5e"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.visible_gpus() == []
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    listing = tmp_path / "nvidia-smi"
-    listing.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'; echo 'GPU 1: A (UUID: GPU-2)'\n")
-    listing.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert devices.visible_gpus() == ["0", "1"]
+
+
+def test_the_tests_are_on_a_machine_without_a_gpu_whatever_there_is(two_gpus):
+    assert devices.visible_gpus() == []
+    seen = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    done = subprocess.run([sys.executable, "-c", seen], check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "0\n"
+
+
+def test_a_call_takes_the_gpus_that_it_may_see(monkeypatch, two_gpus):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    experiment = catalogue.find("lenet")
+    asked = parser().parse_args(["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu", "--seeds", "9"])
+    runs = plan(experiment, asked)
+    assert lay_out(experiment, runs, asked) == Layout(Devices("gpu", 1), 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert lay_out(experiment, runs, asked).devices == Devices("cpu", 1)
 
 
 def test_each_worker_takes_gpus_of_its_own_or_hides_them_all():
@@ -92,13 +114,13 @@ def test_each_worker_takes_gpus_of_its_own_or_hides_them_all():
     )
 
     def claimed(*words):
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "4,5,6,7"}
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "96,97,98,99"}  # which no machine has
         command = [sys.executable, "-c", claim, *words]
         return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
     assert claimed("cpu", "1", "0") == "-1\n"
-    # No machine of ours has a GPU: TensorFlow says so, and the worker does not compute elsewhere unseen.
-    assert claimed("gpu", "2", "1") == "TensorFlow sees 0 of 2 GPUs. Its C 6,7\n"
+    # TensorFlow says that they are not there, and the worker does not compute elsewhere unseen.
+    assert claimed("gpu", "2", "1") == "TensorFlow sees 0 of 2 GPUs. Its C 98,99\n"
 
 
 @pytest.fixture(scope="module")
