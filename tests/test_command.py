@@ -161,6 +161,36 @@ def test_every_declared_data_set_is_run_unless_one_is_named():
     assert {run.dataset for run in plan(experiment, asked)} == {"digits"}
 
 
+@pytest.fixture
+def without_fashion(tmp_path, monkeypatch):
+    """A closed network, and caches that hold MNIST alone."""
+    from experiments.lab import data
+
+    here = data.cache_folder()
+    data.load("mnist")
+    (tmp_path / "cache").mkdir()
+    for file in ("mnist.npz", "mnist.validation.npy"):
+        (tmp_path / "cache" / file).symlink_to(here / file)
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(data, "DEBIAN", tmp_path / "no package")
+
+
+def test_rows_whose_data_can_be_had_are_run_and_the_rest_named_with_what_brings_it(without_fashion, tmp_path, capsys):
+    words = ["run", "stride-vs-pooling", "--variants", "max", "--seeds", "1", "--epochs", "1", "--workers", "1"]
+    for _ in range(2):  # the second time there is nothing to do but to say it again
+        assert main([*words, "--results", str(tmp_path / "r")]) == 1
+        out, err = capsys.readouterr()
+        assert pd.read_csv(tmp_path / "r" / "stride-vs-pooling.csv")["dataset"].tolist() == ["mnist"]
+        assert "[1/1] max on mnist, seed 0: finished" in out
+        assert "fetching fashion-mnist from storage.googleapis.com" in err
+        assert "apt-get install dataset-fashion-mnist" in err
+        assert err.endswith("not run: 1 run on fashion-mnist, which could not be had (see above).\n")
+    assert main([*words, "--dataset", "fashion-mnist", "--results", str(tmp_path / "f")]) == 2
+    assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().err
+
+
 def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
     import keras
 

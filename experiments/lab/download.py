@@ -22,7 +22,7 @@ from experiments.lab.files import sync, write_whole
 from experiments.lab.spec import UsageError
 
 PIECE = 1 << 20  # bytes
-TIMEOUT = (10, 30)  # seconds without a connection, and without an answer on one
+TIMEOUT = (5, 30)  # seconds without a connection to an address, and without an answer on one
 ATTEMPTS = 4  # in a row that bring nothing
 IDENTITY = {"Accept-Encoding": "identity"}  # so that lengths and hashes are of the file itself
 
@@ -31,6 +31,11 @@ Told = Callable[[str, int, int], None]  # name of a file, bytes that are there, 
 
 def untold(name: str, done: int, total: int) -> None:
     """Tells nobody."""
+
+
+def announce(what: str, place: str) -> None:
+    """Says what is asked for and where, before it is: a closed network answers late, if at all."""
+    print(f"fetching {what} from {place} …", file=sys.stderr, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)

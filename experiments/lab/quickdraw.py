@@ -136,8 +136,10 @@ def _drawn(name: str, cache: Path, told: download.Told) -> tuple[Path, str]:
 
 def _fetched(kind: str, name: str, check: Callable[[Path], None], cache: Path, told: download.Told) -> tuple[Path, str]:
     base, file = os.environ.get("QUICKDRAW_URL") or OFFICIAL, _place(kind, name, cache)
-    md5 = download.known(file) or download.fetch(f"{base}/{kind}/{urllib.parse.quote(name)}", file, check, told)
-    return file, md5
+    if md5 := download.known(file):
+        return file, md5
+    download.announce(f"{kind}/{name}", base)
+    return file, download.fetch(f"{base}/{kind}/{urllib.parse.quote(name)}", file, check, told)
 
 
 def _place(kind: str, name: str, cache: Path) -> Path:
