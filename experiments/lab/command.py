@@ -355,8 +355,8 @@ def _hosts() -> devices.Hosts | None:
 def _run(asked: argparse.Namespace) -> int:
     planned = []
     for name in asked.names:
-        runs = plan(experiment := catalogue.find(name), asked)
-        _refuse_without_search(experiment, asked)
+        _refuse_without_search(experiment := catalogue.find(name), asked)
+        runs = plan(experiment, asked)
         _refuse_for_others_runs(experiment, asked)
         planned.append((experiment, runs, lay_out(experiment, runs, asked)))
     options.writable(asked.results)
