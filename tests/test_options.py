@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import main as demo
+from experiments.lab import data
 from experiments.lab.command import main, parser
 
 ROOT = Path(__file__).parent.parent
@@ -120,6 +121,13 @@ def test_home_is_meant_by_its_sign_in_every_command(command, here):
 def test_home_is_meant_by_its_sign_of_files_too(here):
     asked = parser().parse_args([*COMMANDS["features"], "--output", "~/x.svg"])
     assert asked.output == here / "home" / "x.svg"
+    assert parser().parse_args(["inspect", "~/x.keras"]).model == str(here / "home" / "x.keras")
+    assert parser().parse_args(["inspect", "lenet5"]).model == "lenet5"
+
+
+def test_home_is_meant_by_its_sign_of_the_cache_too(here, monkeypatch):
+    monkeypatch.setenv("CNN_CACHE", "~/cache")
+    assert data.cache_folder() == here / "home" / "cache"
 
 
 def test_what_is_written_in_the_home_folder_lies_in_one_folder(here):

@@ -244,7 +244,8 @@ def grey(picture: np.ndarray) -> np.ndarray:
 
 def cache_folder() -> Path:
     """Where fetched data are kept for this user (`CNN_CACHE` overrides it)."""
-    return Path(os.environ.get("CNN_CACHE") or platformdirs.user_cache_dir("cnn-experiments"))
+    chosen = os.path.expanduser(os.environ.get("CNN_CACHE", ""))  # with quotes around it, a shell leaves ~ as it is
+    return Path(chosen or platformdirs.user_cache_dir("cnn-experiments"))
 
 
 def _arrays(name: str, recipe: Recipe) -> Arrays:

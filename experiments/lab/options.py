@@ -95,6 +95,11 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"'{text}' names the home folder of a user that is not there") from error
 
 
+def model(text: str) -> str:
+    """A model's name, or its file, of which ~ is the home folder."""
+    return str(path(text)) if text.startswith("~") else word(text)
+
+
 def existing(results: Path) -> Path:
     """A results folder that is to be read.
 
