@@ -174,7 +174,9 @@ def parser() -> options.Parser:
     report.set_defaults(do=_report)
 
     inspect = commands.add_parser("inspect", help="what a model sees and costs, layer by layer, without training it")
-    inspect.add_argument("model", type=options.model, help="a network of the zoo, keras.applications.NAME, or a .keras file")
+    inspect.add_argument(
+        "model", type=options.model, help="a network of the zoo, keras.applications.NAME, or a .keras file"
+    )
     inspect.set_defaults(do=_inspect)
 
     features = commands.add_parser(
@@ -183,7 +185,9 @@ def parser() -> options.Parser:
         description="Pictures of what each channel of a layer answers to most, found by gradient ascent from noise, "
         "each at the size of its receptive field. The study of this name is `run features`.",
     )
-    features.add_argument("model", type=options.model, help="a .keras file, keras.applications.NAME, or a network of the zoo")
+    features.add_argument(
+        "model", type=options.model, help="a .keras file, keras.applications.NAME, or a network of the zoo"
+    )
     features.add_argument(
         "--layer", type=options.word, required=True, metavar="NAME", help="a layer whose output is maps or units"
     )
