@@ -104,7 +104,8 @@ def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
         return graph.inputs[0]
     names = [tensor.name for tensor in graph.inputs]
     if name not in names:
-        raise ValueError(f"The model's inputs are {', '.join(names)}: pass one as `source`, not {name!r}.")
+        other = "" if name is None else f", not '{name}'"
+        raise ValueError(f"The model's inputs are {', '.join(names)}: name one as `source` (--source){other}.")
     return graph.inputs[names.index(name)]
 
 
@@ -114,7 +115,7 @@ def _target(graph: Graph, layer: str | keras.Layer | None, index: int | None) ->
         found = list(graph.outputs)
         name = "the model's output"
     else:
-        calls = _calls(graph, layer)
+        calls = calls_of(graph, layer)
         name = f"layer '{calls[0].name}'"
         found = [tensor for call in calls if index in (None, call.index) for tensor in call.outputs]
         if not found or (len(calls) > 1 and index is None):
@@ -125,7 +126,7 @@ def _target(graph: Graph, layer: str | keras.Layer | None, index: int | None) ->
     return found[0]
 
 
-def _calls(graph: Graph, layer: str | keras.Layer) -> list[Call]:
+def calls_of(graph: Graph, layer: str | keras.Layer) -> list[Call]:
     """All calls of one layer or nested model."""
     everything = (*graph.calls, *graph.models)
     if not isinstance(layer, str):

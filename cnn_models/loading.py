@@ -1,19 +1,35 @@
 """Opens a model by name or from a file, without running anybody's code.
 
 Keras model files have executed code and read files in many versions, so: `.keras` only, safe mode
-always, and what needs more is refused with the reason.
+always, and what needs more is refused with the reason. What a name or file alone shows is refused
+before Keras is imported, which takes seconds.
 """
 
 import importlib
+import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cnn_models
+from cnn_models import keras_file
 from cnn_models.zoo import MODELS, build, unknown
 
 if TYPE_CHECKING:
     import keras
 
 APPLICATIONS = "keras.applications."
+# As of Keras 3.15, so that a name can be checked without importing it.
+# fmt: off
+NETWORKS = (
+    "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "DenseNet121", "DenseNet169",
+    "DenseNet201", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3", "EfficientNetB4",
+    "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2",
+    "EfficientNetV2B3", "EfficientNetV2L", "EfficientNetV2M", "EfficientNetV2S", "InceptionResNetV2", "InceptionV3",
+    "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet101",
+    "ResNet101V2", "ResNet152", "ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception",
+)
+# fmt: on
+ENDINGS = (".keras", ".h5", ".hdf5", ".pb", ".json", ".tflite", ".onnx", ".pt", ".pth", ".zip")
 
 
 def open_model(name: str) -> "keras.Model":
@@ -29,29 +45,47 @@ def open_model(name: str) -> "keras.Model":
     Raises:
         ValueError: no such name or file, or a file that cannot be opened safely; the message says why.
     """
+    check(name)
     if name in MODELS:
         return build(name)
     if name.startswith(APPLICATIONS):
         return _application(name.removeprefix(APPLICATIONS))
+    return _load(Path(name))
+
+
+def check(name: str) -> None:
+    """Refuses what no model can be opened from, without importing Keras.
+
+    Args:
+        name: as `open_model` takes it.
+
+    Raises:
+        ValueError: no such name or file, or a file that is no whole `.keras` file or holds code.
+    """
+    if name in MODELS:
+        return
+    if name.startswith(APPLICATIONS):
+        if name.removeprefix(APPLICATIONS) not in NETWORKS:
+            raise ValueError(unknown("network of keras.applications", name.removeprefix(APPLICATIONS), NETWORKS))
+        return
     path = Path(name)
-    if path.suffix == ".keras" and path.exists():
-        return _load(path)
-    if path.suffix == ".keras":
-        raise ValueError(f"There is no file {path}.")
-    if path.suffix in (".h5", ".hdf5") or path.is_dir():
-        raise ValueError(f"{path} is not a .keras file. Older formats can run code on loading; save it anew as .keras.")
-    hint = " A Keras network is keras.applications.NAME, a file ends in .keras."
-    raise ValueError(unknown("model", name, MODELS) + hint)
+    if path.suffix.lower() not in ENDINGS and len(path.parts) < 2 and not path.exists():
+        hint = " A Keras network is keras.applications.NAME, a file ends in .keras."
+        raise ValueError(unknown("model", name, MODELS, [APPLICATIONS + each for each in NETWORKS]) + hint)
+    if fault := keras_file.fault(path):
+        raise ValueError(fault)
+    if names := list(dict.fromkeys(keras_file.lambdas(keras_file.config(path)))):
+        raise ValueError(
+            f"{path} needs code of its own to be run (a Lambda function in {', '.join(names)}); it is not opened. "
+            "Write a layer in its place and save the model again."
+        )
 
 
 def _application(name: str) -> "keras.Model":
     import keras
 
-    builders = {key: value for key, value in vars(keras.applications).items() if key[:1].isupper()}
-    if name not in builders:
-        raise ValueError(unknown("network of keras.applications", name, builders))
     # Width and height as published; the head would only add what sees everything.
-    return builders[name](weights=None, include_top=False, input_shape=_published_shape(name))
+    return getattr(keras.applications, name)(weights=None, include_top=False, input_shape=_published_shape(name))
 
 
 def _published_shape(name: str) -> tuple[int, int, int]:
@@ -62,12 +96,42 @@ def _published_shape(name: str) -> tuple[int, int, int]:
 def _load(path: Path) -> "keras.Model":
     import keras
 
-    importlib.import_module("cnn_models.layers")  # registers the suite's own layers and losses
-    importlib.import_module("cnn_models.losses")
+    register()
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        reason = " ".join(str(error).split())
-        if "Lambda" in reason or "safe_mode" in reason:
-            raise ValueError(f"{path} needs code of its own to be run (a Lambda layer); it is not opened.") from error
-        raise ValueError(f"{path} cannot be opened: {type(error).__name__}: {reason[:300]}") from error
+        raise ValueError(_reason(path, error)) from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{path} holds a {type(model).__name__}, not a model.")
+    return model
+
+
+def register() -> None:
+    """Imports every module of this package, so that Keras knows the layers and losses that they define."""
+    for module in pkgutil.walk_packages(cnn_models.__path__, "cnn_models."):
+        importlib.import_module(module.name)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why Keras did not open a file, in one line."""
+    import keras
+
+    if damage := keras_file.damaged(path):
+        return damage
+    unregistered: dict[str, str] = {}
+    for name, layer in keras_file.own_classes(keras_file.config(path)):
+        if keras.saving.get_registered_object(name) is None:
+            unregistered.setdefault(name, layer)
+    if unregistered:
+        classes = ", ".join(f"{name} (layer '{layer}')" for name, layer in unregistered.items())
+        return (
+            f"{path} cannot be opened: not known here are {classes}. In Python, decorate them with "
+            "@keras.saving.register_keras_serializable(), import their module, then call cnn_models.open_model()."
+        )
+    said = str(error)
+    if "Lambda" in said or "safe_mode" in said:
+        return f"{path} needs code of its own to be run (a Lambda layer); it is not opened."
+    saved, ours = keras_file.keras_version(path), keras.__version__
+    versions = "" if saved == ours else f" It was saved by Keras {saved}, this is {ours}."
+    said = keras_file.one_line(said.rpartition("Exception encountered: ")[2])  # before it stands the config
+    return f"{path} cannot be opened: {type(error).__name__}: {said}{versions}"

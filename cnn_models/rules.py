@@ -90,7 +90,7 @@ def _miscounted(call: Call, field: ReceptiveField) -> dict[int, tuple[int, int]]
 def _unknown(call: Call) -> str:
     kind, shape = type(call.layer).__name__, call.inputs[0].shape
     return (
-        f"Layer '{call.name}' is a {kind}, called on {shape}, and no rule says which of its inputs it sees. "
+        f"Layer '{call.name}' is a {kind}, called on {shape}, and no rule says which of its inputs it sees.\n"
         f"Pass one. If it sees a 3×3 window of axes 1 and 2:\n"
         f"    from cnn_models.rules import Rule\n"
         f"    from cnn_models.sampling import Window\n"

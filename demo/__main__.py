@@ -59,6 +59,9 @@ def serve(results: Path, port: int | None) -> None:
     os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
     from starlette.middleware import Middleware
 
+    from experiments.lab import startup
+
+    startup.start_tensorflow()
     from demo import networks, page
     from experiments.lab import devices
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -206,13 +207,94 @@ def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
     assert same  # pytest would seek the differences of pictures for long
 
 
+def of_two_inputs():
+    import keras
+
+    left, right = keras.Input((8, 8, 1), name="left"), keras.Input((6, 6, 1), name="right")
+    seen = [keras.layers.Conv2D(2, 3, name="conv")(left), keras.layers.Conv2D(2, 1, name="other")(right)]
+    return keras.Model([left, right], keras.layers.Concatenate(name="both")(seen))
+
+
+def of_what_has_no_rule():
+    import keras
+
+    inputs = keras.Input((8, 8))
+    return keras.Model(inputs, keras.layers.GRU(3, name="gru")(inputs))
+
+
+def with_colours(count):
+    import keras
+
+    return keras.Sequential([keras.Input((8, 8, count)), keras.layers.Conv2D(3, 3, name="conv")])
+
+
+def without_weights():
+    model = with_colours(1)
+    model.get_layer("conv").set_weights([np.zeros((3, 3, 1, 3)), np.ones(3)])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "message"),
+    [
+        (of_two_inputs, ["inspect"], "inputs are left, right: name one as `source` (--source)"),
+        (of_two_inputs, ["inspect", "--source", "top"], "not 'top'"),
+        (of_two_inputs, ["features", "--layer", "both"], "has 2 inputs"),
+        (of_what_has_no_rule, ["inspect"], "'gru' is a GRU"),
+        (of_what_has_no_rule, ["features", "--layer", "gru"], "not one picture"),
+        (lambda: with_colours(4), ["features", "--layer", "conv"], "4 colours cannot be drawn"),
+        (lambda: with_colours(1), ["features", "--layer", "conf"], "Did you mean conv?"),
+        (without_weights, ["features", "--layer", "conv"], "No channel of layer 'conv' has a picture"),
+    ],
+)
+def test_models_that_cannot_be_looked_into_are_one_line(model, words, message, tmp_path, capsys):
+    model().save(tmp_path / "mine.keras")
+    command, *options = words
+    assert main([command, str(tmp_path / "mine.keras"), *options, "--results", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
+
+
+def test_the_fields_of_a_model_with_several_inputs_are_those_of_one(tmp_path, capsys):
+    of_two_inputs().save(tmp_path / "mine.keras")
+    words = ["inspect", str(tmp_path / "mine.keras"), "--results", str(tmp_path)]
+    for source, sizes in (("left", {"conv": "3×3", "other": "0×0"}), ("right", {"conv": "0×0", "other": "1×1"})):
+        assert main([*words, "--source", source]) == 0
+        table = pd.read_csv(tmp_path / "inspect-mine.csv").set_index("name")
+        assert {name: table["receptive_field"][name] for name in sizes} == sizes
+    assert "conv" in capsys.readouterr().out
+
+
+def test_channels_that_have_no_picture_are_told_and_left_out_of_the_figure(tmp_path, capsys):
+    model = with_colours(1)
+    kernel = np.ones((3, 3, 1, 3))
+    kernel[..., 1] = 0
+    model.get_layer("conv").set_weights([kernel, np.zeros(3)])
+    model.save(tmp_path / "mine.keras")
+    assert main(["features", str(tmp_path / "mine.keras"), "--layer", "conv", "--results", str(tmp_path)]) == 0
+    assert "channels 1: dead" in capsys.readouterr().out
+    assert (tmp_path / "features-mine-conv.svg").read_bytes().count(b"<image") == 2
+
+
+@pytest.mark.parametrize("words", [["inspect", "lenet1"], ["features", "lenet1", "--layer", "h1"]])
+def test_tensorflow_starts_without_a_line(words, tmp_path):
+    command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["lenet5-relo", "--layer", "c1"], "Did you mean lenet5-relu"),
         (["lenet5-relu", "--layer", "c9"], "Did you mean c"),
         (["none.keras", "--layer", "c1"], "There is no file"),
-        (["lenet5-relu", "--layer", "c1", "--low", "1"], "--low must be less"),
+        (["lenet5-relu", "--layer", "c1", "--low", "1"], "smaller number than white"),
+        (["lenet5-relu", "--layer", "c1", "--low", "1", "--high", "1"], "--low must be less"),
+        (["vgg16", "--layer", "c1"], "Did you mean keras.applications.VGG16?"),
         (["lenet5-relu", "--layer", "c1", "--output", "x.png"], "ends in .svg"),
     ],
 )

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import cnn_models
 from cnn_models import maximisation
 from cnn_models.maximisation import NAIVE, Ascent, maximise
+from experiments.lab import devices
 
 
 def templates(count=4, side=7):
@@ -29,8 +31,8 @@ def planted(activation=None, bias=0.0, normalised=False, side=20):
     return model
 
 
-def correlations(pictures):
-    wanted = np.moveaxis(templates(), -1, 0)
+def correlations(pictures, channels=range(4)):
+    wanted = np.moveaxis(templates(), -1, 0)[list(channels)]
     pairs = zip(pictures, wanted, strict=True)
     return [np.corrcoef(found.ravel(), template.ravel())[0, 1] for found, template in pairs]
 
@@ -103,8 +105,133 @@ def test_a_network_without_a_size_gets_one_and_colours_are_kept():
     assert found.pictures.shape == (2, 3, 3, 3)
 
 
+def nested(model=None):
+    """A model inside a model inside a model."""
+    inner = keras.Sequential([keras.Input((20, 20, 1)), *(model or planted()).layers], name="inner")
+    middle = keras.Sequential([keras.Input((20, 20, 1)), inner, keras.layers.Conv2D(3, 3, name="next")], name="middle")
+    inputs = keras.Input((20, 20, 1))
+    return keras.Model(inputs, keras.layers.GlobalMaxPooling2D(name="most")(middle(inputs)))
+
+
+@pytest.mark.parametrize("layer", ["middle/inner/conv", "conv", "middle/inner"])
+def test_a_layer_of_a_nested_model_climbs_as_it_does_alone(layer):
+    found, alone = (maximise(model, name, Ascent(steps=8)) for model, name in ((nested(), layer), (planted(), "conv")))
+    np.testing.assert_allclose(found.pictures, alone.pictures, atol=1e-5)
+
+
+def test_a_nested_activation_is_passed_by_and_put_back():
+    model = nested(planted("relu", bias=-50.0))
+    assert min(correlations(maximise(model, "conv").pictures)) > 0.9
+    assert model.get_layer("middle").get_layer("inner").get_layer("conv").activation is keras.activations.relu
+
+
+def test_nested_models_without_a_size_get_one():
+    inner = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="conv")], name="inner")
+    inputs = keras.Input((None, None, 3))
+    found = maximise(keras.Model(inputs, inner(inputs)), "inner/conv", Ascent(steps=2))
+    assert found.pictures.shape == (2, 3, 3, 3)
+
+
+def shared():
+    """One convolution, called on the picture and on what it made of it."""
+    conv = keras.layers.Conv2D(1, 3, name="conv")
+    inputs = keras.Input((9, 9, 1))
+    return keras.Model(inputs, conv(conv(inputs)))
+
+
+@pytest.mark.parametrize(("call", "side"), [(0, 3), (1, 5)])
+def test_a_call_of_a_shared_layer_is_told_by_its_number(call, side):
+    assert maximise(shared(), "conv", Ascent(steps=1), call=call).pictures.shape == (1, side, side, 1)
+
+
+def whole_numbers(dtype="uint8"):
+    """`planted` on brightnesses, which it scales itself."""
+    inputs = keras.Input((20, 20, 1), dtype=dtype)
+    return keras.Model(inputs, planted()(keras.layers.Rescaling(1 / 255, -0.5)(inputs)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float16"])
+def test_a_model_of_whole_numbers_climbs_from_0_to_255(dtype):
+    bounds = {} if dtype != "float16" else {"low": 0, "high": 255}
+    assert min(correlations(maximise(whole_numbers(dtype), "conv", **bounds).pictures)) > 0.9
+
+
+def test_a_model_in_bfloat16_answers_in_numbers():
+    with devices.precision("mixed_bfloat16"):
+        model = planted()
+    found = maximise(model, "conv", Ascent(steps=4))
+    assert found.after.dtype == "float32"
+    assert (found.after > found.before).all()
+
+
+def spoilt(channel, value):
+    """`planted` with the weights of one channel set to a value."""
+    model = planted("relu")
+    kernel, bias = (weights.copy() for weights in model.get_layer("conv").get_weights())
+    kernel[..., channel] = value
+    model.get_layer("conv").set_weights([kernel, bias])
+    return model
+
+
+def test_channels_without_a_picture_are_known():
+    model = planted()
+    model.get_layer("conv").set_weights([templates() * np.array([1, 1e20, 1, 1], "float32"), np.zeros(4)])
+    scale = keras.layers.Rescaling([1, 1e30, 0, 1], name="scaled")  # 1e50 is more than float32 can hold
+    found = maximise(keras.Sequential([model, scale]), "scaled")
+    assert found.broken.tolist() == [False, True, False, False]
+    assert found.dead.tolist() == [False, False, True, False]
+    assert min(correlations(found.pictures[[0, 3]], [0, 3])) > 0.9
+
+
+def test_what_a_rectifier_makes_zero_of_is_silent():
+    model = planted("relu")
+    model.get_layer("conv").set_weights([templates(), np.array([0, 0, 0, -1e4], "float32")])
+    assert maximise(model, "conv").silent.tolist() == [False, False, False, True]
+
+
+def test_what_a_linear_layer_answers_below_zero_is_not_silent():
+    assert not maximise(planted(bias=-1e4), "conv", Ascent(steps=2)).silent.any()
+    behind = keras.Sequential([keras.Input((20, 20, 1)), planted(bias=-1e4), keras.layers.ReLU(name="relu")])
+    assert maximise(behind, "relu", Ascent(steps=2)).silent.all()
+
+
 def vector_model():
     return keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, name="dense")])
+
+
+def of_input(shape, dtype="float32", **options):
+    """A convolution on what is no picture, or not a usual one."""
+    inputs = keras.Input(shape, dtype=dtype)
+    grey = keras.layers.Reshape((8, 8, 1))(inputs) if len(shape) < 3 else inputs
+    return keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv", **options)(grey))
+
+
+def of_two():
+    one, other = keras.Input((8, 8, 1), name="left"), keras.Input((8, 8, 1), name="right")
+    return keras.Model([one, other], keras.layers.Conv2D(2, 3, name="conv")(one + other))
+
+
+def rounded():
+    inputs = keras.Input((8, 8, 1))
+    whole = keras.ops.cast(inputs, "int32")
+    return keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv")(keras.ops.cast(whole, "float32")))
+
+
+class Subclassed(keras.Model):
+    def call(self, inputs):
+        return inputs
+
+
+def mistaken(x):
+    """An activation function with a mistake that shows when it runs, not when a model is built of it."""
+    if tf.executing_eagerly():
+        raise KeyError("of the user's own\nin two lines")
+    return x
+
+
+def with_a_mistake():
+    layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, activation=mistaken)]
+    return keras.Sequential([*layers, keras.layers.Conv2D(2, 3, name="conv")])
 
 
 @pytest.mark.parametrize(
@@ -113,12 +240,29 @@ def vector_model():
         (planted, "convv", {}, "Did you mean conv"),
         (planted, "conv", {"channels": [4]}, "channels 0 to 3"),
         (planted, "conv", {"channels": []}, "channels 0 to 3"),
+        (planted, "conv", {"low": 1}, "smaller number than white"),
+        (planted, "conv", {"high": np.inf}, "smaller number than white"),
         (vector_model, "dense", {}, "not one picture"),
+        (lambda: of_input((8, 8)), "conv", {}, r"\(8, 8\) of float32, not one picture"),
+        (lambda: of_input((3, 8, 8), data_format="channels_first"), "conv", {}, "channels first"),
+        (of_two, "conv", {}, r"2 inputs, 'left' \(8, 8, 1\), 'right' \(8, 8, 1\), not one picture"),
+        (shared, "conv", {}, r"called 2 times: pass as `call` \(--call\) one of 0 to 1"),
+        (shared, "conv", {"call": 2}, "called 2 times"),
+        (rounded, "conv", {}, "has no slope"),
+        (with_a_mistake, "conv", {}, r"cannot be run on pictures \(8, 8, 1\): KeyError: .*of the user's own"),
+        (lambda: spoilt(1, np.nan), "conv", {}, "Weights of conv are NaN or infinite"),
+        (lambda: nested(spoilt(0, np.inf)), "next", {}, "Weights of middle/inner/conv are NaN or infinite"),
     ],
 )
 def test_what_cannot_be_is_refused(model, layer, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         maximise(model(), layer, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_a_graph_is_refused():
+    with pytest.raises(TypeError, match="no graph of layers"):
+        maximise(Subclassed(), "conv")
 
 
 def test_a_layer_that_gives_no_maps_is_refused():

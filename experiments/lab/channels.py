@@ -1,7 +1,9 @@
 """Pictures of a layer's channels, laid out beside each other."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import matplotlib
 import numpy as np
@@ -43,7 +45,23 @@ def mosaic(pictures: np.ndarray, columns: int, gap: int = 1, paper: int = 255) -
     return sheet
 
 
-def write_sheet(path: Path, title: str, pictures: np.ndarray, answers: np.ndarray) -> None:
+def check_colours(count: int) -> None:
+    """Refuses pictures that cannot be drawn.
+
+    Raises:
+        ValueError: pictures that have neither one colour nor three.
+    """
+    if count not in (1, 3):
+        raise ValueError(f"A picture of {count} colours cannot be drawn, only of one or three.")
+
+
+def write_sheet(
+    path: Path,
+    title: str,
+    pictures: np.ndarray,
+    answers: np.ndarray,
+    without: Mapping[int, str] = MappingProxyType({}),
+) -> None:
     """A figure (SVG) of one picture a channel, with its number and answer.
 
     Args:
@@ -51,12 +69,12 @@ def write_sheet(path: Path, title: str, pictures: np.ndarray, answers: np.ndarra
         title: of the figure.
         pictures: `(channels, height, width, colours)`, -1 black to 1 white, one or three colours.
         answers: what each channel answered to its picture, `(channels,)`.
+        without: numbers of the channels that have no picture to show, and why in a word, which stands in its place.
 
     Raises:
         ValueError: pictures that have neither one colour nor three.
     """
-    if pictures.shape[-1] not in (1, 3):
-        raise ValueError(f"A picture of {pictures.shape[-1]} colours cannot be drawn, only of one or three.")
+    check_colours(pictures.shape[-1])
     columns = min(8, len(pictures))
     rows = math.ceil(len(pictures) / columns)
     with matplotlib.rc_context(STYLE):
@@ -65,7 +83,9 @@ def write_sheet(path: Path, title: str, pictures: np.ndarray, answers: np.ndarra
         grid = figure.subplots(rows, columns, squeeze=False).flat
         for number, axes in enumerate(grid):
             axes.set_axis_off()
-            if number < len(pictures):
+            if number in without:
+                axes.set_title(f"{number}: {without[number]}", fontsize=8)
+            elif number < len(pictures):
                 levels = np.round(127.5 * (pictures[number] + 1)).astype("uint8")
                 axes.imshow(levels.squeeze(-1) if levels.shape[-1] == 1 else levels, cmap="gray", vmin=0, vmax=255)
                 axes.set_title(f"{number}: {answers[number]:.3g}", fontsize=8)

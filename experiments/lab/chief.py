@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from experiments.lab import worker
+from experiments.lab import startup, worker
 from experiments.lab.crew import POLL_SECONDS, Crew, Display, Terms
 from experiments.lab.records import Record
 from experiments.lab.search import Address, Journal, Trial, journal
@@ -74,7 +74,8 @@ class Chief:
 
     def _oracle(self, kept: Journal) -> "Random | Bayesian | Hyperband":
         worker.surroundings()
-        from experiments.lab import oracles
+        with startup.quiet():
+            from experiments.lab import oracles
 
         losses = max(self.terms.retries, 1)
         oracle = oracles.make(self.terms.search)

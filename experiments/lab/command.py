@@ -16,12 +16,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.lab import catalogue, devices, fits, options, search
+from experiments.lab import catalogue, devices, fits, options, search, startup
 from experiments.lab.interrupts import between_imports
 from experiments.lab.search import TUNERS
 from experiments.lab.spec import PRECISIONS, Experiment, Run, Training, UsageError
 
 if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
     from experiments.lab.fanout import Engine, Listener
     from experiments.lab.records import Record, Records
 
@@ -177,6 +180,12 @@ def parser() -> options.Parser:
     inspect.add_argument(
         "model", type=options.model, help="a network of the zoo, keras.applications.NAME, or a .keras file"
     )
+    inspect.add_argument(
+        "--source",
+        type=options.word,
+        metavar="NAME",
+        help="of a model with several inputs: the one whose pixels fields are counted in",
+    )
     inspect.set_defaults(do=_inspect)
 
     features = commands.add_parser(
@@ -189,7 +198,14 @@ def parser() -> options.Parser:
         "model", type=options.model, help="a .keras file, keras.applications.NAME, or a network of the zoo"
     )
     features.add_argument(
-        "--layer", type=options.word, required=True, metavar="NAME", help="a layer whose output is maps or units"
+        "--layer",
+        type=options.word,
+        required=True,
+        metavar="NAME",
+        help="a layer whose output is maps or units (in a nested model A/B)",
+    )
+    features.add_argument(
+        "--call", type=options.whole(0), metavar="N", help="of a layer that is shared: which call, from 0"
     )
     features.add_argument(
         "--channels", type=options.whole(1), default=64, metavar="N", help="the first N (default: 64)"
@@ -198,11 +214,12 @@ def parser() -> options.Parser:
         "--seed", type=options.whole(0), default=0, metavar="N", help="decides the noise (default: 0)"
     )
     features.add_argument(
-        "--low", type=options.number, default=-0.5, metavar="X", help="the model's black (default: -0.5)"
+        "--low",
+        type=options.number,
+        metavar="X",
+        help="the model's black (default: -0.5, or 0 where it takes whole numbers)",
     )
-    features.add_argument(
-        "--high", type=options.number, default=0.5, metavar="X", help="the model's white (default: 0.5)"
-    )
+    features.add_argument("--high", type=options.number, metavar="X", help="the model's white (default: 0.5, or 255)")
     features.add_argument(
         "--output",
         type=options.path,
@@ -501,21 +518,21 @@ def _report(asked: argparse.Namespace) -> int:
 
 def _inspect(asked: argparse.Namespace) -> None:
     options.writable(asked.results)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    model = _open(asked.model)
     import cnn_models
     from experiments.lab import tables
 
     try:
-        table = cnn_models.layer_table(cnn_models.open_model(asked.model))
+        table = cnn_models.layer_table(model, source=asked.source)
     except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(_first_line(error)) from error
     path = asked.results / f"inspect-{_model_name(asked.model)}.csv"
     tables.write_csv(table.frame(), path)
     print(f"{table}\ntable: {path}")
 
 
 def _features(asked: argparse.Namespace) -> None:
-    if not asked.low < asked.high:
+    if None not in (asked.low, asked.high) and not asked.low < asked.high:
         raise UsageError(f"--low must be less than --high, got {asked.low:g} and {asked.high:g}.")
     name = f"features-{_model_name(asked.model)}-{asked.layer.replace('/', '-')}.svg"
     path = asked.output or asked.results / name
@@ -524,23 +541,64 @@ def _features(asked: argparse.Namespace) -> None:
     if path.is_dir():
         raise UsageError(f"--output is an SVG file, and {path} is a folder.")
     options.writable(path.parent)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import cnn_models
+    model = _open(asked.model)
     from cnn_models import maximisation
     from experiments.lab import channels
 
     try:
-        model = cnn_models.open_model(asked.model)
-        count = min(asked.channels, maximisation.named(model, asked.layer).output.shape[-1])
+        channels.check_colours(maximisation.picture_shape(model)[-1])
         found = maximisation.maximise(
-            model, asked.layer, channels=range(count), seed=asked.seed, low=asked.low, high=asked.high
+            model,
+            asked.layer,
+            call=asked.call,
+            most=asked.channels,
+            seed=asked.seed,
+            low=asked.low,
+            high=asked.high,
         )
+        if (found.dead | found.broken).all():
+            raise ValueError(
+                f"No channel of layer '{asked.layer}' has a picture: their answers are not finite, or no step of the "
+                "ascent changes them, as where all weights are 0."
+            )
         title = f"{_model_name(asked.model)}, {asked.layer}: channel, and its answer to this picture"
-        channels.write_sheet(path, title, found.pictures, found.after)
+        without = dict.fromkeys(_numbers(found.dead), "dead") | dict.fromkeys(_numbers(found.broken), "not finite")
+        channels.write_sheet(path, title, found.pictures, found.after, without)
     except (TypeError, ValueError) as error:
+        raise UsageError(_first_line(error)) from error
+    count, height, width = found.pictures.shape[:3]
+    print(f"{count} channels of {asked.layer}, {height}×{width} pixels each")
+    for which, remark in (
+        (found.dead, "dead, no picture changes their answer"),
+        (found.broken, "without a finite answer, as their values overflow"),
+        (found.silent, "silent, rectified to 0 even on their own picture"),
+    ):
+        if which.any():
+            print(f"channels {', '.join(map(str, _numbers(which)))}: {remark}")
+    print(f"figure: {path}")
+
+
+def _numbers(which: "np.ndarray") -> list[int]:
+    return which.nonzero()[0].tolist()
+
+
+def _open(name: str) -> "keras.Model":
+    """A model that a user names; what its name or file alone shows is refused before TensorFlow is loaded."""
+    from cnn_models import loading
+
+    try:
+        loading.check(name)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        startup.start_tensorflow()
+        return loading.open_model(name)
+    except ValueError as error:
         raise UsageError(str(error)) from error
-    height, width = found.pictures.shape[1:3]
-    print(f"{count} channels of {asked.layer}, {height}×{width} pixels each\nfigure: {path}")
+
+
+def _first_line(error: Exception) -> str:
+    """What is wrong; further lines show what to write in Python."""
+    first, *more = str(error).splitlines() or [type(error).__name__]
+    return f"{first} In Python it can be given one, see cnn_models/rules.py." if more else first
 
 
 def _model_name(model: str) -> str:

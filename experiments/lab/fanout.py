@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import filelock
 
-from experiments.lab import worker
+from experiments.lab import startup, worker
 from experiments.lab.devices import Devices
 from experiments.lab.records import Record, Records
 from experiments.lab.spec import Run
@@ -104,8 +104,8 @@ class Hand:
             return "died", (_how(self.process.exitcode), self.last_lines())
 
     def last_lines(self) -> str:
-        """The end of what the process printed."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        """The end of what the process printed, without what TensorFlow prints at its start."""
+        text = startup.without_lines(self.log.read_text(errors="replace")) if self.log.exists() else ""
         return "\n".join(text.strip().splitlines()[-worker.LAST_LINES :])
 
     def kill(self) -> None:

@@ -1,0 +1,145 @@
+"""What is wrong with a file that should be a Keras model: read from the file alone, without Keras.
+
+A `.keras` file is a zip archive of `config.json`, `metadata.json` and `model.weights.h5`.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MEMBERS = (CONFIG, METADATA, WEIGHTS)
+HDF5, ZIP, LFS = b"\x89HDF\r\n\x1a\n", b"PK", b"version https://git-lfs"
+OLD = "Older formats can run code on loading; save it anew as .keras, with model.save()."
+
+
+def fault(path: Path) -> str | None:
+    """What keeps a file from being a whole `.keras` file, as one sentence or two; None: nothing that can be seen here.
+
+    Its config is read; weights, which may be large, are not (see `damaged`).
+    """
+    if path.is_dir():
+        return _folder_fault(path)
+    if not path.exists():
+        ending = "" if path.suffix == ".keras" else f", and by its name it is not a .keras file. {OLD}"
+        return f"There is no file {path}{ending or '.'}"
+    try:
+        with path.open("rb") as file:
+            start = file.read(1024)
+        if start.startswith(HDF5):
+            name = "" if path.suffix in (".h5", ".hdf5") else ", whatever its name ends in"
+            return f"{path} is not a .keras file but an HDF5 file{name}. {OLD}"
+        if path.suffix != ".keras":
+            return f"{path} is not a .keras file: its name must end in .keras. {OLD}"
+        return _start_fault(path, start) or _archive_fault(path)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+
+
+def _folder_fault(path: Path) -> str:
+    if (path / "saved_model.pb").exists():
+        return f"{path} is a folder in TensorFlow's SavedModel format, not a .keras file. {OLD}"
+    if (path / CONFIG).exists():
+        return f"{path} is an unzipped Keras model. Save it as one file, with model.save('{path.stem}.keras')."
+    return f"{path} is a folder, not a .keras file."
+
+
+def _start_fault(path: Path, start: bytes) -> str | None:
+    """What the first bytes say."""
+    if not start:
+        return f"{path} is empty (0 bytes). Save or copy it again."
+    if start.startswith(LFS):
+        return f"{path} is a pointer of Git LFS, not the model itself. Fetch it with `git lfs pull`."
+    if start.startswith(ZIP):
+        return None
+    kind = "text" if _is_text(start) else "something else"
+    return f"{path} is not a .keras file, which is a zip archive, but {kind}. Save the model with model.save()."
+
+
+def _is_text(start: bytes) -> bool:
+    text = start.decode("utf-8", errors="ignore")  # the last character may be cut
+    return len(text.encode()) > len(start) - 4 and all(one.isprintable() or one in "\r\n\t\f" for one in text)
+
+
+def _archive_fault(path: Path) -> str | None:
+    """What the archive's list and config say."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = [name for name in MEMBERS if name not in archive.namelist()]
+            if missing:
+                return f"{path} is a zip archive but no Keras model: {' and '.join(missing)} is missing."
+            if not isinstance(json.loads(archive.read(CONFIG)), dict):
+                return f"{path} is no Keras model: its {CONFIG} does not describe one."
+    except zipfile.BadZipFile:
+        return (
+            f"{path} is damaged or was cut short ({path.stat().st_size:,} bytes): its zip archive is not whole. "
+            "Save or copy it again."
+        )
+    except (ValueError, RecursionError, NotImplementedError, RuntimeError, EOFError) as error:
+        return f"{path} is damaged: its {CONFIG} cannot be read ({type(error).__name__})."
+    return None
+
+
+def damaged(path: Path) -> str | None:
+    """Which part of a file has other bytes than were saved, as a sentence; reads the file whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = archive.testzip()
+    except Exception:  # whatever a damaged archive makes of the standard library
+        name = "archive"
+    if name is None:
+        return None
+    return f"{path} is damaged: the checksum of its {name} is not the one it was saved with. Save or copy it again."
+
+
+def config(path: Path) -> dict[str, Any]:
+    """What a file without a fault says of its model."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(CONFIG))
+
+
+def keras_version(path: Path) -> str:
+    """The version of Keras that saved a file without a fault."""
+    with zipfile.ZipFile(path) as archive:
+        return str(json.loads(archive.read(METADATA)).get("keras_version", "unknown"))
+
+
+def one_line(said: object, longest: int = 300) -> str:
+    """What Keras says, without its line breaks and bold type, cut where it goes on for pages."""
+    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(said)).split())
+    return text if len(text) <= longest else f"{text[:longest]} …"
+
+
+def lambdas(part: Any, inside: str = "") -> Iterator[str]:
+    """The names of the layers that hold Python code (a lambda), in a config."""
+    for values, name in _objects(part, inside):
+        if values["class_name"] == "__lambda__":
+            yield name
+
+
+def own_classes(part: Any, inside: str = "") -> Iterator[tuple[str, str]]:
+    """What is not Keras's own in a config: the name that each class or function is registered by, and its layer."""
+    for values, name in _objects(part, inside):
+        # Functions are registered by their name, which is all their config.
+        registered = values.get("config" if values["class_name"] == "function" else "registered_name")
+        module = values.get("module") or ""
+        if isinstance(registered, str) and not f"{module}.".startswith("keras."):
+            yield registered, name
+
+
+def _objects(part: Any, layer: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """All that a config describes as `{"class_name": …, "config": …}`, each with the name of the layer around it."""
+    if isinstance(part, dict):
+        if isinstance(part.get("class_name"), str):
+            inner = part.get("config")
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str) and "dtype" in inner:
+                layer = inner["name"]
+            yield part, layer
+        for each in part.values():
+            yield from _objects(each, layer)
+    elif isinstance(part, list):
+        for each in part:
+            yield from _objects(each, layer)
