@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+SHORTEST_CODE = 40  # characters
 MEMBERS = (CONFIG, METADATA, WEIGHTS)
 HDF5, ZIP, LFS = b"\x89HDF\r\n\x1a\n", b"PK", b"version https://git-lfs"
 OLD = "Older formats can run code on loading; save it anew as .keras, with model.save()."
@@ -113,33 +114,37 @@ def one_line(said: object, longest: int = 300) -> str:
     return text if len(text) <= longest else f"{text[:longest]} …"
 
 
-def lambdas(part: Any, inside: str = "") -> Iterator[str]:
-    """The names of the layers that hold Python code (a lambda), in a config."""
-    for values, name in _objects(part, inside):
-        if values["class_name"] == "__lambda__":
-            yield name
+def lambdas(part: Any) -> list[str]:
+    """The layers of a config that hold Python code (a lambda), which a file keeps as text in base64."""
+    return list(dict.fromkeys(layer for each, layer in _parts(part, "") if _is_code(each)))
 
 
-def own_classes(part: Any, inside: str = "") -> Iterator[tuple[str, str]]:
+def _is_code(part: Any) -> bool:
+    if isinstance(part, dict):
+        return part.get("class_name") == "__lambda__"
+    # Code, defaults, closure, as of activation functions and of old Lambda layers; marshal's mark of code is 4w.
+    return len(part) == 3 and isinstance(part[0], str) and part[0].startswith("4w") and len(part[0]) > SHORTEST_CODE
+
+
+def own_classes(part: Any) -> Iterator[tuple[str, str]]:
     """What is not Keras's own in a config: the name that each class or function is registered by, and its layer."""
-    for values, name in _objects(part, inside):
+    for values, layer in _parts(part, ""):
+        if not isinstance(values, dict) or not isinstance(values.get("class_name"), str):
+            continue
         # Functions are registered by their name, which is all their config.
         registered = values.get("config" if values["class_name"] == "function" else "registered_name")
         module = values.get("module") or ""
         if isinstance(registered, str) and not f"{module}.".startswith("keras."):
-            yield registered, name
+            yield registered, layer
 
 
-def _objects(part: Any, layer: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """All that a config describes as `{"class_name": …, "config": …}`, each with the name of the layer around it."""
+def _parts(part: Any, layer: str) -> Iterator[tuple[Any, str]]:
+    """Every object and list of a config, each with the name of the layer around it."""
     if isinstance(part, dict):
-        if isinstance(part.get("class_name"), str):
-            inner = part.get("config")
-            if isinstance(inner, dict) and isinstance(inner.get("name"), str) and "dtype" in inner:
-                layer = inner["name"]
-            yield part, layer
-        for each in part.values():
-            yield from _objects(each, layer)
-    elif isinstance(part, list):
-        for each in part:
-            yield from _objects(each, layer)
+        inner = part.get("config")
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str) and "dtype" in inner:
+            layer = inner["name"]
+    if isinstance(part, dict | list):
+        yield part, layer
+        for each in part.values() if isinstance(part, dict) else part:
+            yield from _parts(each, layer)

@@ -74,10 +74,10 @@ def check(name: str) -> None:
         raise ValueError(unknown("model", name, MODELS, [APPLICATIONS + each for each in NETWORKS]) + hint)
     if fault := keras_file.fault(path):
         raise ValueError(fault)
-    if names := list(dict.fromkeys(keras_file.lambdas(keras_file.config(path)))):
+    if names := keras_file.lambdas(keras_file.config(path)):
         raise ValueError(
-            f"{path} needs code of its own to be run (a Lambda function in {', '.join(names)}); it is not opened. "
-            "Write a layer in its place and save the model again."
+            f"{path} needs code of its own to be run (a lambda in layer {', '.join(names)}); it is not opened. "
+            "Write a layer or a named function in its place and save the model again."
         )
 
 

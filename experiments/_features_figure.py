@@ -58,7 +58,8 @@ def _channels(axes: Axes, model: str, arrays: Arrays) -> None:
             labels.append(f"{layer}\n{found['patches'].shape[2]}×{found['patches'].shape[3]}")
     if not strips:
         return
-    sheet = np.full((sum(len(strip) + BETWEEN for strip in strips), STRIP), 255, "uint8")
+    rows = sum(len(strip) + BETWEEN for strip in strips)
+    sheet = np.full((rows, STRIP, *strips[0].shape[2:]), 255, "uint8")
     top = 0
     for strip, label in zip(strips, labels, strict=True):
         sheet[top : top + len(strip), : strip.shape[1]] = strip
@@ -69,17 +70,22 @@ def _channels(axes: Axes, model: str, arrays: Arrays) -> None:
 
 
 def _show(axes: Axes, sheet: np.ndarray, extent: tuple[float, float, float, float] | None = None) -> None:
-    """Grey pixels as squares, also where a viewer smooths what it enlarges."""
+    """Pixels, grey or of three colours, as squares, also where a viewer smooths what it enlarges."""
     squares = sheet.repeat(SQUARE, axis=0).repeat(SQUARE, axis=1)
     axes.imshow(squares, cmap="gray", vmin=0, vmax=255, interpolation="none", extent=extent)
 
 
 def _strip(found: dict[str, np.ndarray], patches: int = 2) -> np.ndarray:
-    """As many channels as fit: what ascent gave, and patches under it, `(height, width)`."""
+    """As many channels as fit: what ascent gave, and patches under it; see `_drawn`."""
     side = found["maximised"].shape[1]
     count = min(len(found["maximised"]), (STRIP + 2) // (side + 2))
     rows = [found["maximised"], *(found["patches"][:, number] for number in range(patches))]
-    return mosaic(np.concatenate([row[:count] for row in rows]), count, gap=2)[..., 0]
+    return _drawn(mosaic(np.concatenate([row[:count] for row in rows]), count, gap=2))
+
+
+def _drawn(sheet: np.ndarray) -> np.ndarray:
+    """What matplotlib takes: grey pictures without an axis of colours, `(height, width)`, others with it."""
+    return sheet[..., 0] if sheet.shape[-1] == 1 else sheet
 
 
 def _details(figure: SubFigure, arrays: Arrays) -> None:
@@ -99,7 +105,7 @@ def _details(figure: SubFigure, arrays: Arrays) -> None:
         return
     for axes, (title, pictures) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         sheet = mosaic(pictures, columns=2 if len(pictures) <= 6 else 3)
-        _show(axes, sheet[..., 0])
+        _show(axes, _drawn(sheet))
         axes.set_title(title, fontsize=9)
         axes.set_axis_off()
 

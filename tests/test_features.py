@@ -290,3 +290,23 @@ def test_a_step_that_is_not_sure_is_undecided(tmp_path):
 def test_a_table_of_networks_alone_has_no_figure(tmp_path):
     frame = pd.DataFrame({"variant": ["bn-6"], "test_error_percent_mean": [1.0]})
     assert _features_figure.draw(DECLARED, frame, Records(tmp_path)) is None
+
+
+def test_the_figure_of_a_colour_data_set_is_in_colour():
+    from matplotlib.figure import Figure
+
+    model = next(iter(features.LAYERS))
+    side, colours = 5, np.array([250, 120, 0], "uint8")
+    found = {
+        "maximised": np.tile(colours, (4, side, side, 1)),
+        "patches": np.tile(colours, (4, 2, side, side, 1)),
+        "kernels": np.tile(colours / 250, (4, side, side, 1)),
+    }
+    arrays = {features.layer_name(model, "trained", features.LAYERS[model][0]): found}
+    figure = Figure()
+    _features_figure._channels(figure.add_subplot(), model, arrays)
+    _features_figure._details(figure.add_subfigure(figure.add_gridspec()[0]), arrays)
+    drawn = [np.asarray(axes.images[0].get_array()) for axes in [figure.axes[0], *figure.subfigs[0].axes]]
+    assert len(drawn) == 2
+    assert drawn[0][0, 0].tolist() == colours.tolist()
+    assert np.ptp(drawn[1][0, 0]) > 100

@@ -24,10 +24,18 @@ def test_a_zoo_name_a_keras_name_and_a_file(tmp_path):
     assert cnn_models.open_model(str(tmp_path / "mine.keras")).count_params() == 60_840
 
 
-def test_a_file_that_needs_code_is_refused_with_the_reason(tmp_path):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x + 1)])
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: keras.layers.Lambda(lambda x: x + 1, name="coded"),
+        lambda: keras.layers.Dense(3, activation=lambda x: x * 2, name="coded"),
+    ],
+)
+def test_a_file_that_needs_code_is_refused_with_the_reason(tmp_path, layer):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation="relu"), layer()])
     model.save(tmp_path / "code.keras")
-    with pytest.raises(ValueError, match="Lambda"):
+    with pytest.raises(ValueError, match=r"a lambda in layer coded\); it is not opened"):
         cnn_models.open_model(str(tmp_path / "code.keras"))
 
 

@@ -55,6 +55,16 @@ def test_scaling_keeps_the_brightness_of_a_larger_or_smaller_digit(digits):
         np.testing.assert_allclose(sized.mean((1, 2, 3)), images.mean((1, 2, 3)), rtol=0.03)
 
 
+@pytest.mark.parametrize("side", [14, 56])
+def test_scaling_keeps_every_channel(digits, side):
+    colours = np.stack([digits.test.images[start : start + 20, ..., 0] for start in (0, 20, 40)], axis=-1)
+    sized = views.scaled(colours, side)
+    assert sized.shape == (20, side, side, 3)
+    for channel in range(3):
+        alone = views.scaled(colours[..., channel : channel + 1], side)
+        np.testing.assert_array_equal(sized[..., channel : channel + 1], alone)
+
+
 def test_a_reordered_picture_keeps_its_pixels(digits):
     images = digits.test.images[:3]
     order = views.pixel_order(28 * 28, 0)

@@ -92,19 +92,21 @@ def place(images: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
 
 
 def scaled(images: np.ndarray, side: int) -> np.ndarray:
-    """Grey pictures at another size, each pixel the mean of what it covers or bilinear between its neighbours.
+    """Pictures at another size, each pixel the mean of what it covers or bilinear between its neighbours.
 
     Args:
-        images: uint8 `(n, height, width, 1)`.
+        images: uint8 `(n, height, width, channels)`; every channel is scaled by itself.
         side: height and width wanted.
 
     Returns:
-        uint8 `(n, side, side, 1)`.
+        uint8 `(n, side, side, channels)`.
     """
     from PIL import Image
 
-    pictures = [Image.fromarray(picture[..., 0]).resize((side, side), Image.Resampling.BILINEAR) for picture in images]
-    return np.stack([np.asarray(picture) for picture in pictures])[..., np.newaxis]
+    count, height, width, channels = images.shape
+    planes = np.moveaxis(images, -1, 1).reshape(-1, height, width)
+    sized = [np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR)) for one in planes]
+    return np.ascontiguousarray(np.moveaxis(np.reshape(sized, (count, channels, side, side)), 1, -1))
 
 
 def pixel_order(pixels: int, seed: int) -> np.ndarray:
