@@ -91,6 +91,10 @@ class Records:
 
     def each(self, experiment: str) -> Iterator[Record]:
         """The same, one at a time: a million of them need not fit in memory together."""
+        return (record for _, record in self.files(experiment))
+
+    def files(self, experiment: str) -> Iterator[tuple[Path, Record]]:
+        """The same, each with its file."""
         # A name that begins with a dot is a part that a killed writer left, whole or not: never a record.
         for path in sorted(self.folder(experiment).glob("[!.]*.json")):
             if self._outdated(path):
@@ -101,11 +105,11 @@ class Records:
                 print(f"{path}: cannot be read ({error.strerror}). It is not counted.", file=sys.stderr)
                 continue
             if record:
-                yield record
+                yield path, record
 
     def experiments(self) -> list[str]:
         """Names of the experiments that have a folder of records here."""
-        return sorted(path.name for path in (self.results / "runs").glob("*") if path.is_dir())
+        return sorted(path.name for path in (self.results / "runs").glob("[!.]*") if path.is_dir())
 
     def save(self, run: Run, outcome: Record, attached: Attachment | tuple[Attachment, ...] | None = None) -> Record:
         """Writes what is attached, then the record that names it: the record is what makes the run count.
