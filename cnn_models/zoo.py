@@ -8,8 +8,9 @@ imports Keras. The exact parameter count of every row is pinned, with its arithm
 import dataclasses
 import difflib
 import importlib
+import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -214,9 +215,22 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
     architecture = MODELS[name]
     if refusal := architecture.takes.refusal(name, input_shape, classes):
         raise ValueError(f"{refusal}.")
-    module, function = architecture.builder.split(".")
-    builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
-    return builder(name=name, input_shape=input_shape, classes=classes, **{**architecture.options, **options})
+    arguments = {"name": name, "input_shape": input_shape, "classes": classes, **architecture.options, **options}
+    return _builder(name, architecture, arguments)(**arguments)
+
+
+def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]) -> "Callable[..., keras.Model]":
+    """The function that builds a network, if it is there and takes these arguments."""
+    module, _, function = architecture.builder.partition(".")
+    try:
+        builder: Callable[..., keras.Model] = getattr(importlib.import_module(f"cnn_models.{module}"), function)
+        inspect.signature(builder).bind(**arguments)
+    except (AttributeError, ModuleNotFoundError) as error:
+        raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} is not there: {error}.") from error
+    except TypeError as error:
+        taken = ", ".join(arguments)
+        raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} must take {taken}: {error}.") from error
+    return builder
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:

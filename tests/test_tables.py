@@ -359,3 +359,23 @@ def test_a_table_without_results_has_no_figure(tmp_path):
     frame = tables.write(EXPERIMENT, records)
     assert frame["diverged"].tolist() == [1]
     assert figures.draw(EXPERIMENT, frame, records) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "columns", "expected"),
+    [
+        ({"columns": ("seeds", "gone", "variant")}, ["variant", "seeds"], ["seeds", "variant"]),
+        ({}, ["variant", "params", "test_error_percent_mean", "macs", "seeds"], None),
+        (
+            {"compared": ("copies",)},
+            ["variant", "copies_mean", "copies_minus_baseline_mean", "loss_mean", "seeds"],
+            None,
+        ),
+        ({"also_on": ("digits",)}, ["variant", "dataset", "seeds"], None),
+        ({"work": "mine.Work"}, ["variant", "side_std", "side_mean", "seeds"], ["variant", "side_mean", "seeds"]),
+    ],
+)
+def test_the_columns_that_are_shown(more, columns, expected):
+    experiment = dataclasses.replace(EXPERIMENT, **({"columns": ()} | more))
+    wanted = [column for column in columns if column not in ("macs", "loss_mean")] if expected is None else expected
+    assert tables.shown(experiment, pd.DataFrame(columns=columns)) == wanted

@@ -198,13 +198,15 @@ def numbers(
 
 
 def error_by_variant(
-    experiment: Experiment, frame: pd.DataFrame, records: Records, measures: dict[str, str]
+    experiment: Experiment, frame: pd.DataFrame, records: Records, measures: dict[str, str] | None = None
 ) -> Figure | None:
     """Dots with 95 % intervals, a row a variant; published values as hollow diamonds.
 
     Args:
-        measures: label of each series by the stem of its columns (`<stem>_mean`, `<stem>_ci95_low`, …).
+        measures: label of each series by the stem of its columns (`<stem>_mean`, `<stem>_ci95_low`, …); None: the
+            test error.
     """
+    measures = measures or {"test_error_percent": "test error"}
     measures = {stem: label for stem, label in measures.items() if f"{stem}_mean" in frame}
     if not measures:
         return None

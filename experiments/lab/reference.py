@@ -156,7 +156,7 @@ def with_ledger(readme: str, claims: pd.DataFrame) -> str:
 
 def markdown(experiment: Experiment, frame: pd.DataFrame) -> str:
     """The experiment's printed columns as a Markdown table, rounded for reading."""
-    columns = [column for column in experiment.columns if column in frame]
+    columns = tables.shown(experiment, frame)
     lines = [[console.heading(column) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
     lines += [[console.cell(row, column) for column in columns] for _, row in frame.iterrows()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

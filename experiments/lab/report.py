@@ -50,7 +50,7 @@ def write(results: Path) -> Path:
 
 def _section(experiment: Experiment, results: Path) -> Section:
     frame = tables.read(_path(experiment, results))
-    columns = [column for column in experiment.columns if column in frame]
+    columns = tables.shown(experiment, frame)
     figure = results / f"{experiment.name}.svg"
     return Section(
         experiment,

@@ -263,7 +263,7 @@ class Experiment:
             `lab.tables.Derive`; or nothing.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.worker.Work` that does a run.
-        columns: columns of the printed table, in order.
+        columns: columns of the printed table, in order; none: see `lab.tables.shown`.
         figure: `module.function` that draws it, see `lab.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.

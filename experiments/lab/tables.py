@@ -189,6 +189,18 @@ def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     return rows.set_index(pd.Index(names))
 
 
+def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
+    """The columns of the printed table: those that the experiment names, or where it names none, what it measured."""
+    if experiment.columns:
+        return [column for column in experiment.columns if column in frame]
+    names = ["variant", *(["dataset"] if len(experiment.datasets) > 1 else []), "params"]
+    for measure in experiment.compared:
+        names += [f"{measure}_mean", f"{measure}_minus_baseline_mean"]
+    if not any(f"{measure}_mean" in frame for measure in experiment.compared):
+        names += [str(column) for column in frame if str(column).endswith("_mean")]
+    return [column for column in [*names, "seeds"] if column in frame]
+
+
 def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
     """What claims call a declared row."""
     return variant if dataset == experiment.datasets_of(variant)[0] else f"{variant} on {dataset}"
