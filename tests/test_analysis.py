@@ -211,8 +211,8 @@ def test_nor_are_they_where_sizes_are_not_known(name):
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-@pytest.mark.parametrize("strides", [1, 2, 3])
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
 def test_blur(size, strides, padding):
     """Mirrored pixels too, along an odd and an even length; and behind a layer that pads."""
     blur = {"size": size, "strides": strides, "padding": padding}
