@@ -89,7 +89,7 @@ def _check(experiment: Experiment, results: Path, copy: Records) -> None:
 
 
 def _replace(new: Path, old: Path) -> None:
-    """Puts a folder in another's place; a kill in between leaves the old one beside it, where the next call finds it."""
+    """Puts a folder in another's place; a kill in between leaves the old one beside it, for the next call to find."""
     aside = old.with_name(f".old-{old.name}")
     old.parent.mkdir(parents=True, exist_ok=True)
     if aside.exists() and not old.exists():
