@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from experiments.lab import catalogue, tables, verdicts
+from experiments.lab import catalogue, command, tables, verdicts
 from experiments.lab.claims import (
     AtLeast,
     AtMost,
@@ -59,7 +59,7 @@ MEASURES = ("test_error_percent", "test_shift2_error_percent", "test_shift4_erro
         ([0.3, 0.31, 0.32], [60.0, 60.2, 60.4], Verdict.REPRODUCED),
         ([60.0, 60.2, 60.4], [0.3, 0.31, 0.32], Verdict.CONTRADICTED),
         ([0.3, 5.0, 0.3], [0.3, 5.1, 0.2], Verdict.PARTLY),
-        ([0.3], [60.0], Verdict.NOT_RUN),
+        ([0.3], [60.0], Verdict.NOT_JUDGED),
     ],
 )
 def test_each_verdict_can_come_out(tmp_path, name, convolutional, connected, expected):
@@ -69,7 +69,7 @@ def test_each_verdict_can_come_out(tmp_path, name, convolutional, connected, exp
     for evidence in experiment.evidence:
         found, words = judge(evidence, table)
         assert found is expected, words
-        assert ("too few seeds" in words) == (expected is Verdict.NOT_RUN)
+        assert ("too few seeds" in words) == (expected is Verdict.NOT_JUDGED)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_each_verdict_can_come_out(tmp_path, name, convolutional, connected, exp
         ([Outcome.FAILS, Outcome.FAILS], Verdict.CONTRADICTED),
         ([Outcome.HOLDS, Outcome.FAILS], Verdict.PARTLY),
         ([Outcome.UNDECIDED], Verdict.PARTLY),
-        ([Outcome.HOLDS, Outcome.MISSING], Verdict.NOT_RUN),
-        ([], Verdict.NOT_RUN),
+        ([Outcome.HOLDS, Outcome.MISSING], Verdict.NOT_JUDGED),
+        ([], Verdict.NOT_JUDGED),
     ],
 )
 def test_the_verdict_follows_from_the_outcomes(outcomes, expected):
@@ -156,13 +156,83 @@ def test_a_quick_look_is_no_evidence(tmp_path):
     frame = tables.write(experiment, Records(tmp_path))
     assert not frame["declared"].any()
     assert tables.judged(experiment, frame).empty
-    assert set(verdicts.ledger(tmp_path)["verdict"]) == {"not run"}
+    assert set(verdicts.ledger(tmp_path)["verdict"]) == {"not judged"}
+
+
+def save(folder, variant, seeds, dataset="mnist", status="finished", **deviations):
+    records = Records(folder)
+    records.folder("lenet").mkdir(parents=True, exist_ok=True)
+    settings = dataclasses.replace(catalogue.find("lenet").named[variant].settings, **deviations)
+    for seed in range(seeds):
+        metrics = {"test_error_percent": 1.0 + 0.1 * seed} if status == "finished" else {}
+        run = Run("lenet", variant, dataset, settings, seed)
+        records.save(run, {"status": status, "facts": {}, "metrics": metrics})
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ([], "lenet5-relu was not run"),
+        ([{"seeds": 3, "epochs": 1}], "lenet5-relu was not run as declared, but with epochs 1"),
+        ([{"seeds": 3, "precision": "mixed_bfloat16"}], "was not run as declared, but with precision mixed_bfloat16"),
+        ([{"seeds": 3, "batch_size": 64, "epochs": 2}], "was not run as declared, but with epochs 2, batch size 64"),
+        ([{"seeds": 3, "dataset": "digits"}], "lenet5-relu was run on digits, and not on mnist"),
+        ([{"seeds": 2}], "lenet5-relu: too few seeds, 2 of at least 3"),
+        ([{"seeds": 3, "status": "diverged"}], "lenet5-relu: too few seeds, 0 of at least 3 (3 diverged)"),
+    ],
+)
+def test_why_a_claim_is_not_judged_is_said_of_each_row(tmp_path, run, reason):
+    experiment = catalogue.find("lenet")
+    save(tmp_path, "lenet1", 3)
+    for words in run:
+        save(tmp_path, "lenet5-relu", **words)
+    tables.write(experiment, Records(tmp_path))
+    lines = verdicts.ledger(tmp_path).set_index("experiment")
+    assert lines.loc["lenet", "verdict"] == "not judged"
+    assert reason in lines.loc["lenet", "evidence"]
+    assert ("lenet5-relu was not run)" in lines.loc["lenet", "evidence"]) == (not run)  # never of rows that are there
+
+
+def test_a_table_of_an_earlier_day_has_its_reasons_too(tmp_path):
+    save(tmp_path, "lenet5-relu", 3, epochs=1)
+    frame = tables.write(catalogue.find("lenet"), Records(tmp_path)).drop(columns="deviations")
+    rows = tables.judged(catalogue.find("lenet"), frame)
+    finding = AtMost("lenet5-relu", "test_error_percent", 1.0)(rows)
+    assert finding.numbers == "lenet5-relu was not run as declared, but with another recipe"
+
+
+def test_a_difference_from_fewer_seeds_than_three_is_not_judged(tmp_path):
+    study(tmp_path, EXPERIMENT, lambda name: [4.0, 4.1, 4.3] if name == "a" else [2.0])
+    rows = tables.judged(EXPERIMENT, tables.read(tmp_path / "lenet.csv"))
+    finding = MoreThanBaseline("a", "test_error_percent", 1.0)(rows)
+    assert (finding.outcome, finding.numbers) == (Outcome.MISSING, "a: too few seeds: 1 of at least 3")
+
+
+def test_a_difference_without_a_baseline_says_so(tmp_path):
+    study(tmp_path, EXPERIMENT, lambda name: [4.0, 4.1, 4.3] if name == "a" else [])
+    rows = tables.judged(EXPERIMENT, tables.read(tmp_path / "lenet.csv"))
+    assert MoreThanBaseline("a", "test_error_percent")(rows).numbers == "a: no baseline was run"
+
+
+def test_a_fact_that_a_row_has_not_was_not_measured(tmp_path):
+    table = study(tmp_path, EXPERIMENT, lambda name: [1.0, 1.2])
+    assert FactAtMost("a", "params", 5)(table).numbers == "a: params was not measured"
+
+
+@pytest.mark.parametrize("text", ["", "variant\n", "no,table\n1,2\n", "\x00\x01", 'a,"b\n', "a\n1,2,3\n1\n"])
+def test_a_damaged_table_is_one_line_that_says_how_to_make_it_anew(tmp_path, text, capsys):
+    (tmp_path / "lenet.csv").write_text(text)
+    assert command.main(["report", "--results", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "lenet.csv is no table" in line
+    assert "make tables" in line
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_the_ledger_has_every_claim_in_the_lectures_order(tmp_path):
     frame = verdicts.write(tmp_path)
     assert list(dict.fromkeys(frame["claim"])) == list(CLAIMS)
-    assert set(frame["verdict"]) == {"not run"}
+    assert set(frame["verdict"]) == {"not judged"}
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "claims.csv", keep_default_na=False), frame)
 
 

@@ -103,7 +103,7 @@ def test_a_diverged_row_is_counted_and_leaves_the_claim_unjudged(tmp_path):
             )
     table = tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records))
     assert table.loc["plain-16", ["seeds", "diverged"]].tolist() == [0, 3]
-    assert judge(DEPTH, table)[0] is Verdict.NOT_RUN
+    assert judge(DEPTH, table)[0] is Verdict.NOT_JUDGED
 
 
 def test_plain_nets_are_compared_with_half_their_layers_others_with_the_plain_net():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from experiments.lab import console, figures, report, tables
+from experiments.lab import console, figures, notes, tables
 from experiments.lab.facts import FactsWork, deviation
 from experiments.lab.records import Records
 from experiments.lab.spec import Experiment, Run, Training, Variant
@@ -64,12 +64,12 @@ def test_deviation_is_the_largest_and_never_hides_what_is_no_number():
     assert np.isnan(deviation([1, np.nan], [1, 2]))
 
 
-def test_exact_facts_are_not_said_to_lack_an_interval(records):
+def test_exact_facts_are_not_said_to_lack_seeds_or_an_interval(records):
     frame = tables.write(EXPERIMENT, records)
-    assert report._notes(frame) == []
+    assert notes.notes(EXPERIMENT, frame) == ["cat; 15 epochs."]  # the settings are a network's, the facts its layers'
     sampled = frame.assign(error_ci95_high=1.0)
-    assert any("One seed" in note for note in report._notes(sampled))
-    assert any("95 %" in note for note in report._notes(sampled))
+    assert notes.notes(EXPERIMENT, sampled)[-1].endswith("(1 of at least 3 seeds).")
+    assert any("95 %" in note for note in notes.notes(EXPERIMENT, sampled.assign(seeds=3)))
 
 
 def test_small_deviations_are_read_as_powers_of_ten():

@@ -29,6 +29,9 @@ class Silent:
     def progress(self, run, event):
         self.events["progress"] += 1
 
+    def kept(self, run, record):
+        self.events["kept"] += 1
+
     def ended(self, run, record):
         self.events["ended"] += 1
 

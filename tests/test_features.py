@@ -264,8 +264,8 @@ def test_each_verdict_can_come_out(tmp_path, trained, control, verdict):
 
 
 def test_few_seeds_and_nothing_run_are_not_judged(tmp_path):
-    assert study(tmp_path, lambda depth: depth, lambda depth: 0, seeds=2) == Verdict.NOT_RUN
-    assert judge(DECLARED.evidence[0], pd.DataFrame())[0] == Verdict.NOT_RUN
+    assert study(tmp_path, lambda depth: depth, lambda depth: 0, seeds=2) == Verdict.NOT_JUDGED
+    assert judge(DECLARED.evidence[0], pd.DataFrame())[0] == Verdict.NOT_JUDGED
 
 
 def test_a_step_that_is_not_sure_is_undecided(tmp_path):

@@ -166,7 +166,7 @@ def test_each_verdict_can_come_out(tmp_path, unet, pix2pix, expected):
 
 
 def test_without_the_filling_there_is_no_verdict(tmp_path):
-    assert verdict_of(tmp_path, {"unet-l1": (0.95, 98.0), "unet-pix2pix": (0.94, 98.0)})[0] is Verdict.NOT_RUN
+    assert verdict_of(tmp_path, {"unet-l1": (0.95, 98.0), "unet-pix2pix": (0.94, 98.0)})[0] is Verdict.NOT_JUDGED
 
 
 def test_what_is_judged_is_compared_with_the_filling():

@@ -72,4 +72,4 @@ def test_verdicts(tmp_path, changes, expected):
 
 
 def test_nothing_run_is_not_run():
-    assert {judge(evidence, pd.DataFrame())[0] for evidence in EXPERIMENT.evidence} == {Verdict.NOT_RUN}
+    assert {judge(evidence, pd.DataFrame())[0] for evidence in EXPERIMENT.evidence} == {Verdict.NOT_JUDGED}

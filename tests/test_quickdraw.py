@@ -277,7 +277,7 @@ def test_details_are_those_of_the_answers():
         ({"lenet5-relu": 8.0, "vgg-6": 12.0, "fc-matched": 20.0}, Verdict.PARTLY),
         ({"lenet5-relu": 8.0, "vgg-6": 6.0, "fc-matched": 7.0}, Verdict.PARTLY),
         ({"lenet5-relu": 12.0, "vgg-6": 13.0, "fc-matched": 11.0}, Verdict.CONTRADICTED),
-        ({"lenet5-relu": 8.0, "vgg-6": 6.0}, Verdict.NOT_RUN),
+        ({"lenet5-relu": 8.0, "vgg-6": 6.0}, Verdict.NOT_JUDGED),
     ],
 )
 def test_each_verdict_can_come_out(tmp_path, errors, expected):

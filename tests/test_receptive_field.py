@@ -119,7 +119,7 @@ def verdicts(tmp_path, field, effective):
         (
             lambda growth, depth: 2 * depth + 1 if growth != "plain" or depth < 149 else 299 + 2 * (depth - 149),
             40.0,
-            {"rf-linear": Verdict.PARTLY, "rf-faster": Verdict.NOT_RUN},
+            {"rf-linear": Verdict.PARTLY, "rf-faster": Verdict.NOT_JUDGED},
         ),
         (
             lambda growth, depth: 400 if growth == "plain" or depth == 8 else 3,
@@ -133,4 +133,4 @@ def test_each_verdict_can_come_out(tmp_path, field, effective, expected):
 
 
 def test_nothing_run_is_not_run():
-    assert {judge(evidence, pd.DataFrame())[0] for evidence in DECLARED.evidence} == {Verdict.NOT_RUN}
+    assert {judge(evidence, pd.DataFrame())[0] for evidence in DECLARED.evidence} == {Verdict.NOT_JUDGED}

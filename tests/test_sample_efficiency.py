@@ -96,7 +96,7 @@ def test_a_ratio_of_some_seeds_only_is_not_judged(lost):
         return None if (variant, seed) == (f"{lost}-3000", 2) else curves(all_nets(3))(variant, dataset, seed)
 
     found, words = judge(EVIDENCE, judged(EXPERIMENT, metrics))
-    assert found is Verdict.NOT_RUN
+    assert found is Verdict.NOT_JUDGED
     assert "examples needed was not measured" in words
 
 

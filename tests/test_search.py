@@ -281,6 +281,9 @@ class Silent:
     def progress(self, run, event):
         pass
 
+    def kept(self, run, record):
+        self.ends.append(record["status"])
+
     def ended(self, run, record):
         self.ends.append(record["status"])
 

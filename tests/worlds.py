@@ -41,7 +41,7 @@ def every_verdict(evidence):
     yield world(evidence, [False] * count), "contradicted"
     facts = world(evidence, [True] * count)
     facts.pop(evidence.parts[-1].judge.variant)
-    yield facts, "not run"
+    yield facts, "not judged"
 
 
 def study(folder, experiment, metrics):

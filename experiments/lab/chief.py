@@ -90,7 +90,7 @@ class Chief:
         for trial in oracle.ended():
             for run in self.terms.search.runs(trial.hyperparameters.values):
                 if record := self.terms.records.find(run):
-                    self.display.ended(run, record)
+                    self.display.kept(run, record)
         return oracle
 
     def _serve(self, oracle: "Random | Bayesian | Hyperband", crew: Crew) -> None:

@@ -4,7 +4,7 @@ A claim is taken apart into statements that a table can bear out or refute, each
 interval: it *holds* or *fails* where the whole interval says so, and is *undecided* where it does
 not; an exact fact has no interval, and holds or fails. All hold: reproduced. All fail:
 contradicted. Else: partly. Only rows of the declared recipe on the declared data set count: a quick
-look is no evidence.
+look is no evidence. Where such a row is missing the claim is not judged, and the words say why.
 """
 
 import dataclasses
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIN_SEEDS = 3  # fewer runs than this are shown, but neither tested nor judged
+NOT_JUDGED = "not judged"  # attribute of a table of judged rows: why others are not among them, by name
+COMPARED = "paired"  # how a row's `comparison` begins where it was compared with its baseline
 COLUMNS = (
     "claim",
     "experiment",
@@ -38,7 +40,7 @@ class Outcome(enum.Enum):
     HOLDS = "holds"
     FAILS = "fails"
     UNDECIDED = "undecided"
-    MISSING = "missing"
+    MISSING = "not judged"
 
 
 class Verdict(enum.Enum):
@@ -47,7 +49,7 @@ class Verdict(enum.Enum):
     REPRODUCED = "reproduced"
     PARTLY = "partly"
     CONTRADICTED = "contradicted"
-    NOT_RUN = "not run"
+    NOT_JUDGED = "not judged"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,7 +242,7 @@ def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
 
     Args:
         evidence: the claim's parts.
-        table: rows of the declared recipe, indexed by variant; empty where nothing was run.
+        table: rows of the declared recipe, indexed by variant; empty where nothing was run. See `lab.tables.judged`.
     """
     findings = [part.judge(table) for part in evidence.parts]
     words = "; ".join(
@@ -251,13 +253,24 @@ def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
 
 
 def verdict(outcomes: list[Outcome]) -> Verdict:
-    """All hold: reproduced; all fail: contradicted; something missing: not run; else partly."""
+    """All hold: reproduced; all fail: contradicted; something missing: not judged; else partly."""
     found = set(outcomes)
     if not found or Outcome.MISSING in found:
-        return Verdict.NOT_RUN
+        return Verdict.NOT_JUDGED
     if found == {Outcome.HOLDS}:
         return Verdict.REPRODUCED
     return Verdict.CONTRADICTED if found == {Outcome.FAILS} else Verdict.PARTLY
+
+
+def why_missing(table: "pd.DataFrame", variant: str) -> str:
+    """Why a row is not among those that are judged, in words."""
+    return str(table.attrs.get(NOT_JUDGED, {}).get(variant, f"{variant} was not run"))
+
+
+def _lost(row: "pd.Series | pd.DataFrame") -> str:
+    """How many runs of a row came to nothing, in brackets; nothing where none did."""
+    counts = [f"{row[word]} {word}" for word in ("diverged", "failed") if str(row.get(word, 0)) != "0"]
+    return f" ({', '.join(counts)})" if counts else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,11 +284,14 @@ class _Interval:
 def _interval(table: "pd.DataFrame", variant: str, measure: str) -> _Interval | Finding:
     """A row's mean and 95 % interval, or why there is none."""
     if variant not in table.index:
-        return Finding(Outcome.MISSING, f"{variant} was not run")
+        return Finding(Outcome.MISSING, why_missing(table, variant))
     row = table.loc[variant]
     n = int(str(row["seeds"]))
     if n < MIN_SEEDS:
-        return Finding(Outcome.MISSING, f"{variant}: too few seeds, {n} of at least {MIN_SEEDS}")
+        return Finding(Outcome.MISSING, f"{variant}: too few seeds, {n} of at least {MIN_SEEDS}{_lost(row)}")
+    comparison = str(row.get("comparison", COMPARED))
+    if measure.endswith("_minus_baseline") and not comparison.startswith(COMPARED):
+        return Finding(Outcome.MISSING, f"{variant}: {comparison}")
     values = (row.get(f"{measure}_{part}", math.nan) for part in ("mean", "ci95_low", "ci95_high"))
     mean, low, high = (float(str(value)) for value in values)
     if math.isnan(mean):
@@ -294,12 +310,13 @@ def _judge(table: "pd.DataFrame", variant: str, measure: str, bound: float, unit
 
 
 def _judge_fact(table: "pd.DataFrame", variant: str, column: str, unit: str, holds: Callable[[float], bool]) -> Finding:
-    if variant not in table.index or column not in table:
-        return Finding(Outcome.MISSING, f"{variant} was not run")
-    value = float(str(table.loc[variant, column]))
+    if variant not in table.index:
+        return Finding(Outcome.MISSING, why_missing(table, variant))
+    row = table.loc[variant]
+    value = float(str(row.get(column, math.nan)))
     name = f"{variant}: {column.replace('_', ' ')}"
-    if math.isnan(value) or not int(str(table.loc[variant, "seeds"])):
-        return Finding(Outcome.MISSING, f"{name} was not measured")
+    if math.isnan(value) or not int(str(row["seeds"])):
+        return Finding(Outcome.MISSING, f"{name} was not measured{_lost(row)}")
     return Finding(Outcome.HOLDS if holds(value) else Outcome.FAILS, f"{name} {_number(value)}{unit}")
 
 

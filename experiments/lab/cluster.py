@@ -126,7 +126,7 @@ class Cluster:
             if not self.force and (ended := self.records.find(run)):
                 lock.release()
                 self.outcome.ended[run.key] = ended["metrics"]
-                self.listener.ended(run, ended)
+                self.listener.kept(run, ended)
                 continue
             self._tasks[perform.remote(self.work, self.records, run, self.devices)] = (run, lock)
             room -= 1

@@ -458,10 +458,12 @@ def _one(experiment: Experiment, runs: list[Run], layout: devices.Layout, asked:
         print(f"failed: {key}: {reason}", file=sys.stderr)
     if hosts and not hosts.chief:
         return bool(outcome.failed)
-    from experiments.lab import figures, tables  # heavy, and of no use before there are records
+    print(display.summary())
+    from experiments.lab import figures, notes  # heavy, and of no use before there are records
 
     frame, figure = figures.write(experiment, records)
-    console.show(screen, frame, tables.shown(experiment, frame), experiment.question)
+    note = " ".join(notes.notes(experiment, frame))
+    console.show(screen, frame, notes.columns(experiment, frame), experiment.question, experiment, note)
     print(f"table: {asked.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
     for dataset, count in collections.Counter(run.dataset for run in left_out).items():
         print(f"not run: {_counted(count)} on {dataset}, which could not be had (see above).", file=sys.stderr)

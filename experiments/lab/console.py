@@ -1,6 +1,8 @@
 """What a person sees while runs go on: bars in a terminal, a line a run in a log file."""
 
+import collections
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,9 +15,12 @@ from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
 
 from experiments.lab.records import Record
-from experiments.lab.spec import Run
+from experiments.lab.spec import Experiment, Run
 
 LOG_WIDTH = 140
+NAMES = ("variant", "dataset", "deviations")  # columns that tell rows apart
+SHORT = 10  # characters of a heading that stands in one line
+SENTENCE = 50  # characters of a cell that may take two lines; a number or a name never does
 
 
 class Display:
@@ -25,6 +30,7 @@ class Display:
         self.console = console
         self.total = total
         self.done = 0
+        self.counts: collections.Counter[str] = collections.Counter()
         self._progress = progress
         self._fractions: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
@@ -52,23 +58,31 @@ class Display:
             self._progress.remove_task(self._lines.pop(file))
             self.console.print(f"fetched {file}, {total / 1e6:,.1f} MB", markup=False, highlight=False)
 
+    def kept(self, run: Run, record: Record) -> None:
+        """One line for a run that an earlier call, or another one, has done."""
+        self.counts["kept"] += 1
+        self._line(run, f"kept from before: {_outcome(record)}")
+
     def ended(self, run: Run, record: Record) -> None:
         """One line for a run that finished or diverged."""
-        names = ("test_error_percent", "validation_accuracy", "train_seconds")
-        error, validation, seconds = (record["metrics"].get(name) for name in names)
-        words = [record["status"]]
-        words += [f"test error {error:.2f} %"] if error is not None else []
-        words += [f"validation accuracy {validation:.4f}"] if error is None and validation is not None else []
-        words += [f"{seconds:.1f} s"] if seconds is not None else []
-        self._line(run, ", ".join(words))
+        self.counts[record["status"]] += 1
+        self._line(run, _outcome(record))
 
     def skipped(self, run: Run, reason: str) -> None:
         """One line for a run that needs what is not there yet."""
+        self.counts["skipped"] += 1
         self._line(run, f"skipped: {reason}")
 
     def failed(self, run: Run, reason: str, again: bool) -> None:
         """One line for a run that failed."""
+        self.counts["failed"] += not again
         self._line(run, f"failed: {reason}" + (" (to be tried again)" if again else ""), done=not again)
+
+    def summary(self) -> str:
+        """How many runs were kept from before, and what became of those that ran now."""
+        now = {word: count for word, count in self.counts.items() if word != "kept" and count}
+        outcomes = f" ({', '.join(f'{count} {word}' for word, count in now.items())})" if now else ""
+        return f"{self.counts['kept']} runs kept from before, {sum(now.values())} ran now{outcomes}."
 
     def _line(self, run: Run, text: str, done: bool = True) -> None:
         self.done += done
@@ -88,6 +102,17 @@ class Screen(Console):
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled; Rich would end the process with exit code 1."""
         raise
+
+
+def _outcome(record: Record) -> str:
+    """What came of a run, for reading."""
+    names = ("test_error_percent", "validation_accuracy", "train_seconds")
+    error, validation, seconds = (record["metrics"].get(name) for name in names)
+    words = [record["status"]]
+    words += [f"test error {error:.2f} %"] if error is not None else []
+    words += [f"validation accuracy {validation:.4f}"] if error is None and validation is not None else []
+    words += [f"{seconds:.1f} s"] if seconds is not None else []
+    return ", ".join(words)
 
 
 def screen() -> Console:
@@ -119,47 +144,101 @@ def name(run: Run) -> str:
     return f"{run.variant} on {run.dataset}, seed {run.seed}"
 
 
-def show(console: Console, frame: pd.DataFrame, columns: Sequence[str], title: str) -> None:
-    """Prints chosen columns of a table, rounded for reading; ± is half the 95 % interval over seeds."""
+def show(
+    console: Console,
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    title: str,
+    experiment: Experiment | None = None,
+    note: str = "",
+) -> None:
+    """Prints chosen columns of a table, rounded for reading, and a note under it.
+
+    Args:
+        console: where to.
+        frame: the table.
+        columns: those to print; what it has not is left out.
+        title: stands above.
+        experiment: whose table it is, so that headings can name its baseline.
+        note: stands below.
+    """
     present = [column for column in columns if column in frame]
-    parts = list(_parts(frame, present, console.width))
+    headings = {column: heading(column, experiment) for column in present}
+    widths = {column: _least_width(frame, column, headings[column]) for column in present}
+    parts = list(_parts(widths, console.width))
     for part in parts:
         shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         title = ""
         for column in part:
             shown.add_column(
-                heading(column),
+                headings[column],
                 justify="left" if column == "variant" else "right",
-                min_width=_least_width(frame, column),
+                width=widths[column],  # a least width would not do: where room is short, Rich heeds none
                 no_wrap=column == "variant",
             )
         for _, row in frame.iterrows():
             cells = [cell(row, column) for column in part]
-            if len(parts) == 1 or set(cells[1:]) != {"–"}:  # of many parts, a row stands where it says something
+            if len(parts) == 1 or set(cells[_named(part) :]) != {
+                "–"
+            }:  # of many parts, a row stands where it says something
                 shown.add_row(*cells)
         console.print(shown)
+    if note:
+        console.print(note, markup=False, highlight=False)
 
 
-def _parts(frame: pd.DataFrame, columns: Sequence[str], width: int) -> Iterator[list[str]]:
-    """The columns in parts that fit the width, the first column in each, so that no number is cut."""
-    first, part = list(columns[:1]), list(columns[:1])
-    for column in columns[1:]:
-        if len(part) > 1 and sum(_least_width(frame, name) + 2 for name in [*part, column]) + 1 > width:
+def _named(columns: Sequence[str]) -> int:
+    """How many of the columns, from the first on, say which row it is."""
+    return max(1, len(list(itertools.takewhile(NAMES.__contains__, columns))))
+
+
+def _parts(widths: dict[str, int], width: int) -> Iterator[list[str]]:
+    """The columns in parts that fit the width, those that name a row in each, so that no number is cut."""
+    columns = list(widths)
+    first = columns[: _named(columns)]
+    part = list(first)
+    for column in columns[len(first) :]:
+        if len(part) > len(first) and sum(widths[name] + 2 for name in [*part, column]) + 1 > width:
             yield part
-            part = first.copy()
+            part = list(first)
         part.append(column)
     yield part
 
 
-def _least_width(frame: pd.DataFrame, column: str) -> int:
-    """Characters of the longest word of the heading and of the longest cell."""
-    return max(map(len, [*heading(column).split(), *(cell(row, column) for _, row in frame.iterrows())]))
+def _least_width(frame: pd.DataFrame, column: str, title: str) -> int:
+    """Characters of the longest cell, long sentences in two lines, and of the heading in two."""
+    cells = [cell(row, column) for _, row in frame.iterrows()]
+    least = len(title) if len(title) <= SHORT else _halves(title)
+    return max([least, *(_halves(text) if len(text) > SENTENCE else len(text) for text in cells)])
 
 
-def heading(column: str) -> str:
-    """A column's name for reading."""
-    words = column.removesuffix("_mean").replace("_", " ")
-    return words.replace("error percent", "error, %").replace(" seconds", ", s")
+def _halves(text: str) -> int:
+    """The least width in which a text takes two lines, or one."""
+    words = text.split()
+    cuts = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in range(1, len(words) + 1)]
+    return min((max(map(len, lines)) for lines in cuts), default=0)
+
+
+def heading(column: str, experiment: Experiment | None = None) -> str:
+    """A column's name for reading.
+
+    Args:
+        column: its name in the table.
+        experiment: whose baseline a difference names, where it has but one and one measure is compared.
+    """
+    measure, difference, part = column.partition("_minus_baseline")
+    if not difference:
+        words = column.removesuffix("_mean").replace("_", " ").replace("deviations", "not as declared")
+        return words.replace("error percent", "error, %").replace(" seconds", ", s").replace(" percent", ", %")
+    baselines = {experiment.baseline_of(name) for name in experiment.rows} - {None} if experiment else set()
+    printed = [
+        name.partition(difference)[0] for name in (experiment.columns if experiment else ()) if difference in name
+    ]
+    alone = len(set(printed or (experiment.compared if experiment else ()))) == 1
+    whose = f"Δ to {baselines.pop()}" if alone and len(baselines) == 1 else f"Δ {heading(measure)}"
+    if part == "_mean":
+        return whose
+    return "p (Holm)" if part == "_p_value_holm" and alone else f"{whose},{part.replace('_', ' ')}"
 
 
 def cell(row: pd.Series, column: str) -> str:

@@ -36,6 +36,9 @@ class Listener(Protocol):
     def progress(self, run: Run, event: dict[str, Any]) -> None:
         """A worker has done `event["done"]` of `event["total"]`; see `worker.Work`."""
 
+    def kept(self, run: Run, record: Record) -> None:
+        """A run had ended before: it is not done again."""
+
     def ended(self, run: Run, record: Record) -> None:
         """A run finished or diverged, here or in another process."""
 
@@ -175,7 +178,8 @@ class FanOut:
         for run in runs:
             ended = None if self.force else self.records.find(run)
             if ended:  # no worker need start for it
-                self._ended(run, ended)
+                self.outcome.ended[run.key] = ended["metrics"]
+                self.listener.kept(run, ended)
             else:
                 self._waiting.append(run)
                 self._unmet |= {run.key} & needed if needed else set()
@@ -241,9 +245,7 @@ class FanOut:
         self.listener.progress(hand.run, event)
 
     def _on_ended(self, hand: Hand, record: Record) -> None:
-        self._ended(self._finish(hand), record)
-
-    def _ended(self, run: Run, record: Record) -> None:
+        run = self._finish(hand)
         self.outcome.ended[run.key] = record["metrics"]
         self._unmet.discard(run.key)
         self.listener.ended(run, record)

@@ -99,9 +99,9 @@ class Together:
                 hand.ready, hand.run, self._next = True, runs[value], value + 1
             case "progress" if hand.run:
                 self.listener.progress(hand.run, value)
-            case "ended" if hand.run:
+            case "ended" | "kept" if hand.run:
                 self.outcome.ended[hand.run.key] = value["metrics"]
-                self.listener.ended(hand.run, value)
+                (self.listener.kept if kind == "kept" else self.listener.ended)(hand.run, value)
                 hand.run = None
             case "closing":
                 self._closing = True
@@ -109,7 +109,7 @@ class Together:
                 raise OSError(value)
             case "failed" | "died" if not self._closing:
                 self._lost(hand, runs, *value)
-        return kind in ("run", "progress", "ended", "closing")
+        return kind in ("run", "progress", "ended", "kept", "closing")
 
     def _lost(self, hand: Hand, runs: Sequence[Run], reason: str, last_lines: str | None = None) -> None:
         lines = hand.last_lines() if last_lines is None else last_lines
@@ -139,7 +139,8 @@ def main(
 ) -> None:
     """The worker process of one host: joins the others, goes through the runs, and answers as `worker.main` does.
 
-    It says `("run", index)` before each run that all train, and `("done", None)` at the end.
+    It says `("run", index)` before each run, answers it by `("kept", record)` where it had ended before, and says
+    `("done", None)` at the end.
     """
     worker.settle(log, devices)
     try:
@@ -167,14 +168,14 @@ def _take(connection: Connection, desk: worker.Desk, council: "Council", index: 
         said = council.agree(run.key, HAVE if ended else TRAIN)
         connection.send(("run", index))
         if ended:
-            connection.send(("ended", ended))
+            connection.send(("kept", ended))
         elif said == TRAIN and council.hosts.chief:
             connection.send(("ended", desk.execute(run, connection)))
         elif said == TRAIN:
             outcome, _ = desk.work.execute(run, lambda event: connection.send(("progress", event)))
             connection.send(("ended", outcome))
         else:
-            connection.send(("ended", {"status": "the chief has it", "metrics": {}}))
+            connection.send(("kept", {"status": "the chief has it", "metrics": {}}))
 
 
 @contextlib.contextmanager

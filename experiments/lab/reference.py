@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.lab import catalogue, console, figures, tables, verdicts
+from experiments.lab import catalogue, console, figures, notes, tables, verdicts
 from experiments.lab.files import sole_writer, sync, write_whole
 from experiments.lab.ledger import CLAIMS
 from experiments.lab.records import Records
@@ -128,7 +128,7 @@ def page(reference: Path = REFERENCE) -> str:
 
 
 def _section(experiment: Experiment, reference: Path) -> str:
-    frame = tables.read(reference / f"{experiment.name}.csv")
+    frame = tables.read_of(experiment, reference / f"{experiment.name}.csv")
     words = [experiment.reading, experiment.surprises and f"**What surprised.** {experiment.surprises}"]
     return "\n\n".join(
         [
@@ -156,7 +156,7 @@ def with_ledger(readme: str, claims: pd.DataFrame) -> str:
 
 def markdown(experiment: Experiment, frame: pd.DataFrame) -> str:
     """The experiment's printed columns as a Markdown table, rounded for reading."""
-    columns = tables.shown(experiment, frame)
-    lines = [[console.heading(column) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
+    columns = notes.columns(experiment, frame)
+    lines = [[console.heading(column, experiment) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
     lines += [[console.cell(row, column) for column in columns] for _, row in frame.iterrows()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

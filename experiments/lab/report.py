@@ -8,13 +8,12 @@ import itertools
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 
-from experiments.lab import catalogue, console, tables, verdicts
+from experiments.lab import catalogue, console, notes, tables, verdicts
 from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.spec import Experiment
 
-MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not run": "–"}
+MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not judged": "–"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,34 +48,16 @@ def write(results: Path) -> Path:
 
 
 def _section(experiment: Experiment, results: Path) -> Section:
-    frame = tables.read(_path(experiment, results))
-    columns = tables.shown(experiment, frame)
+    frame = tables.read_of(experiment, _path(experiment, results))
+    columns = notes.columns(experiment, frame)
     figure = results / f"{experiment.name}.svg"
     return Section(
         experiment,
-        [console.heading(column) for column in columns],
+        [console.heading(column, experiment) for column in columns],
         [[console.cell(row, column) for column in columns] for _, row in frame.iterrows()],
         _inline(figure.read_text(encoding="utf-8"), experiment.name) if figure.exists() else "",
-        _notes(frame),
+        notes.notes(experiment, frame),
     )
-
-
-def _notes(frame: pd.DataFrame) -> list[str]:
-    """What a reader must know before believing the table."""
-    notes = []
-    sampled = any(str(column).endswith("_ci95_high") for column in frame)  # exact facts have no interval
-    few = sorted(set(frame.loc[frame["seeds"] < 2, "variant"]))
-    if sampled:
-        notes.append("± is half the 95 % interval of the mean over seeds (Student's t).")
-    if sampled and few:
-        notes.append(f"One seed or none, so no interval: {', '.join(few)}.")
-    changed = sorted(set(frame.loc[~frame["declared"].astype(bool), "variant"]))
-    if changed:
-        notes.append(f"Not with the declared recipe, so not judged: {', '.join(changed)}.")
-    for word in ("diverged", "failed"):
-        if frame[word].sum():
-            notes.append(f"{int(frame[word].sum())} runs {word}; they are in no mean.")
-    return notes
 
 
 def _path(experiment: Experiment, results: Path) -> Path:

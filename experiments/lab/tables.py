@@ -18,10 +18,10 @@ import pandas as pd
 
 from cnn_models.search import space
 from cnn_models.zoo import MODELS
-from experiments.lab.claims import MIN_SEEDS
+from experiments.lab.claims import COMPARED, MIN_SEEDS, NOT_JUDGED
 from experiments.lab.files import sole_writer, write_whole
 from experiments.lab.records import Record, Records
-from experiments.lab.spec import TRIAL, Experiment, Run, canonical, digest, resolve
+from experiments.lab.spec import TRIAL, Experiment, Run, UsageError, canonical, digest, resolve
 from experiments.lab.statistics import holm, mcnemar, paired, summarise
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
@@ -178,7 +178,8 @@ def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows that count as evidence: declared recipe, declared data set.
 
     Returns:
-        Rows indexed by variant; those on a further data set of the experiment by "VARIANT on DATASET".
+        Rows indexed by variant; those on a further data set of the experiment by "VARIANT on DATASET". Its attribute
+        `claims.NOT_JUDGED` says of the other rows why they are none of these.
     """
     if frame.empty:
         return frame
@@ -186,7 +187,34 @@ def judged(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
     own = np.array([dataset in experiment.datasets_of(variant) for variant, dataset in keys])
     rows = frame[frame["declared"].astype(bool) & own]
     names = [row_name(experiment, *key) for key in zip(rows["variant"], rows["dataset"], strict=True)]
-    return rows.set_index(pd.Index(names))
+    rows = rows.set_index(pd.Index(names))
+    missing = {
+        row_name(experiment, variant, dataset): (variant, dataset)
+        for variant in experiment.rows
+        for dataset in experiment.datasets_of(variant)
+    }
+    reasons = {name: _not_judged(experiment, frame, *key) for name, key in missing.items() if name not in names}
+    rows.attrs[NOT_JUDGED] = {name: f"{name} {reason}" for name, reason in reasons.items()}
+    return rows
+
+
+def _not_judged(experiment: Experiment, frame: pd.DataFrame, variant: str, dataset: str) -> str:
+    """Why a declared row is not judged: what was run of it instead, if anything."""
+    rows = frame[frame["variant"] == variant]
+    if set(rows["dataset"]) & {dataset}:
+        return f"was not run as declared, but with {' and '.join(map(deviation_of, _on(rows, dataset)))}"
+    others = [name for name in dict.fromkeys(rows["dataset"]) if name not in experiment.datasets_of(variant)]
+    return f"was run on {' and '.join(others)}, and not on {dataset}" if others else "was not run"
+
+
+def _on(rows: pd.DataFrame, dataset: str) -> list[pd.Series]:
+    return [row for _, row in rows[rows["dataset"] == dataset].iterrows()]
+
+
+def deviation_of(row: pd.Series) -> str:
+    """What a row of a table has otherwise than declared, in words."""
+    said = row.get("deviations")
+    return said if isinstance(said, str) else "another recipe"  # of a search, or of a table made long ago
 
 
 def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
@@ -225,8 +253,30 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A table as it was written."""
-    return pd.read_csv(path)
+    """A table as it was written.
+
+    Raises:
+        UsageError: the file is no table; the message says how to make it anew.
+    """
+    try:
+        return pd.read_csv(path)
+    except ValueError as error:  # as all errors of pandas's parser, and of decoding
+        reason = str(error).strip().splitlines()[-1]
+        raise UsageError(f"{path} is no table ({reason}): make it anew, by make tables.") from error
+
+
+def read_of(experiment: Experiment, path: Path) -> pd.DataFrame:
+    """An experiment's table as it was written.
+
+    Raises:
+        UsageError: the file is none; the message says how to make it anew.
+    """
+    frame = read(path)
+    whole = set(EVERY) <= set(frame)
+    numbers = whole and all(pd.api.types.is_numeric_dtype(frame[name]) for name in ("seeds", "diverged", "failed"))
+    if not (numbers or (whole and frame.empty)):
+        raise UsageError(f"{path} is no table of {experiment.name}: make it anew from its records, by make tables.")
+    return frame
 
 
 def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
@@ -328,7 +378,7 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
         enough = difference.n >= MIN_SEEDS
         with_own = f" with {name}" if name != experiment.baseline else ""
         line["comparison"] = (
-            f"paired by seed{with_own}, n={difference.n}"
+            f"{COMPARED} by seed{with_own}, n={difference.n}"
             if enough
             else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
         )

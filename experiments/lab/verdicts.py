@@ -18,7 +18,7 @@ def write(results: Path) -> pd.DataFrame:
 
 
 def ledger(results: Path) -> pd.DataFrame:
-    """Judges every claim. One that no experiment bears on, or whose table is not there, is "not run"."""
+    """Judges every claim. One that no experiment bears on, or whose table is not there, is "not judged"."""
     found = {name: [] for name in CLAIMS}  # type: dict[str, list[dict[str, str]]]
     for experiment in catalogue.whole():
         table = _table(experiment, results)
@@ -29,13 +29,13 @@ def ledger(results: Path) -> pd.DataFrame:
         if not lines:
             shown_by = CLAIMS[claim].shown_by
             words = f"shown, not measured: {shown_by}" if shown_by else "no experiment yet"
-            lines.append(_line(claim, "", Verdict.NOT_RUN, words, None))
+            lines.append(_line(claim, "", Verdict.NOT_JUDGED, words, None))
     return pd.DataFrame([line for lines in found.values() for line in lines], columns=list(COLUMNS))
 
 
 def _table(experiment: Experiment, results: Path) -> pd.DataFrame:
     path = results / f"{experiment.name}.csv"
-    return tables.judged(experiment, tables.read(path)) if path.exists() else pd.DataFrame()
+    return tables.judged(experiment, tables.read_of(experiment, path)) if path.exists() else pd.DataFrame()
 
 
 def _line(claim: str, experiment: str, verdict: Verdict, words: str, evidence: Evidence | None) -> dict[str, str]:
