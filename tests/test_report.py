@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from experiments.lab import catalogue, report
@@ -77,6 +78,20 @@ def test_words_of_a_table_cannot_become_code(tmp_path):
     assert "&lt;script&gt;" in text
 
 
+def test_rows_that_are_shown_are_never_said_to_be_not_run(tmp_path):
+    frame = pd.read_csv(REFERENCE / "lenet.csv")
+    frame.assign(dataset="digits").to_csv(tmp_path / "lenet.csv", index=False)
+    text = report.write(tmp_path).read_text()
+    card = text[text.index('id="claim-lenet-lenet"') :].split("</details>")[0]
+    assert "lenet5-1998 was run on digits, and not on mnist" in card
+    assert "not judged" in card
+    section = text[text.index('<h2 id="lenet">') :].split("<h2")[1]
+    assert "digits; 15 to 30 epochs." in section
+    assert "Not judged: all rows (on digits)." in section
+    assert "Δ: difference from the baseline, lenet5, paired by seed." in section
+    assert "not run" not in card + section
+
+
 def test_nothing_run_is_a_report_that_says_so(tmp_path):
     text = report.write(tmp_path).read_text()
     assert "Not run yet" in text
@@ -84,6 +99,7 @@ def test_nothing_run_is_a_report_that_says_so(tmp_path):
 
 
 def test_it_needs_no_framework(tmp_path):
+    shutil.copy(REFERENCE / "lenet.csv", tmp_path)
     code = (
         "import sys\nfrom experiments.lab.command import main\n"
         f"print(main(['report', '--results', {str(tmp_path)!r}]), 'tensorflow' in sys.modules, 'keras' in sys.modules)"
