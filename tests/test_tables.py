@@ -150,6 +150,24 @@ def test_a_row_without_a_baseline_that_deviates_likewise_is_compared_with_none_a
     assert next(iter(deviation)).replace("_", " ") in said
 
 
+def test_a_comparison_counts_the_seeds_of_the_measure_that_has_most(tmp_path):
+    several = dataclasses.replace(TWO_SETS, compared=("test_error_percent", "of_one_seed", "of_none"))
+    records = Records(tmp_path)
+    records.folder("lenet").mkdir(parents=True)
+    for variant in several.variants:
+        for seed in range(3):
+            metrics = {"test_error_percent": 1.0 + seed * (variant.name == "a")}
+            metrics |= {"of_one_seed": 1.0} if seed == 0 else {}
+            run = Run("lenet", variant.name, "mnist", variant.settings, seed)
+            records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
+    rows = tables.judged(several, tables.write(several, records))
+    assert rows.loc["a", "comparison"] == "paired by seed, n=3"
+    assert MoreThanBaseline("a", "test_error_percent")(rows).outcome is not Outcome.MISSING
+    finding = MoreThanBaseline("a", "of_one_seed")(rows)
+    assert (finding.outcome, "one seed" in finding.numbers) == (Outcome.MISSING, True)
+    assert MoreThanBaseline("a", "of_none")(rows).outcome is Outcome.MISSING
+
+
 def test_the_declared_row_is_not_compared_with_a_baseline_that_deviates(tmp_path):
     frame = study(tmp_path, [("b", {"epochs": 2}, 1.0), ("a", {}, 2.0)])
     assert "test_error_percent_minus_baseline_mean" not in frame

@@ -296,6 +296,8 @@ def _interval(table: "pd.DataFrame", variant: str, measure: str) -> _Interval | 
     mean, low, high = (float(str(value)) for value in values)
     if math.isnan(mean):
         return Finding(Outcome.MISSING, f"{variant}: {measure.replace('_', ' ')} was not measured")
+    if math.isnan(low):  # of a difference: one seed that both have
+        return Finding(Outcome.MISSING, f"{variant}: {measure.replace('_', ' ')} is known of one seed alone")
     return _Interval(mean, low, high, n)
 
 

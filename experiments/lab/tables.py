@@ -163,8 +163,9 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
         for row, line in zip(rows, described, strict=True):
             line["deviations"] = in_words(declaration.deviations(row)) or None
     if any(experiment.baseline_of(name) for name in experiment.rows):
+        pairs: collections.Counter[str] = collections.Counter()
         for measure in experiment.compared:
-            _compare(declaration, rows, described, measure)
+            _compare(declaration, rows, described, measure, pairs)
     lines = [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
     return pd.DataFrame(lines, columns=None if lines else EVERY)
 
@@ -355,8 +356,18 @@ def _by_seed(row: Row) -> dict[str, str]:
     return {"status": status} | ({"validation_accuracy_by_seed": words} if words else {})
 
 
-def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]], measure: str) -> None:
-    """Adds each row's paired difference from its baseline row; Holm's family is all of one measure."""
+def _compare(
+    declaration: Declared,
+    rows: list[Row],
+    lines: list[dict[str, Any]],
+    measure: str,
+    pairs: collections.Counter[str],
+) -> None:
+    """Adds each row's paired difference from its baseline row; Holm's family is all of one measure.
+
+    What `comparison` says is of the measure with the most pairs, which `pairs` counts for each row: of those that not
+    all seeds have, or none, it would say too little.
+    """
     stem, experiment = f"{measure}_minus_baseline", declaration.experiment
     named: dict[tuple[str, str], list[Row]] = collections.defaultdict(list)
     for row in rows:
@@ -377,11 +388,10 @@ def _compare(declaration: Declared, rows: list[Row], lines: list[dict[str, Any]]
         difference = paired(row.values(measure), baseline.values(measure))
         enough = difference.n >= MIN_SEEDS
         with_own = f" with {name}" if name != experiment.baseline else ""
-        line["comparison"] = (
-            f"{COMPARED} by seed{with_own}, n={difference.n}"
-            if enough
-            else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
-        )
+        said = f"{COMPARED} by seed{with_own}, n={difference.n}"
+        if difference.n >= pairs[row.specification]:
+            pairs[row.specification] = difference.n
+            line["comparison"] = said if enough else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("mean", "ci95_low", "ci95_high")}
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value")}
         if measure == "test_error_percent":
