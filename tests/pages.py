@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.waiting import SECONDS
+
 
 @contextlib.contextmanager
 def chromium():
@@ -24,6 +26,7 @@ def chromium():
 def watched(browser, width=1400, scheme="light", touch=False):
     """A new page; on leaving, whatever it complained about fails the test. `requests` holds every address asked for."""
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=touch)
+    page.set_default_timeout(1000 * SECONDS)  # only ends what hangs
     page.problems, page.requests = [], []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))

@@ -41,7 +41,8 @@ def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
     for number in (0, 1_000, 6_999):
         features = network.activations(train.images[number : number + 1].astype("float32") / 255 - 0.5)[-2][0]
         near = doodles._features(network) @ (features / np.linalg.norm(features))
-        assert near[number] == pytest.approx(near.max(), abs=1e-6)
+        # Two sums of products of unit vectors, each product and each sum rounded by half an epsilon.
+        assert near[number] >= near.max() - 2 * (len(features) + 1) * np.finfo("float32").eps / 2
 
 
 @pytest.mark.parametrize(

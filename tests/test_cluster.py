@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from experiments.lab.command import main
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training, UsageError
 from tests.test_fanout import Silent
+from tests.waiting import SECONDS, free_ports, until
 
 pytestmark = pytest.mark.alone
 
@@ -26,7 +26,6 @@ importlib.import_module("ray.util")
 
 ROOT = Path(__file__).parent.parent
 WORK = "tests.work.Scripted"
-SECONDS = 600  # far more than is needed, on a busy machine too
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +55,7 @@ class Nodes:
     """A cluster of a head and another node on this machine, two processors each, as `ray start` makes them."""
 
     def __init__(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        (port,) = free_ports(1)
         self.address = f"{ray.util.get_node_ip_address()}:{port}"
         self._started = [self._start("--head", f"--port={port}", "--include-dashboard=false")]
         self._await(1)
@@ -160,11 +158,11 @@ def test_what_another_call_holds_is_waited_for(nodes, executions, tmp_path):
     def other():
         with Records(tmp_path).lock(held):  # a lock is its thread's own
             taken.set()
-            time.sleep(2)
+            until(lambda: ("ok", "8") in done(executions))  # so the other run is done while this one is held
             Records(tmp_path).save(held, {"status": "finished", "facts": {}, "metrics": {"value": 1.0}})
 
     threading.Thread(target=other).start()
-    assert taken.wait(60)
+    assert taken.wait(SECONDS)
     outcome, _ = study(tmp_path, [held, run("ok", 8)], nodes)
     assert outcome.ended[held.key] == {"value": 1.0}
     assert [seed for _, seed in done(executions)] == ["8"]
@@ -199,8 +197,7 @@ def test_a_node_killed_in_mid_study_loses_nothing_and_doubles_nothing(nodes, exe
     runs = [run("sleep-0.5", seed) for seed in range(40)]
 
     def kill():
-        while len(done(executions)) < 12:
-            time.sleep(0.05)
+        until(lambda: len(done(executions)) >= 12)
         nodes.kill(1)
 
     killer = threading.Thread(target=kill)

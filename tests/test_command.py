@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 from experiments.lab import catalogue
 from experiments.lab.command import main, parser, plan
 from experiments.lab.records import Records
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.alone
 
@@ -70,26 +70,46 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_call_stops_at_once_and_goes_on_later(tmp_path, sent, code):
-    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "6", "--epochs", "15"]
-    command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
-    started = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+def test_an_interrupted_call_keeps_what_has_ended_and_goes_on_later(tmp_path, sent, code):
+    started = start(tmp_path, "--seeds", "10000", "--epochs", "2")  # so it is at work whenever this sees a record
+    until(lambda: list(tmp_path.glob("runs/lenet/[!.]*.json")), started)
+    assert interrupted(started, sent) == code
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
+    seeds = 3 + max(record["specification"]["seed"] for record in Records(tmp_path).of("lenet"))
+    again = start(tmp_path, "--seeds", str(seeds), "--epochs", "2")
+    output, _ = again.communicate(timeout=SECONDS)
+    assert again.returncode == 0, output
+    assert len(Records(tmp_path).of("lenet")) == seeds
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+
+
+def test_an_interrupted_call_does_not_wait_for_the_runs_under_way(tmp_path):
+    started = start(tmp_path, "--seeds", "2", "--epochs", "100000")  # which no one has the time for
+    until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
+    assert interrupted(started, signal.SIGINT) == 130
+    assert Records(tmp_path).of("lenet") == []
+
+
+def start(results, *words):
+    """A call in a session of its own, whose only output has the errors too."""
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", *words, "--results", str(results)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    while not list(tmp_path.glob("runs/lenet/[!.]*.json")):
-        assert started.poll() is None
-        time.sleep(0.05)
-    asked = time.monotonic()
+
+
+def interrupted(started, sent):
+    """The exit code of a call to whose processes this signal is sent; it says how to go on, and leaves none of them."""
     os.killpg(started.pid, sent)
-    output, _ = started.communicate(timeout=30)
-    assert started.returncode == code
-    assert time.monotonic() - asked < 5
+    output, _ = started.communicate(timeout=SECONDS)
     assert "goes on from here" in output
     assert not alive(started.pid)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
-    assert len(Records(tmp_path).of("lenet")) == 6
-    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+    return started.returncode
 
 
 def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
@@ -102,12 +122,11 @@ def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
         text=True,
         start_new_session=True,
     )
-    while len(list(tmp_path.glob("runs/lenet/.locks/*"))) < 2:  # the second run has begun
-        assert started.poll() is None
-        time.sleep(0.05)
+    # The first run has begun: two and more are left, seconds of work, for the milliseconds until the worker is killed.
+    until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
     (worker,) = (pid for _, _, pid in alive(started.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text())
     os.kill(int(worker), signal.SIGKILL)
-    output, errors = started.communicate(timeout=120)
+    output, errors = started.communicate(timeout=SECONDS)
     assert started.returncode == 1
     (failed,) = (record for record in Records(tmp_path).of("lenet") if record["status"] == "failed")
     assert "SIGKILL" in failed["reason"]

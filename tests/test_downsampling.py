@@ -48,7 +48,7 @@ def test_the_measured_field_lies_within_the_theoretical_one(digits):
     trainer = Trainer(Training("reduce-max", epochs=1, batch_size=32, field_layer="last"), digits)
     outcome = trainer.run(0)
     assert outcome["facts"]["receptive_field_pixels"] == PIXELS["max"]
-    assert 3 < outcome["metrics"]["effective_field_pixels"] <= PIXELS["max"]
+    assert 3 < outcome["metrics"]["effective_field_pixels"] <= PIXELS["max"]  # seeds 0 to 4: 17.9 to 22.5 of 27
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
     assert measures.effective_field(trainer, "last") == 0

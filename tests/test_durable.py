@@ -21,6 +21,7 @@ import pytest
 
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training
+from tests.waiting import until
 
 pytestmark = pytest.mark.alone
 
@@ -133,14 +134,15 @@ def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_part(tm
     chance, kept = random.Random(2), {}
     for _ in range(KILLS // 3):
         process = writer(tmp_path, 0, 1_000_000)
-        time.sleep(chance.uniform(0.2, 0.9))
+        # At any moment of its writing, but after so many records more, however long it takes to start.
+        more = len(kept) + chance.randrange(1, 100)
+        until(lambda more=more: len(list(tmp_path.glob("runs/lenet/[!.]*.json"))) >= more, process)
         process.kill()
         assert not process.communicate()[1]
         now = finished(tmp_path)
         assert kept.items() <= now.items()
         kept = now
     last = len(kept) + 10
-    assert last > 50, "the kills came before the writing"
     assert not writer(tmp_path, 0, last).communicate()[1]
     assert kept.items() <= finished(tmp_path).items()
     assert sorted(record["metrics"]["value"] for record in Records(tmp_path).of("lenet")) == list(range(last))

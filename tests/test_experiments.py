@@ -13,6 +13,7 @@ import pytest
 from experiments.lab import catalogue, data, figures, reference, tables
 from experiments.lab.records import Records
 from experiments.lab.spec import TRIAL, UsageError
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
@@ -22,7 +23,7 @@ QUICK = ("DATASET=digits", "EPOCHS=1", "SEEDS=1")
 
 def make(*words):
     return subprocess.run(
-        ["make", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MAKEFLAGS": ""}, timeout=600
+        ["make", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MAKEFLAGS": ""}, timeout=SECONDS
     )
 
 

@@ -4,7 +4,7 @@ import collections
 import os
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from experiments.lab.fanout import FanOut, WorkersLost
 from experiments.lab.records import Records
 from experiments.lab.spec import Run, Training
+from tests.waiting import SECONDS, until
 from tests.work import Reading
 
 pytestmark = pytest.mark.alone
@@ -75,8 +76,12 @@ def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions)
 
 def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
     left = []
-    runs = [run("ok", seed) for seed in range(4)] + [run("sleep-2")]
-    fan_out(tmp_path, runs, spare=lambda: left.append(len(Records(tmp_path).of("lenet"))))
+
+    def spare():
+        left.append(len(Records(tmp_path / "r").of("lenet")))
+        executions.with_name("executions.go").touch()  # lets the last run end
+
+    fan_out(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], spare=spare)
     assert left == [4]
 
 
@@ -127,7 +132,7 @@ def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by
     class Beside(Silent):
         def failed(self, run, reason, again):
             self.lock = records.lock(run)
-            self.lock.acquire(timeout=5)
+            self.lock.acquire(timeout=SECONDS)
 
     listener = Beside()
     outcome = FanOut(WORK, records, {}, listener, 1).execute([run("raise")])
@@ -143,17 +148,24 @@ def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, exec
     assert len(Records(tmp_path).of("lenet")) == 1
 
 
-@pytest.mark.parametrize("network", ["sleep-1", "raise", "skip"])
+@pytest.mark.parametrize("network", ["hold", "raise", "skip"])
 def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, executions, network):
     """With FORCE it would find, and read, what is about to be replaced."""
+    go = executions.with_name("executions.go")  # lets "hold" end
+    go.touch()
+    has_begun = lambda name: executions.exists() and name in executions.read_text()  # noqa: E731
     reading = [Run("lenet", f"ok-{number}", "digits", Reading(network), 0) for number in range(2)]
     other = run("ok", 5)
     fan_out(tmp_path, [run(network)])
     executions.unlink()
+    go.unlink()
+    begun = threading.Thread(target=lambda: (until(lambda: has_begun("ok 5 ")), go.touch()))
+    begun.start()  # so the other run begins while "hold" is under way
     outcome, _ = fan_out(tmp_path, [run(network), *reading, other], force=True)
+    begun.join()
     assert set(outcome.ended) >= {each.key for each in (*reading, other)}
     order = [line.split()[0] for line in executions.read_text().splitlines()]
-    assert max(order.index(network), order.index("ok") if network == "sleep-1" else 0) < 2  # "ok" needs nothing
+    assert order.index("ok") < 2 or network != "hold"  # it needs nothing
     assert order.index(network) < min(order.index("ok-0"), order.index("ok-1"))
     assert sorted(order) == sorted([network, "ok", "ok-0", "ok-1"])
 
@@ -197,36 +209,34 @@ def call(folder, variants, seeds):
 
 def test_four_calls_at_once_share_the_work(tmp_path, executions):
     calls = [call(tmp_path / "r", ["sleep-0.2"], 12) for _ in range(4)]
-    answers = [process.communicate(timeout=120)[0].strip() for process in calls]
+    answers = [process.communicate(timeout=SECONDS)[0].strip() for process in calls]
     assert answers == ["12 0"] * 4
     done = [tuple(line.split()[:2]) for line in executions.read_text().splitlines()]
     assert sorted(done) == sorted(("sleep-0.2", str(seed)) for seed in range(12))
 
 
 def test_a_lock_left_by_a_dead_process_is_free_at_once(tmp_path, executions):
-    first = call(tmp_path / "r", ["sleep-60"], 1)
-    wait_for(executions.exists)
+    first = call(tmp_path / "r", ["hold"], 1)
+    until(lambda: workers(executions), first)
     os.killpg(first.pid, 9)
     first.communicate()
-    asked = time.monotonic()
-    with Records(tmp_path / "r").lock(run("sleep-60")).acquire(timeout=5):
-        assert time.monotonic() - asked < 5
+    until(lambda: not any(alive(worker) for worker in workers(executions)))
+    with Records(tmp_path / "r").lock(run("hold")).acquire(blocking=False):
+        pass
 
 
 def test_no_worker_outlives_a_killed_parent(tmp_path, executions):
-    process = call(tmp_path / "r", ["sleep-60"], 2)
-    wait_for(lambda: executions.exists() and len(executions.read_text().splitlines()) == 2)
-    workers = [int(line.split()[2]) for line in executions.read_text().splitlines()]
+    process = call(tmp_path / "r", ["hold"], 2)
+    until(lambda: len(workers(executions)) == 2, process)
     process.kill()  # the parent alone
     process.communicate()
-    wait_for(lambda: not any(alive(worker) for worker in workers))
+    until(lambda: not any(alive(worker) for worker in workers(executions)))
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+def workers(executions):
+    """The processes that have begun a run."""
+    lines = executions.read_text().splitlines() if executions.exists() else []
+    return {int(line.split()[2]) for line in lines if len(line.split()) == 3}
 
 
 def alive(pid):

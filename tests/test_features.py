@@ -40,7 +40,9 @@ def test_the_probe_is_scikit_learns_ridge(shape):
     targets = np.eye(3)[np.arange(len(inputs)) % 3] - 1 / 3
     for penalty, weights in zip(_layer_measures.PROBE_PENALTIES, _layer_measures._ridges(inputs, targets), strict=True):
         theirs = sklearn.linear_model.Ridge(penalty, fit_intercept=False).fit(inputs.astype("float64"), targets)
-        np.testing.assert_allclose(weights, theirs.coef_.T, atol=1e-5)
+        # Ours multiplies in float32: 40 products and their sums are rounded by 6e-8 of 100 or less, and what is
+        # solved for, weights below 1, is off by that over the least eigenvalue, which is 10 at least.
+        np.testing.assert_allclose(weights, theirs.coef_.T, rtol=0, atol=41 * 6e-8 * 100 / 10)
 
 
 def test_the_probe_reads_what_is_there_and_not_what_is_not():
@@ -225,9 +227,10 @@ def test_random_labels_are_the_same_classes_as_often_and_teach_nothing_of_the_te
     assert views.shuffled_labels(digits.train.labels, 4).tolist() != shuffled.tolist()
     recipe = {"model": "fc-300", "epochs": 80, "batch_size": 64, "learning_rate": 5e-3, "examples": 300}
     true, random = (Trainer(Training(**recipe, random_labels=how), digits).run(3) for how in (None, True))
+    # Seeds 0 to 5: 0.936 to 0.953; 0.07 to 0.16; and learnt by heart, 0.74 to 0.82.
     assert true["metrics"]["test_accuracy"] > 0.8
     assert random["metrics"]["test_accuracy"] < 0.3
-    assert random["history"]["train_accuracy"][-1] > 0.6  # learnt by heart
+    assert random["history"]["train_accuracy"][-1] > 0.6
 
 
 def study(folder, trained, control, seeds=3):

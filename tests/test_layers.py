@@ -7,6 +7,9 @@ import scipy.signal
 
 from cnn_models import layers, losses
 
+# Of float64: sums of up to 84 numbers, together below 100 or so, in whatever order: 2 · 85 · 2^-53 · 100 = 2e-12.
+ROUNDING = 1e-11
+
 
 @pytest.fixture
 def rng():
@@ -15,8 +18,8 @@ def rng():
 
 def test_sparse_convolution_is_a_sum_of_correlations(rng):
     connections = [[0, 2], [1], [0, 1, 2]]
-    layer = layers.SparseConv2D(connections, 3)
-    images = rng.normal(size=(2, 7, 6, 3)).astype("float32")
+    layer = layers.SparseConv2D(connections, 3, dtype="float64")
+    images = rng.normal(size=(2, 7, 6, 3))
     layer.build(images.shape)
     layer.bias.assign(rng.normal(size=3))
     kernels = layer.kernel.numpy().reshape(3, 3, 6)
@@ -29,7 +32,7 @@ def test_sparse_convolution_is_a_sum_of_correlations(rng):
                     images[picture, ..., source], kernels[..., number], "valid"
                 )
             number += 1
-    np.testing.assert_allclose(layer(images), expected + layer.bias.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer(images), expected + layer.bias.numpy(), rtol=0, atol=ROUNDING)
     assert layer.count_params() == 9 * 6 + 3
     assert layer.compute_output_shape((None, 7, 6, 3)) == (None, 5, 4, 3)
 
@@ -56,24 +59,23 @@ def test_pictures_that_do_not_fit_are_refused_when_built(layer, side):
 
 @pytest.mark.parametrize("multiplier", [1, 2])
 def test_subsampling_is_a_scaled_mean(rng, multiplier):
-    layer = layers.TrainableSubsampling2D(multiplier)
-    images = rng.normal(size=(2, 6, 4, 3)).astype("float32")
+    layer = layers.TrainableSubsampling2D(multiplier, dtype="float64")
+    images = rng.normal(size=(2, 6, 4, 3))
     layer.build(images.shape)
     layer.coefficient.assign(rng.normal(size=3 * multiplier))
     layer.bias.assign(rng.normal(size=3 * multiplier))
     means = images.reshape(2, 3, 2, 2, 2, 3).mean(axis=(2, 4)).repeat(multiplier, axis=-1)
-    np.testing.assert_allclose(
-        layer(images), means * layer.coefficient.numpy() + layer.bias.numpy(), rtol=1e-5, atol=1e-6
-    )
+    expected = means * layer.coefficient.numpy() + layer.bias.numpy()
+    np.testing.assert_allclose(layer(images), expected, rtol=0, atol=ROUNDING)
     assert layer.compute_output_shape((None, 6, 4, 3)) == (None, 3, 2, 3 * multiplier)
 
 
 def test_rbf_is_the_negative_squared_distance(rng):
-    layer = layers.RBFOutput()
-    x = rng.normal(size=(5, 84)).astype("float32")
+    layer = layers.RBFOutput(dtype="float64")
+    x = rng.normal(size=(5, 84))
     prototypes = layers.digit_prototypes()
     expected = -np.array([[np.sum((row - prototype) ** 2) for prototype in prototypes] for row in x])
-    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(layer(x), expected, rtol=ROUNDING)
     assert not layer.trainable_variables
 
 
@@ -113,6 +115,6 @@ def test_map_criterion_is_equation_9(rng):
     labels = rng.integers(0, 10, size=6)
     j = 10.0
     expected = [p[d] + np.log(np.exp(-j) + np.exp(-p).sum()) for p, d in zip(penalties, labels, strict=True)]
-    loss = losses.MapCriterion(j, reduction=None)
-    np.testing.assert_allclose(loss(labels, -penalties), expected, rtol=1e-5)
+    loss = losses.MapCriterion(j, reduction=None, dtype="float64")
+    np.testing.assert_allclose(loss(labels, -penalties), expected, rtol=0, atol=ROUNDING)
     assert losses.MapCriterion.from_config(loss.get_config()).j == j

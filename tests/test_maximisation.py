@@ -48,21 +48,24 @@ def correlations(pictures, channels=range(4)):
 def test_a_planted_template_is_recovered(options, layer):
     found = maximise(planted(**options), layer)
     assert found.pictures.shape == (4, 7, 7, 1)
-    assert min(correlations(found.pictures)) > 0.9
+    assert min(correlations(found.pictures)) > 0.9  # 0.980, whatever the noise it begins with
     assert (found.after > found.before).all()
 
 
 def test_plain_ascent_finds_nothing_where_a_rectifier_is_silent():
     found = maximise(planted(normalised=True), "relu", NAIVE)
     assert not found.after.any()
-    assert max(np.abs(correlations(found.pictures))) < 0.5
+    assert max(np.abs(correlations(found.pictures))) < 0.5  # the noise's own: 0.14 to 0.40 with seeds 0 to 4
 
 
 def test_equal_seeds_give_equal_pictures_and_batches_do_not_matter():
     model = planted()
     first = maximise(model, "conv", seed=3)
     np.testing.assert_array_equal(maximise(model, "conv", seed=3).pictures, first.pictures)
-    np.testing.assert_allclose(maximise(model, "conv", seed=3, batch_size=1).pictures, first.pictures, atol=1e-5)
+    # Each step adds a gradient, which is that of a linear layer, so what it rounds off is not amplified: a few
+    # epsilons a step. Pictures in another order, or other noise, are off by tenths.
+    apart = 10 * Ascent().steps * np.finfo("float32").eps
+    np.testing.assert_allclose(maximise(model, "conv", seed=3, batch_size=1).pictures, first.pictures, atol=apart)
     short = Ascent(steps=2)  # many steps lead from any noise to the one template there is
     assert (
         np.abs(maximise(model, "conv", short, seed=4).pictures - maximise(model, "conv", short, seed=3).pictures).max()
@@ -74,9 +77,9 @@ def test_pictures_are_bounded_and_plain_ascent_is_rougher_on_a_normalised_networ
     keras.utils.set_random_seed(1)
     model = cnn_models.build("bn-6")
     ours, plain = (maximise(model, "relu6", how, channels=range(8)).pictures for how in (Ascent(), NAIVE))
-    assert np.sqrt((ours**2).mean(axis=(1, 2, 3))).max() <= 0.5 + 1e-5
+    assert np.sqrt((ours**2).mean(axis=(1, 2, 3))).max() <= 0.5 + 1e-5  # a hundred roundings of 6e-8
     assert np.abs(plain).max() <= 1
-    assert roughness(plain) > 1.2 * roughness(ours)
+    assert roughness(plain) > 1.2 * roughness(ours)  # networks of seeds 0 to 3: 1.33 to 1.42
 
 
 def roughness(pictures):

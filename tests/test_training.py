@@ -51,6 +51,7 @@ def test_training_learns_and_reports(digits):
     trainer = Trainer(Training("lenet5-relu", epochs=6, batch_size=32, test_shifts=(4,)), digits)
     outcome = trainer.run(0, events.append)
     assert outcome["status"] == "finished"
+    # Seeds 0 to 7: 0.961 to 0.983, 0.394 to 0.444 shifted; a guess has 0.1. So neither hangs on rounding.
     assert outcome["metrics"]["test_accuracy"] > 0.85
     assert outcome["metrics"]["test_shift4_accuracy"] < outcome["metrics"]["test_accuracy"]
     assert len(outcome["history"]["validation_loss"]) == 6
@@ -82,14 +83,18 @@ def test_the_whole_test_set_is_read(digits):
 
 
 def test_evaluation_does_not_depend_on_its_batches(digits):
-    trainer = Trainer(SHORT, digits)
+    trainer = Trainer(dataclasses.replace(SHORT, precision="float64"), digits)
     trainer.run(0)
     whole = Split(np.concatenate([digits.train.images] * 1), digits.train.labels)  # more than two batches
     loss, predictions = trainer.evaluate(whole)
     direct = trainer.model.predict(whole.images / np.float32(255) - np.float32(0.5), verbose=0)
-    np.testing.assert_array_equal(predictions, direct.argmax(axis=1))
-    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(whole.labels, direct)
-    assert loss == pytest.approx(float(expected), rel=1e-5)
+    # Pictures are float32 on their way in, and a graph divides them by 255 by a product: 6e-8 apart, each.
+    second, first = np.sort(direct, axis=1)[:, -2:].T
+    sure = first - second > 1e-4
+    assert sure.mean() > 0.99
+    np.testing.assert_array_equal(predictions[sure], direct.argmax(axis=1)[sure])
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float64")(whole.labels, direct)
+    assert loss == pytest.approx(float(expected), abs=784 * 6e-8)  # were each pixel's slope as steep as 1
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(digits):
@@ -213,7 +218,7 @@ def test_fewer_examples_than_a_batch_make_a_batch(digits):
 
 def test_consistency_is_whole_for_a_network_that_cannot_tell_and_less_for_one_that_can(digits):
     trainer = Trainer(Training("lenet5-relu", epochs=1, batch_size=32, consistency_shift=4), digits)
-    assert 0 < trainer.run(0)["metrics"]["shift_consistency_percent"] < 100
+    assert 0 < trainer.run(0)["metrics"]["shift_consistency_percent"] < 100  # seeds 0 to 4: 25 to 31
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
     assert measures.consistency(trainer, digits.test, 4) == 1
@@ -228,7 +233,7 @@ def test_what_cannot_be_is_refused(wrong):
 
 
 def test_norms_of_gradients_are_those_of_one_batch(digits):
-    settings = Training("deep-plain-3", epochs=1, batch_size=32, gradient_norms=True)
+    settings = Training("deep-plain-3", epochs=1, batch_size=32, gradient_norms=True, precision="float64")
     trainer = Trainer(settings, digits)
     outcome = trainer.run(0)
     norms = outcome["gradient_norms"]
@@ -243,10 +248,12 @@ def test_norms_of_gradients_are_those_of_one_batch(digits):
         value = loss()
     gradient = np.asarray(tape.gradient(value, kernel.value))
     unit, start, ends = gradient / np.linalg.norm(gradient), kernel.numpy(), []
-    for step in (3e-3, -3e-3):
+    for step in (1e-7, -1e-7):
         kernel.assign(start + step * unit)
         ends.append(float(loss()))
-    assert norms["after"][0] == pytest.approx((ends[0] - ends[1]) / 6e-3, rel=0.05)
+    # Losses of 2 are rounded to 1e-15 or so, which is 1e-8 by the steps and 1e-6 of the slope; larger steps meet
+    # rectifiers that turn, which is 1e-3 of it with steps of 1e-5.
+    assert norms["after"][0] == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=1e-4)
 
 
 def test_measuring_gradients_leaves_the_run_as_it_was(digits):

@@ -14,6 +14,7 @@ import PIL.Image
 
 from experiments.lab.records import Attachment
 from experiments.lab.spec import Training, Unavailable
+from tests.waiting import until
 
 
 class Scripted:
@@ -66,6 +67,8 @@ class Scripted:
                     os._exit(1)
             case "skip":
                 raise Unavailable("make something else first")
+            case "hold":  # as long as the test wants it
+                until(Path(os.environ["EXECUTIONS"] + ".go").exists)
             case "sleep":
                 time.sleep(float(run.variant.split("-")[1]))
         metrics = {"value": float(run.seed), "process": os.getpid(), "runs_before": self.before - 1}
@@ -92,7 +95,8 @@ class Scored:
         with open(os.environ["EXECUTIONS"], "a") as log:
             log.write(f"{run.key} {os.getpid()}\n")
         report({"done": 0.5, "total": 1, "note": ""})
-        time.sleep(float(os.environ.get("TRIAL_SECONDS", "0")))
+        if "TOGETHER" in os.environ:  # no trial ends before so many processes have begun one
+            until(lambda: len(processes(os.environ["EXECUTIONS"])) >= int(os.environ["TOGETHER"]))
         ways = os.environ.get("WAYS", "")
         if run.settings.batch_size == 32 and "raise" in ways:
             raise ValueError("this trial raises")
@@ -103,3 +107,8 @@ class Scored:
         score = 0.9 + run.settings.learning_rate + run.settings.epochs / 1000
         metrics = {"validation_accuracy": score, "train_seconds": 1.0}
         return {"status": "finished", "facts": {}, "metrics": metrics}, None
+
+
+def processes(executions):
+    """The processes that left a line."""
+    return {line.split()[-1] for line in Path(executions).read_text().splitlines()}
