@@ -3,8 +3,11 @@
 SHELL := /bin/bash
 RUN := .venv/bin/python -m experiments
 
-# An experiment is a file: experiments/compare_fc.py is `make compare-fc`.
-EXPERIMENTS := $(sort $(subst _,-,$(basename $(notdir $(filter-out experiments/_%,$(wildcard experiments/*.py))))))
+# An experiment is a file or a folder: experiments/compare_fc.py is `make compare-fc`. The lecture's come first, in order.
+FOUND := $(sort $(subst _,-,$(filter-out __%,$(basename $(notdir $(wildcard experiments/*.py))) \
+           $(patsubst experiments/%/__init__.py,%,$(wildcard experiments/*/__init__.py)))))
+ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py)
+EXPERIMENTS := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
 TARGETS := help setup ray list tables report demo bench test smoke check lock clean
 .PHONY: $(TARGETS) $(EXPERIMENTS) .python
 
@@ -82,7 +85,7 @@ help: ## show this list
 	@( echo "Usage: make TARGET [VARIABLE=value …]"; \
 	echo; echo "Experiments (make list says more):"; \
 	for name in $(EXPERIMENTS); do \
-	  printf '  %-22s %s\n' $$name "$$(sed -n '1{/^"""/!q;s/^"""//;s/"""$$//;p}' experiments/$${name//-/_}.py)"; done; \
+	  printf '  %-22s %s\n' $$name "$$(sed -n '1{/^"""/!q;s/^"""//;s/"""$$//;p}' $$(ls experiments/$${name//-/_}.py experiments/$${name//-/_}/__init__.py 2> /dev/null))"; done; \
 	echo; echo "Other targets:"; \
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	  printf '  %-22s %s\n' "$$name" "$$text"; done; \

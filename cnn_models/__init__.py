@@ -16,7 +16,7 @@ from cnn_models.loading import open_model
 from cnn_models.zoo import MODELS, Architecture, build
 
 if TYPE_CHECKING:
-    from cnn_models.analysis import layer_table, receptive_field
+    from cnn_models.analysis.inspector import layer_table, receptive_field
 
 __all__ = ["MODELS", "Architecture", "build", "layer_table", "open_model", "receptive_field"]
 
@@ -25,6 +25,6 @@ def __getattr__(name: str) -> Any:
     """Imports the analysis, and with it Keras, when it is first asked for (PEP 562)."""
     if name not in ("layer_table", "open_model", "receptive_field"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from cnn_models import analysis
+    from cnn_models.analysis import inspector
 
-    return getattr(analysis, name)
+    return getattr(inspector, name)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import cnn_models
 from cnn_models import keras_file
-from cnn_models.zoo import MODELS, build, unknown
+from cnn_models.names import unknown
+from cnn_models.zoo import MODELS, build
 
 if TYPE_CHECKING:
     import keras

@@ -6,15 +6,14 @@ imports Keras. The exact parameter count of every row is pinned, with its arithm
 """
 
 import dataclasses
-import difflib
 import importlib
 import inspect
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+from cnn_models.names import unknown
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 SPRINGENBERG_2015 = "Springenberg et al. 2015, Striving for simplicity: the all convolutional net, table 1"
@@ -69,7 +68,7 @@ class Architecture:
     """One network of the zoo.
 
     Attributes:
-        builder: `module.function` inside this package; called with `input_shape`, `classes` and `options`.
+        builder: `module.function` inside `cnn_models.networks`; called with `input_shape`, `classes` and `options`.
         source: where the network comes from (paper and section, or slide).
         options: the keyword arguments that make this row differ from its neighbours.
         takes: what pictures and classes it can be built for; any number of channels unless it says otherwise.
@@ -223,7 +222,9 @@ def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]
     """The function that builds a network, if it is there and takes these arguments."""
     module, _, function = architecture.builder.partition(".")
     try:
-        builder: Callable[..., keras.Model] = getattr(importlib.import_module(f"cnn_models.{module}"), function)
+        builder: Callable[..., keras.Model] = getattr(
+            importlib.import_module(f"cnn_models.networks.{module}"), function
+        )
         inspect.signature(builder).bind(**arguments)
     except (AttributeError, ModuleNotFoundError) as error:
         raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} is not there: {error}.") from error
@@ -231,32 +232,3 @@ def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]
         taken = ", ".join(arguments)
         raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} must take {taken}: {error}.") from error
     return builder
-
-
-def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
-    """The message for a name that does not exist: the nearest ones, then all of them.
-
-    Args:
-        kind: what it should be a name of.
-        name: what was asked for.
-        known: all names.
-        others: more names that may be meant, too many to list.
-    """
-    near = nearest(name, [*known, *others])
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"Unknown {kind} '{name}'.{hint} Known: {', '.join(sorted(known))}."
-
-
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The one name that differs in nothing but capitals and signs, else up to three that are like it."""
-    plain: dict[str, list[str]] = {}
-    for each in known:
-        plain.setdefault(_plain(each), []).append(each)
-    same = plain.get(_plain(name))
-    near = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)
-    return same or [each for one in near for each in plain[one]][:3]
-
-
-def _plain(name: str) -> str:
-    """A name's letters and digits; those of Keras's networks without their module."""
-    return re.sub(r"^.*\bapplications\.|[\W_]", "", name).lower() or name

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.lab import interrupts
+from lab.command import interrupts
 
 if TYPE_CHECKING:
-    from experiments.lab import options
+    from lab.command import options
 
 HOST = "127.0.0.1"
 LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand
@@ -18,7 +18,7 @@ LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand
 
 def parser() -> "options.Parser":
     """The arguments, with their help."""
-    from experiments.lab import options
+    from lab.command import options
 
     top = options.Parser(prog="python -m demo", description="Draw, and look inside a trained network.")
     top.add_argument("--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results")
@@ -28,8 +28,8 @@ def parser() -> "options.Parser":
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Reads the command line, opens the page, serves until interrupted, and returns the exit code."""
-    from experiments.lab import options
-    from experiments.lab.spec import UsageError
+    from lab.command import options
+    from lab.errors import UsageError
 
     asked, rest = (known := parser()).parse_known_args(arguments)
     if rest:
@@ -53,17 +53,17 @@ def serve(results: Path, port: int | None) -> None:
     """
     if port is not None:
         _refuse_taken(port)
-    from experiments.lab.worker import TENSORFLOW
+    from lab.learn.surroundings import TENSORFLOW
 
     # Before anything is imported that reads them: nothing is told to anybody.
     os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
     from starlette.middleware import Middleware
 
-    from experiments.lab import startup
+    from lab.learn import startup
 
     startup.start_tensorflow()
     from demo import networks, page
-    from experiments.lab import devices
+    from lab.learn import devices
 
     devices.one_thread()
     blocks = page.build(networks.Shelf([results, networks.KEPT]))
@@ -89,7 +89,7 @@ def serve(results: Path, port: int | None) -> None:
 
 def _refuse_taken(port: int) -> None:
     """Raises a UsageError where the port cannot be had: at once, not when all is loaded."""
-    from experiments.lab.spec import UsageError
+    from lab.errors import UsageError
 
     try:
         socket.create_server((HOST, port)).close()

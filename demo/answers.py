@@ -14,7 +14,7 @@ import numpy as np
 from demo import drawing, inside
 from demo.inside import Network
 from demo.networks import DIGITS, DOODLES, EDGES, Shelf
-from experiments.lab import data, quickdraw, strokes
+from lab.data import datasets, quickdraw, strokes
 
 Answer = dict[str, Any]
 
@@ -106,7 +106,7 @@ class Doodles:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
-        self._sample = functools.cache(lambda: data.load("quickdraw"))
+        self._sample = functools.cache(lambda: datasets.load("quickdraw"))
         self._features = functools.lru_cache(maxsize=4)(self._learned)
         self._examples = functools.cache(_examples)
 

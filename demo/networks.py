@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cnn_models
 from demo.inside import Network
-from experiments.lab.records import Record, Records
+from lab.store.records import Record, Records
 
 KEPT = Path(__file__).parents[1] / "results" / "reference" / "networks"
 

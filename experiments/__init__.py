@@ -1,1 +1,25 @@
-"""The lecture's questions, one module an experiment; `python -m experiments list` shows them."""
+"""The lecture's questions: a file an experiment, or a folder where it measures or draws things of its own.
+
+A new one is found by its file and comes after these; `python -m experiments list` shows all.
+"""
+
+# The order of the lecture's slides, in which lists, help and report show them.
+ORDER = (
+    "compare-fc",
+    "shift",
+    "sample-efficiency",
+    "weight-sharing",
+    "relearning",
+    "filters",
+    "equivariance",
+    "parameters",
+    "gradients",
+    "receptive-field",
+    "stride-vs-pooling",
+    "depth-sweep",
+    "lenet",
+    "tune",
+    "features",
+    "image-to-image",
+    "quickdraw",
+)

@@ -3,10 +3,10 @@
 import sys
 
 if __name__ == "__main__":
-    from experiments.lab.interrupts import end_at_once, end_silently
+    from lab.command.interrupts import end_at_once, end_silently
 
     end_at_once()  # while the command line is imported
-    from experiments.lab.command import main
+    from lab.command.main import main
 
     code = main()
     end_silently()

@@ -1,7 +1,8 @@
 """Fully connected nets beside LeNet-5, on digits in their place and moved (slide "Не, так не работает!")."""
 
-from experiments.lab.claims import Evidence, MoreThanBaseline, Part
-from experiments.lab.spec import Experiment, Training, Variant
+from lab.declare.evidence import Evidence, MoreThanBaseline, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 SHIFTS = (2, 4)

@@ -7,8 +7,9 @@ cross-entropy 0.982, the paper's MAP criterion with j = 1, 10, 40: 0.986, 0.988,
 and 0.992 with j = 10 and batches of 32.
 """
 
-from experiments.lab.claims import AtMost, Evidence, Part
-from experiments.lab.spec import Distortion, Experiment, Training, Variant
+from lab.declare.evidence import AtMost, Evidence, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Distortion, Training
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 DISTORTION = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)

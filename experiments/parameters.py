@@ -6,15 +6,16 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from experiments.lab.claims import Equals, Evidence, Part
-from experiments.lab.spec import Experiment, Run, Variant
+from lab.declare.evidence import Equals, Evidence, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Attachment, Record, Records
-    from experiments.lab.worker import Report
+    from lab.declare.work import Report
+    from lab.store.records import Attachment, Record, Records
 
 SIDE = 300  # pixels of the lecture's picture
 # The networks of 1998 and their present forms; what others cost stands in the tables of their own experiments.
@@ -45,12 +46,12 @@ class CountingWork:
     """Counts with Keras itself, without allocating a weight, and beside it by the lecture's formula."""
 
     def __init__(self, records: "Records") -> None:
-        from experiments.lab.devices import one_thread
+        from lab.learn.devices import one_thread
 
         one_thread()
 
     def execute(self, run: Run, report: "Report") -> "tuple[Record, Attachment | None]":
-        """Counts one row; see `lab.worker.Work`."""
+        """Counts one row; see `lab.declare.work.Work`."""
         facts, metrics = _count(run.settings)
         return {"status": "finished", "facts": facts, "metrics": metrics}, None
 

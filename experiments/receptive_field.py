@@ -4,9 +4,11 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.lab import catalogue
-from experiments.lab.claims import AtLeast, Equals, Evidence, Finding, Outcome, Part
-from experiments.lab.spec import Experiment, Run, Unavailable, Variant
+from lab.declare import catalogue
+from lab.declare.evidence import AtLeast, Equals, Evidence, Finding, Outcome, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.run import Run
+from lab.errors import Unavailable
 
 if TYPE_CHECKING:
     import keras
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Attachment, Record, Records
-    from experiments.lab.worker import Report
+    from lab.declare.work import Report
+    from lab.store.records import Attachment, Record, Records
 
 SIDE = 300  # pixels of the lecture's cat
 CHANNELS = 8  # of every layer of a stack
@@ -69,15 +71,15 @@ class FieldWork:
     """Reads the theoretical field off the model's graph, and measures the effective one by its gradient."""
 
     def __init__(self, records: "Records") -> None:
-        from experiments.lab.devices import one_thread
+        from lab.learn.devices import one_thread
 
         one_thread()
         self.records = records
 
     def execute(self, run: Run, report: "Report") -> "tuple[Record, Attachment | None]":
-        """Measures one stack or trained network with one seed; see `lab.worker.Work`."""
-        from cnn_models.effective import effective_side
-        from experiments.lab.training import set_seed
+        """Measures one stack or trained network with one seed; see `lab.declare.work.Work`."""
+        from cnn_models.gradients.effective import effective_side
+        from lab.learn.training import set_seed
 
         set_seed(run.seed)
         gradient: np.ndarray | None = None
@@ -96,12 +98,12 @@ class FieldWork:
         import keras
 
         import cnn_models
-        from cnn_models.effective import gradient_of_centre
-        from experiments.lab import data
+        from cnn_models.gradients.effective import gradient_of_centre
+        from lab.data import datasets
 
         model = cnn_models.open_model(str(self._network(run, settings)))
         field = cnn_models.receptive_field(model, settings.layer)
-        images = data.load(settings.trained_on).validation.images[:500]
+        images = datasets.load(settings.trained_on).validation.images[:500]
         inputs = images / 255.0 - 0.5
         facts = {"params": model.count_params(), "receptive_field_pixels": _pixels(field.size)}
         return facts, gradient_of_centre(keras.Model(model.inputs, model.get_layer(settings.layer).output), inputs)
@@ -124,7 +126,7 @@ def _stack(settings: Stack) -> "tuple[dict[str, Any], np.ndarray | None]":
     import numpy as np
 
     import cnn_models
-    from cnn_models.effective import gradient_of_centre
+    from cnn_models.gradients.effective import gradient_of_centre
 
     model = stack(settings.growth, settings.depth, None)
     field = cnn_models.receptive_field(model)
@@ -184,7 +186,7 @@ def _kept(gradient: "np.ndarray") -> "Attachment | None":
     """The gradient, scaled to 0…255, for the heat map; large ones are left out."""
     import numpy as np
 
-    from experiments.lab.records import Attachment
+    from lab.store.records import Attachment
 
     if gradient.shape[0] > LARGEST_HEAT_MAP:
         return None
@@ -196,7 +198,8 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     """Growth by depth, heat maps of effective fields, and networks' fields to scale on the cat."""
     from matplotlib.figure import Figure
 
-    from experiments.lab import data, figures
+    from lab.data import datasets
+    from lab.report import figures
 
     if frame.empty:
         return None
@@ -207,12 +210,12 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     _draw_growth(rows[0].subplots(), frame)
     maps = figures.arrays(experiment, records)
     _draw_heat_maps(rows[1], {name: maps[name]["gradient"] for name in HEAT_MAPS if name in maps}, frame)
-    _draw_on_cat(rows[2].subplots(1, 2), frame, data.cat())
+    _draw_on_cat(rows[2].subplots(1, 2), frame, datasets.cat())
     return figure
 
 
 def _draw_growth(axes: Any, frame: "pd.DataFrame") -> None:
-    from experiments.lab.figures import COLOURS, MARKERS
+    from lab.report.figures import COLOURS, MARKERS
 
     for (growth, label), colour, marker in zip(GROWTHS.items(), COLOURS, MARKERS, strict=False):
         rows = frame[frame["growth"] == growth].sort_values("depth")
@@ -251,7 +254,7 @@ def _draw_heat_maps(figure: Any, maps: "dict[str, np.ndarray]", frame: "pd.DataF
 
 def _draw_on_cat(pair: Any, frame: "pd.DataFrame", cat: "np.ndarray") -> None:
     """Fields of networks as squares about the middle of the cat, small ones left, large ones right."""
-    from experiments.lab.figures import COLOURS
+    from lab.report.figures import COLOURS
 
     networks = frame[frame["growth"].isna() & ~frame["variant"].str.startswith("trained")]
     networks = networks.sort_values("receptive_field_pixels")

@@ -3,8 +3,9 @@
 import math
 from typing import TYPE_CHECKING
 
-from experiments.lab.claims import Evidence, Part, TimesAbove
-from experiments.lab.spec import Experiment, Training, Variant
+from lab.declare.evidence import Evidence, Part, TimesAbove
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Records
-    from experiments.lab.tables import Row
+    from lab.report.tables import Row
+    from lab.store.records import Records
 
 # Nets with their learning rates: for each the best of 0.006, 0.02 and 0.06 (0.006 and 0.02 for LeNet-5) on MNIST's
 # validation split, learning from 10,000 pictures with seed 100.
@@ -57,7 +58,7 @@ def _name(net: str, examples: int) -> str:
 
 
 def derive(experiment: Experiment, row: "Row", rows: "Sequence[Row]") -> dict[str, dict[int, float]]:
-    """What a net needs for the wanted accuracy, and how many times what LeNet-5 needs; see `lab.tables.Derive`.
+    """What a net needs for the wanted accuracy, and how many times what LeNet-5 needs; see `lab.report.tables.Derive`.
 
     Both stand in the row of its most examples, each seed's by its own curve, and only where every seed of that
     row has run at all sizes.
@@ -123,7 +124,7 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
 
 
 def _draw_curves(axes: "Axes", frame: "pd.DataFrame", dataset: str) -> None:
-    from experiments.lab.figures import COLOURS, MARKERS
+    from lab.report.figures import COLOURS, MARKERS
 
     on_this = frame[frame["dataset"] == dataset]
     for (net, label), colour, marker in zip(LABELS.items(), COLOURS, MARKERS, strict=False):

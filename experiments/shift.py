@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.lab.claims import Above, AtLeast, Evidence, MoreThanBaseline, Part
-from experiments.lab.spec import Canvas, Distortion, Experiment, Training, Variant
+from lab.declare.evidence import Above, AtLeast, Evidence, MoreThanBaseline, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Canvas, Distortion, Training
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Records
+    from lab.store.records import Records
 
 SIDE = 56
 CENTRE_SHIFT = 4.0  # pixels that augmentation moves a digit about the centre, either way
@@ -107,8 +108,8 @@ def _maps(experiment: Experiment, records: "Records") -> "dict[str, dict[str, np
     """The mean maps over seeds of each variant; of the declared recipe where that was run, else of what was."""
     import numpy as np
 
-    from experiments.lab.spec import digest
-    from experiments.lab.tables import declared
+    from lab.declare.run import digest
+    from lab.report.tables import declared
 
     found: dict[str, list[Any]] = {}
     kept = [record for record in records.of(experiment.name) if "maps" in record]

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.lab.claims import Above, Evidence, FactAtLeast, MoreThanBaseline, Part
-from experiments.lab.spec import Experiment, Training, Variant
+from lab.declare.evidence import Above, Evidence, FactAtLeast, MoreThanBaseline, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Records
+    from lab.store.records import Records
 
 ERROR, CONSISTENCY = "test_error_percent", "shift_consistency_percent"
 # Arms with their learning rates, the best of 0.005, 0.01 and 0.02 on MNIST's validation split with seed 100, three
@@ -73,7 +74,7 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
 
 
 def _draw_dots(axes: Any, rows: "pd.DataFrame", arms: list[str], stem: str, place: int, label: str) -> None:
-    from experiments.lab.figures import COLOURS, MARKERS
+    from lab.report.figures import COLOURS, MARKERS
 
     found = rows.drop_duplicates("variant").set_index("variant").reindex(arms)
     mean, low, high = (found[f"{stem}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lab.claims import Evidence, MoreThanBaseline, Part
-from experiments.lab.spec import Experiment, Training, Variant
+from lab.declare.evidence import Evidence, MoreThanBaseline, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.lab.records import Records
+    from lab.store.records import Records
 
 # Rungs with their learning rates: for each the best of 0.001, 0.003, 0.01 and 0.03 on the validation split,
 # learning from 10,000 pictures with seed 100 (0.03 was not tried for the fully connected net, past its best).
@@ -49,7 +50,7 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
     """Test error by rung, pixels in their place and shuffled, a panel for each number of examples."""
     from matplotlib.figure import Figure
 
-    from experiments.lab.figures import COLOURS, MARKERS
+    from lab.report.figures import COLOURS, MARKERS
 
     if f"{MEASURE}_mean" not in frame:
         return None

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 
-from experiments.lab.worker import TENSORFLOW, THREADS
+from lab.learn.surroundings import TENSORFLOW, THREADS
 
 os.environ.update(dict.fromkeys(THREADS, "1"), **TENSORFLOW)
 # The tests, and the processes that they start, are on a machine without a GPU, whatever there is.
@@ -29,13 +29,13 @@ def interruptible():
 @pytest.fixture(scope="session")
 def digits():
     """The real data set that needs no network: 1,797 digits."""
-    from experiments.lab import data
+    from lab.data import datasets
 
-    return data.load("digits")
+    return datasets.load("digits")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    from experiments.lab import devices
+    from lab.learn import devices
 
     devices.one_thread()

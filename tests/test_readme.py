@@ -13,7 +13,7 @@ import pytest
 import cnn_models
 from cnn_models.zoo import MODELS, Architecture
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "results/README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text()
@@ -50,7 +50,7 @@ def test_what_serves_outside_the_suite_gives_what_the_comment_says(block):
 def tree(tmp_path_factory):
     """The code with the README's row, network and experiment added, each where it says."""
     root = tmp_path_factory.mktemp("tree")
-    for folder in ("cnn_models", "experiments"):
+    for folder in ("cnn_models", "lab", "experiments"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "data").symlink_to(ROOT / "data")
     row, network = ROWS

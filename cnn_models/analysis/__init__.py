@@ -1,0 +1,1 @@
+"""Receptive field, parameters and multiply-accumulates of any Keras model."""

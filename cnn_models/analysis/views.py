@@ -1,0 +1,154 @@
+"""What units see of an axis of an endless input: intervals that repeat, in closed form and in integers."""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from cnn_models.analysis.sampling import Sampling
+
+Interval = tuple[float, float]
+"""First and last position, both included; integers, or ±infinity."""
+
+WHOLE: Interval = (-math.inf, math.inf)
+NOTHING: Interval = (math.inf, -math.inf)
+
+
+def hull(intervals: Iterable[Interval]) -> Interval:
+    """The smallest interval that contains all of `intervals`; `NOTHING` if there are none."""
+    low, high = NOTHING
+    for first, last in intervals:
+        low, high = min(low, first), max(high, last)
+    return low, high
+
+
+def middle(interval: Interval) -> float | None:
+    """The centre of an interval, exact as a multiple of one half; None if it has none."""
+    first, last = interval
+    return (first + last) / 2 if math.isfinite(first) and math.isfinite(last) else None
+
+
+def size_of(interval: Interval) -> float:
+    """The number of positions in an interval."""
+    return max(interval[1] - interval[0] + 1, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """What units see of an endless input, in closed form: unit i + P sees what unit i sees, moved on.
+
+    Attributes:
+        fields: the intervals of units 0 to P - 1. P is 1 unless something was upsampled.
+        advance: positions by which the field moves every P units.
+        anchor: None, or a token for the unknown shift that all these intervals share.
+        paths: empty if all paths from the input to a unit have one centre, that of `fields`; else
+            what is seen along those whose centre is the lowest, and the highest.
+    """
+
+    fields: tuple[Interval, ...] = ((0, 0),)
+    advance: int = 1
+    anchor: object = None
+    paths: tuple["View", ...] = ()
+
+    @property
+    def period(self) -> int:
+        """P, the number of units after which the pattern repeats."""
+        return len(self.fields)
+
+    @functools.cached_property
+    def stride(self) -> Fraction:
+        """Input positions between neighbouring units; 0 if all units see the same."""
+        return Fraction(self.advance, self.period)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a unit sees everything."""
+        return WHOLE in self.fields
+
+    def field(self, unit: int) -> Interval:
+        """The interval of a unit, which may lie beyond the actual input."""
+        turns, phase = divmod(unit, self.period)
+        first, last = self.fields[phase]
+        return first + turns * self.advance, last + turns * self.advance
+
+    @property
+    def centres(self) -> tuple[float, ...]:
+        """The centre of unit 0, or the lowest and the highest of its paths; empty if it has none."""
+        centres = (middle(path.field(0)) for path in self.paths or (self,))
+        return tuple(sorted({centre for centre in centres if centre is not None}))
+
+    def constant(self) -> "View":
+        """Every unit sees what the first one sees."""
+        return View((self.field(0),), 0, self.anchor, tuple(path.constant() for path in self.paths))
+
+    def repeated(self, period: int) -> "View":
+        """The same view, written with a longer period (a multiple of the present one)."""
+        fields = tuple(self.field(unit) for unit in range(period))
+        return View(fields, self.advance * period // self.period, self.anchor, self.paths)
+
+    def reduced(self) -> "View":
+        """The same view, written with its shortest period."""
+        for period in range(1, self.period):
+            if self.period % period == 0 and self.advance * period % self.period == 0:
+                short = View(self.fields[:period], self.advance * period // self.period, self.anchor, self.paths)
+                if short.repeated(self.period) == self:
+                    return short
+        return self
+
+    def through(self, sampling: Sampling, anchor: object = None) -> "View | None":
+        """What the units of a layer see when they read these units; None if it is undefined."""
+        inward, outward = sampling.steps
+        if not sampling.anchored and self.period > 1:
+            return None
+        turns = self.period // math.gcd(self.period, inward)
+        fields = tuple(hull(map(self.field, sampling.taps(unit))) for unit in range(turns * outward))
+        shift = self.anchor if sampling.anchored else (self.anchor, anchor)
+        paths = tuple(path.through(sampling, anchor) for path in self.paths)
+        if None in paths:
+            return None
+        seen = tuple(path for path in paths if path is not None)
+        return View(fields, turns * inward * self.advance // self.period, shift, seen).reduced()
+
+
+def joined(views: Iterable[View]) -> tuple[View, ...]:
+    """The views of the branches that meet in a merge, one for each stride and anchor.
+
+    A branch that sees the whole input makes its partners see it too.
+    """
+    distinct = [view for view in dict.fromkeys(views) if view.fields != (NOTHING,)] or [View((NOTHING,), 0)]
+    if any(view.whole for view in distinct):
+        moving = [view for view in distinct if view.advance] or distinct[:1]
+        distinct = [View((WHOLE,) * view.period, view.advance) for view in moving]
+    groups: dict[object, list[View]] = {}
+    for view in distinct:
+        groups.setdefault((view.stride, view.anchor), []).append(view)
+    return tuple(_overlaid(group) for group in groups.values())
+
+
+def _overlaid(views: Sequence[View]) -> View:
+    """Views that move together as one, with the lowest and the highest centre if they do not align.
+
+    Only these two are kept: a chain of n branches can have 2ⁿ paths with as many centres.
+    """
+    if len(views) == 1:
+        return views[0]
+    period = math.lcm(*(view.period for view in views))
+    branches: dict[tuple[float, ...], list[View]] = {}
+    for path in itertools.chain(*(view.paths or (view,) for view in views)):
+        long = path.repeated(math.lcm(period, path.period))
+        centres = tuple(-math.inf if (centre := middle(field)) is None else centre for field in long.fields)
+        branches.setdefault(centres, []).append(long)
+    together = _around(views)
+    if len(branches) == 1:
+        return together
+    return dataclasses.replace(together, paths=(_around(branches[min(branches)]), _around(branches[max(branches)])))
+
+
+def _around(views: Sequence[View]) -> View:
+    """The smallest fields that contain those of all these views, which move together."""
+    period = math.lcm(*(view.period for view in views))
+    fields = zip(*(view.repeated(period).fields for view in views), strict=True)
+    advance = views[0].repeated(period).advance
+    return View(tuple(map(hull, fields)), advance, views[0].anchor).reduced()

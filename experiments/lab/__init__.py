@@ -1,1 +1,0 @@
-"""What every experiment shares: declarations, data, training, runs, statistics, tables, figures."""

@@ -1,0 +1,90 @@
+"""Hand drawings of Quick, Draw!, with and without the order of strokes (slide "Приложение: рисунки от руки")."""
+
+from lab.declare.evidence import AtMost, Evidence, MoreThanBaseline, Part
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Distortion, Training
+
+STROKES = "quickdraw-strokes"
+HAND = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)
+
+
+def _row(name: str, model: str, about: str, learning_rate: float, distortion: Distortion | None = HAND) -> Variant:
+    training = Training(model, learning_rate=learning_rate, distortion=distortion, map_at=3, mistakes=12)
+    return Variant(name, training, about)
+
+
+def _stroke_row(name: str, about: str, against: str | None = None, merged: bool | None = None) -> Variant:
+    training = Training(
+        "lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HAND, map_at=3, mistakes=12, merged_channels=merged
+    )
+    return Variant(name, training, about, against=against, dataset=STROKES)
+
+
+EXPERIMENT = Experiment(
+    name="quickdraw",
+    question="Does a convolutional network recognise hand drawings, and does it help to know the order of strokes?",
+    expectation="LeNet-5 recognises nine drawings of ten, a deeper net more, a fully connected one fewer; the order "
+    "of strokes helps.",
+    sources=(
+        "slide: Приложение: рисунки от руки",
+        "Google 2017, The Quick, Draw! Dataset",
+        "Kaggle 2018, Quick, Draw! Doodle Recognition Challenge: 340 classes, measured by MAP@3",
+    ),
+    variants=(
+        _row("fc-matched", "fc-matched", "ReLU, one hidden layer, as many parameters as LeNet-5", 2e-3),
+        _row("lenet5-undistorted", "lenet5-relu", "LeNet-5, the drawings as they are", 6e-3, None),
+        _row("lenet5-relu", "lenet5-relu", "LeNet-5 with ReLU and max pooling", 6e-3),
+        _row("vgg-6", "vgg-6", "six convolutions of 3×3", 4e-3),
+        _row("reduce-max", "reduce-max", "the best arm of stride-vs-pooling", 2e-2),
+        _stroke_row("lenet5-merged", "LeNet-5 on 345 classes, the whole drawing in all three channels", merged=True),
+        _stroke_row("lenet5-strokes", "the same, a third of the pen's way in each channel", "lenet5-merged"),
+    ),
+    dataset="quickdraw",
+    baseline="lenet5-relu",
+    compared=("test_error_percent", "test_map3"),
+    evidence=(
+        Evidence(
+            "doodles",
+            parts=(
+                Part("LeNet-5 errs at most 10 % on ten classes", AtMost("lenet5-relu", "test_error_percent", 10, " %")),
+                Part("so do six convolutions of 3×3", AtMost("vgg-6", "test_error_percent", 10, " %")),
+                Part(
+                    "a fully connected net of LeNet-5's size, trained alike, errs more than LeNet-5",
+                    MoreThanBaseline("fc-matched", "test_error_percent", unit=" points"),
+                ),
+            ),
+            reproduced_if="LeNet-5 and the deeper net each recognise nine drawings of ten, having learned from 700 of "
+            "each class, and the fully connected net errs more than LeNet-5",
+            contradicted_if="neither recognises nine of ten, and the fully connected net errs no more",
+            literature_for="Kaggle 2018: the best teams reached a MAP@3 of about 0.95 on 340 classes, with deep "
+            "convolutional networks and 50 million drawings.",
+            literature_against="Google's own network, which knew the pen's way, recognised 92 % of the 8,600 drawings "
+            "of our sample while they were drawn; some drawings show nothing that anybody could recognise.",
+        ),
+    ),
+    columns=(
+        "variant",
+        "dataset",
+        "classes",
+        "params",
+        "macs",
+        "test_accuracy_mean",
+        "test_map3_mean",
+        "validation_accuracy_mean",
+        "seeds",
+        "train_seconds_mean",
+    ),
+    figure="experiments.quickdraw.figure.draw",
+    reading="`quickdraw` is the sample in data/quickdraw: ten classes, of each 700 drawings to learn from, 100 to "
+    "choose by and 200 for the test. `quickdraw-strokes` has 25 drawings of each of the 345 classes (18, 2 and 5), "
+    "drawn from strokes: in three channels the first, second and last third of the pen's way, or the whole drawing in "
+    "each of the three, so that both networks have as many parameters. All rows but lenet5-undistorted show each "
+    "drawing slightly turned, scaled, sheared and shifted, anew each time. MAP@3 counts 1, 1/2 or 1/3 where the class "
+    "is the likeliest, second or third answer. The mistakes are those made with the most confidence, by most seeds.",
+    surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
+    "without it (3.2 to 5.0), on 345 classes of which it sees 18 drawings each. A third of the pen's way in each "
+    "channel leaves the network to put the shape together; with so few drawings it does not pay, and what millions "
+    "would give is not measured here. The five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, "
+    "err 0.9 points more (-0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what "
+    "they are called.",
+)

@@ -1,0 +1,1 @@
+"""The machinery that experiments share; one room a concern, and the data flow one way."""

@@ -1,0 +1,1 @@
+"""Speed, beside what one would use instead."""

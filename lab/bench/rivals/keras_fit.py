@@ -1,0 +1,67 @@
+"""Keras's `model.fit`: `… keras_fit arrays` is fit(x, y); `… keras_fit dataset` is tf.data with steps_per_execution.
+
+By itself Keras compiles with XLA, which is slow on CPUs; with a last word `plain` it does not.
+"""
+
+import sys
+import time
+
+from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, WARM_UP, WEIGHT_DECAY, answer, settle_tensorflow
+
+STEPS_PER_EXECUTION = 100  # as this suite's loop
+
+
+def main(how: str, compiled: bool) -> None:
+    """Trains with `fit` alone, and times each epoch from its beginning to its end."""
+    settle_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    import cnn_models
+    from lab.data import datasets
+
+    class Clock(keras.callbacks.Callback):
+        """Seconds of each epoch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seconds: list[float] = []
+
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+            self.seconds.append(time.perf_counter() - self.began)
+
+    keras.utils.set_random_seed(0)
+    mnist = datasets.load("mnist")
+    train = mnist.train
+    steps = len(train.labels) // BATCH
+    images, labels = train.images[: steps * BATCH], train.labels[: steps * BATCH].astype("int32")
+    model = cnn_models.build("lenet5-relu")
+    warm_up = int(steps * EPOCHS * WARM_UP)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        PEAK_RATE / 25, steps * EPOCHS - warm_up, warmup_target=PEAK_RATE, warmup_steps=warm_up
+    )
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_PER_EXECUTION if how == "dataset" else 1,
+        jit_compile="auto" if compiled else False,
+    )
+    clock = Clock()
+    if how == "dataset":
+        pictures = tf.data.Dataset.from_tensor_slices((images, labels)).cache().shuffle(len(labels), seed=0)
+        pictures = pictures.batch(BATCH, drop_remainder=True)
+        pictures = pictures.map(lambda x, y: (tf.cast(x, tf.float32) / 255.0 - 0.5, y), tf.data.AUTOTUNE)
+        model.fit(pictures.prefetch(tf.data.AUTOTUNE), epochs=EPOCHS, callbacks=[clock], verbose=0)
+    else:
+        values = images.astype("float32") / 255 - 0.5
+        model.fit(values, labels, BATCH, EPOCHS, callbacks=[clock], verbose=0)
+    tested = mnist.test.images.astype("float32") / 255 - 0.5
+    answer(clock.seconds, model.evaluate(tested, mnist.test.labels, verbose=0, return_dict=True)["accuracy"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[-1] != "plain")

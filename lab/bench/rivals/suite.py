@@ -1,0 +1,40 @@
+"""This suite's own loop: `python -m lab.bench.rivals.suite [THREADS [BATCH [PRECISION]]]`."""
+
+import sys
+import time
+
+from lab.bench.rivals import BATCH, EPOCHS, THREADS, answer, settle_tensorflow
+
+
+def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32") -> None:
+    """Trains, and times the steps of each epoch; the validation after it is not timed, as no rival has one."""
+    settle_tensorflow(threads)
+    import keras
+
+    from lab.data import datasets
+    from lab.declare.recipe import Training
+    from lab.learn.training import Trainer
+
+    class Clock(keras.callbacks.Callback):
+        """Seconds from the beginning of an epoch to the end of its last step."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seconds: list[float] = []
+
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.began = time.perf_counter()
+            self.seconds.append(0.0)
+
+        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+            self.seconds[-1] = time.perf_counter() - self.began
+
+    clock = Clock()
+    settings = Training("lenet5-relu", epochs=EPOCHS, batch_size=batch, precision=precision)
+    outcome = Trainer(settings, datasets.load("mnist"), [clock]).run(0)
+    answer(clock.seconds, outcome["metrics"]["test_accuracy"])
+
+
+if __name__ == "__main__":
+    threads, batch, precision = [*sys.argv[1:], *["", "", ""][len(sys.argv) - 1 :]]
+    main(int(threads or THREADS), int(batch or BATCH), precision or "float32")

@@ -1,0 +1,1 @@
+"""Data sets: fetched, verified, split. NumPy only."""

@@ -1,0 +1,28 @@
+"""Work: what a worker process does with a run."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lab.declare.run import Run
+
+if TYPE_CHECKING:
+    from lab.store.records import Attachment, Record
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Work(Protocol):
+    """What a worker does with a run. One object, made with the records, serves all runs of a worker."""
+
+    def execute(self, run: Run, report: Report) -> "tuple[Record, Attachment | tuple[Attachment, ...] | None]":
+        """Does one run.
+
+        Args:
+            run: what to do.
+            report: called as it goes on, with `done` and `total` (of whatever the work counts) and
+                `note`, a few words for the display.
+
+        Returns:
+            `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
+            this seed) and whatever else the record should hold; and files to keep beside it.
+        """

@@ -1,0 +1,1 @@
+"""Who runs what where: worker processes, several hosts, Ray."""

@@ -1,0 +1,79 @@
+"""Pictures on the way into a network, within a graph. What NumPy does to whole splits is in `lab.data.views`."""
+
+import math
+
+import tensorflow as tf
+
+from lab.declare.recipe import Distortion
+
+
+def normalise(images: tf.Tensor) -> tf.Tensor:
+    """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
+    return tf.cast(images, tf.float32) / 255.0 - 0.5
+
+
+def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
+    """Pictures on black canvases, as `views.place` does, within a graph.
+
+    Args:
+        images: `(batch, height, width, channels)`, uint8 or float32.
+        corners: row and column of each picture's upper left pixel, integers `(batch, 2)`.
+        side: height and width of the canvas.
+
+    Returns:
+        Pictures `(batch, side, side, channels)` of the same type.
+    """
+    row, column = tf.unstack(-tf.cast(corners, tf.float32), axis=1)
+    one, zero = tf.ones_like(row), tf.zeros_like(row)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([one, zero, column, zero, one, row, zero, zero], axis=1),
+        output_shape=[side, side],
+        fill_value=0.0,
+        interpolation="NEAREST",
+        fill_mode="CONSTANT",
+    )
+
+
+def distort(
+    images: tf.Tensor,
+    distortion: Distortion,
+    seed: tf.Tensor,
+    first: tf.Tensor | int = 0,
+    whole: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """A random affine map for each picture, bilinear, black outside.
+
+    Args:
+        images: `(batch, height, width, channels)`, brightnesses 0…255.
+        distortion: the largest change of each kind; each is drawn uniformly up to it.
+        seed: two integers; equal seeds give equal distortions.
+        first, whole: where the pictures are a part of a larger batch, the place of the first of them in
+            it, and its size.
+
+    Returns:
+        Pictures of the same shape, float32, 0…255.
+    """
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draws = tf.random.stateless_uniform([6, count if whole is None else whole], seed, -1.0, 1.0)
+    draw = tf.unstack(draws[:, first : first + count])
+    angle = draw[0] * math.radians(distortion.rotation_degrees)
+    scale_y, scale_x = 1 + draw[1] * distortion.scale, 1 + draw[2] * distortion.scale
+    shear = draw[3] * distortion.shear
+    shift_y, shift_x = draw[4] * distortion.shift_pixels, draw[5] * distortion.shift_pixels
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    # The map from output to input pixels: rotation · shear · scale about the centre, then a shift.
+    xx, xy = cos * scale_x, (cos * shear - sin) * scale_y
+    yx, yy = sin * scale_x, (sin * shear + cos) * scale_y
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    offset_x = centre_x - xx * centre_x - xy * centre_y + shift_x
+    offset_y = centre_y - yx * centre_x - yy * centre_y + shift_y
+    zero = tf.zeros_like(angle)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )

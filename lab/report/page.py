@@ -1,0 +1,80 @@
+"""The report: one HTML file that holds everything and asks no other host for anything.
+
+It is made from a results folder alone: tables, figures and verdicts. Nothing here imports TensorFlow.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import jinja2
+
+from lab.declare import catalogue
+from lab.declare.experiment import Experiment
+from lab.report import ledger, notes, printing, tables
+from lab.store.files import sole_writer, write_whole
+
+MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not judged": "–"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One experiment of the report; `head` and `body` are its table as read, not as computed."""
+
+    experiment: Experiment
+    head: list[str]
+    body: list[list[str]]
+    figure: str
+    notes: list[str]
+
+
+def write(results: Path) -> Path:
+    """Writes `results/report.html` and the ledger beside it; returns the report's path."""
+    judged = ledger.write(results)
+    experiments = list(catalogue.whole())
+    sections = [_section(experiment, results) for experiment in experiments if _path(experiment, results).exists()]
+    lines = judged.to_dict("records")
+    page = _template().render(
+        ledger=lines,
+        claims=[list(of_claim) for _, of_claim in itertools.groupby(lines, key=lambda line: line["claim"])],
+        counts=judged.loc[judged["experiment"] != "", "verdict"].value_counts().to_dict(),
+        sections=sections,
+        waiting=[experiment for experiment in experiments if not _path(experiment, results).exists()],
+        marks=MARKS,
+    )
+    path = results / "report.html"
+    with sole_writer(results):
+        write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
+    return path
+
+
+def _section(experiment: Experiment, results: Path) -> Section:
+    frame = tables.read_of(experiment, _path(experiment, results))
+    columns = notes.columns(experiment, frame)
+    figure = results / f"{experiment.name}.svg"
+    return Section(
+        experiment,
+        [printing.heading(column, experiment) for column in columns],
+        [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()],
+        _inline(figure.read_text(encoding="utf-8"), experiment.name) if figure.exists() else "",
+        notes.notes(experiment, frame),
+    )
+
+
+def _path(experiment: Experiment, results: Path) -> Path:
+    return results / f"{experiment.name}.csv"
+
+
+def _inline(svg: str, name: str) -> str:
+    """A figure of ours as part of the page: without its XML head, with ids that no other figure has."""
+    body = svg[svg.index("<svg") :]
+    for mark in ('id="', 'href="#', "url(#"):
+        body = body.replace(mark, f"{mark}{name}-")
+    return body
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
+        "report.html.jinja"
+    )

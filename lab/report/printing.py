@@ -1,0 +1,132 @@
+"""A table as a person reads it: rounded, with units in the headings."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from lab.declare.experiment import Experiment
+
+NAMES = ("variant", "dataset", "deviations")  # columns that tell rows apart
+SHORT = 10  # characters of a heading that stands in one line
+SENTENCE = 50  # characters of a cell that may take two lines; a number or a name never does
+
+
+def show(
+    console: Console,
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    title: str,
+    experiment: Experiment | None = None,
+    note: str = "",
+) -> None:
+    """Prints chosen columns of a table, rounded for reading, and a note under it.
+
+    Args:
+        console: where to.
+        frame: the table.
+        columns: those to print; what it has not is left out.
+        title: stands above.
+        experiment: whose table it is, so that headings can name its baseline.
+        note: stands below.
+    """
+    present = [column for column in columns if column in frame]
+    headings = {column: heading(column, experiment) for column in present}
+    widths = {column: _least_width(frame, column, headings[column]) for column in present}
+    parts = list(_parts(widths, console.width))
+    for part in parts:
+        shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        title = ""
+        for column in part:
+            shown.add_column(
+                headings[column],
+                justify="left" if column == "variant" else "right",
+                width=widths[column],  # a least width would not do: where room is short, Rich heeds none
+                no_wrap=column == "variant",
+            )
+        for _, row in frame.iterrows():
+            cells = [cell(row, column) for column in part]
+            if len(parts) == 1 or set(cells[_named(part) :]) != {
+                "–"
+            }:  # of many parts, a row stands where it says something
+                shown.add_row(*cells)
+        console.print(shown)
+    if note:
+        console.print(note, markup=False, highlight=False)
+
+
+def _named(columns: Sequence[str]) -> int:
+    """How many of the columns, from the first on, say which row it is."""
+    return max(1, len(list(itertools.takewhile(NAMES.__contains__, columns))))
+
+
+def _parts(widths: dict[str, int], width: int) -> Iterator[list[str]]:
+    """The columns in parts that fit the width, those that name a row in each, so that no number is cut."""
+    columns = list(widths)
+    first = columns[: _named(columns)]
+    part = list(first)
+    for column in columns[len(first) :]:
+        if len(part) > len(first) and sum(widths[name] + 2 for name in [*part, column]) + 1 > width:
+            yield part
+            part = list(first)
+        part.append(column)
+    yield part
+
+
+def _least_width(frame: pd.DataFrame, column: str, title: str) -> int:
+    """Characters of the longest cell, long sentences in two lines, and of the heading in two."""
+    cells = [cell(row, column) for _, row in frame.iterrows()]
+    least = len(title) if len(title) <= SHORT else _halves(title)
+    return max([least, *(_halves(text) if len(text) > SENTENCE else len(text) for text in cells)])
+
+
+def _halves(text: str) -> int:
+    """The least width in which a text takes two lines, or one."""
+    words = text.split()
+    cuts = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in range(1, len(words) + 1)]
+    return min((max(map(len, lines)) for lines in cuts), default=0)
+
+
+def heading(column: str, experiment: Experiment | None = None) -> str:
+    """A column's name for reading.
+
+    Args:
+        column: its name in the table.
+        experiment: whose baseline a difference names, where it has but one and one measure is compared.
+    """
+    measure, difference, part = column.partition("_minus_baseline")
+    if not difference:
+        words = column.removesuffix("_mean").replace("_", " ").replace("deviations", "not as declared")
+        return words.replace("error percent", "error, %").replace(" seconds", ", s").replace(" percent", ", %")
+    baselines = {experiment.baseline_of(name) for name in experiment.rows} - {None} if experiment else set()
+    printed = [
+        name.partition(difference)[0] for name in (experiment.columns if experiment else ()) if difference in name
+    ]
+    alone = len(set(printed or (experiment.compared if experiment else ()))) == 1
+    whose = f"Δ to {baselines.pop()}" if alone and len(baselines) == 1 else f"Δ {heading(measure)}"
+    if part == "_mean":
+        return whose
+    return "p (Holm)" if part == "_p_value_holm" and alone else f"{whose},{part.replace('_', ' ')}"
+
+
+def cell(row: pd.Series, column: str) -> str:
+    """One value for reading, with half its 95 % interval where it is a mean of several seeds."""
+    value = row[column]
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, str):
+        return value
+    stem = column.removesuffix("_mean")
+    if stem == column and float(value).is_integer():
+        return f"{value:,.0f}"
+    if stem == column and abs(value) < 0.01:
+        return f"{value:.0e}"
+    digits = 4 if "accuracy" in stem else 1 if stem.endswith("seconds") else 0 if abs(value) >= 1_000 else 2
+    text = f"{value:,.{digits}f}"
+    if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):
+        return text
+    return f"{text} ± {high - value:,.{digits}f}"

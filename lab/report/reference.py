@@ -1,0 +1,164 @@
+"""Keeps our own runs: their records, tables and figures under results/reference, and what they say in Markdown.
+
+`results/reference/README.md` and the ledger between two marks of the project's README are written
+here, never by hand.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from lab.declare import catalogue
+from lab.declare.claims import CLAIMS
+from lab.declare.experiment import Experiment
+from lab.errors import UsageError
+from lab.report import figures, ledger, notes, printing, tables
+from lab.store.files import sole_writer, sync, write_whole
+from lab.store.records import Records
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results" / "reference"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
+SHOWN = "#look-inside-a-trained-network"  # where the README says how to start what shows a claim
+HEAD = """# What came out
+
+Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
+cores of an AMD EPYC; the records are in `runs/`, the verdicts with their evidence in `claims.csv`, the meaning
+of columns in [the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other
+work ran on the machine meanwhile, so seconds are longer than on a quiet one. This page is written from the
+tables by `python -m experiments keep`."""
+
+
+def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, readme: Path = README) -> None:
+    """Copies an experiment's records, without networks, its table and its figure; renews ledger and README.
+
+    All is made and verified beside what was kept before, which is replaced only then.
+
+    Args:
+        experiment: what to keep.
+        results: where it was run.
+        reference, readme: the folder that keeps it, and the page with the ledger.
+
+    Raises:
+        UsageError: the results hold no such study, or not the whole of it; what was kept before stays.
+    """
+    if results.resolve() == reference.resolve():
+        raise UsageError(f"{results} is what is kept: name the folder that {experiment.name} was run in, by --results.")
+    if not (results / f"{experiment.name}.csv").exists():
+        raise UsageError(f"{results} holds no table of {experiment.name}: make {experiment.name} first.")
+    with sole_writer(results), sole_writer(reference), tempfile.TemporaryDirectory(dir=reference) as scratch:
+        copy = Records(Path(scratch))
+        _copy(experiment, Records(results), copy)
+        _check(experiment, results, copy)
+        _replace(copy.folder(experiment.name), Records(reference).folder(experiment.name))
+        for ending in ("csv", "svg"):
+            os.replace(copy.results / f"{experiment.name}.{ending}", reference / f"{experiment.name}.{ending}")
+        ledger.write(reference)
+        write_pages(reference, readme)
+
+
+def _copy(experiment: Experiment, results: Records, copy: Records) -> None:
+    """Copies all records, verified, and the arrays beside them."""
+    copy.folder(experiment.name).mkdir(parents=True)
+    for file, record in results.files(experiment.name):
+        shutil.copy(file, copy.folder(experiment.name))
+        if "arrays" in record:
+            try:
+                shutil.copy(results.attachment(record, "arrays"), copy.folder(experiment.name))
+            except OSError as error:
+                raise UsageError(
+                    f"The arrays beside {file} are gone or damaged ({error.strerror or error}): "
+                    f"make {experiment.name} with FORCE=1, then keep it."
+                ) from error
+
+
+def _check(experiment: Experiment, results: Path, copy: Records) -> None:
+    """Makes table and figure of the copy, and refuses it where they are not those that were seen before."""
+    _, figure = figures.write(experiment, copy)
+    table = f"{experiment.name}.csv"
+    if (copy.results / table).read_bytes() != (results / table).read_bytes():
+        raise UsageError(
+            f"{results / table} is not what its records give, so nothing is kept: call make tables "
+            f"RESULTS={results}, and keep it when the new table is right."
+        )
+    if figure is None:
+        raise UsageError(f"{results / table} has nothing that a figure could show: make {experiment.name} first.")
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Puts a folder in another's place; a kill in between leaves the old one beside it, for the next call to find."""
+    aside = old.with_name(f".old-{old.name}")
+    old.parent.mkdir(parents=True, exist_ok=True)
+    if aside.exists() and not old.exists():
+        os.replace(aside, old)
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        os.replace(old, aside)
+    try:
+        os.replace(new, old)
+    except BaseException:
+        if aside.exists():
+            os.replace(aside, old)
+        raise
+    sync(old.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_pages(reference: Path = REFERENCE, readme: Path = README) -> None:
+    """Writes what is kept as Markdown: a page of all tables and figures, and the ledger in the README."""
+    texts = {
+        reference / "README.md": page(reference),
+        readme: with_ledger(readme.read_text(), tables.read(reference / "claims.csv")),
+    }
+    for path, text in texts.items():
+        write_whole(path, lambda part, text=text: part.write_text(text))  # type: ignore[misc]
+
+
+def page(reference: Path = REFERENCE) -> str:
+    """All experiments that are kept, each with its question, table, figure and what surprised."""
+    sections = [
+        _section(experiment, reference)
+        for experiment in catalogue.whole()
+        if (reference / f"{experiment.name}.csv").exists()
+    ]
+    return "\n\n".join([HEAD, *sections]) + "\n"
+
+
+def _section(experiment: Experiment, reference: Path) -> str:
+    frame = tables.read_of(experiment, reference / f"{experiment.name}.csv")
+    words = [experiment.reading, experiment.surprises and f"**What surprised.** {experiment.surprises}"]
+    return "\n\n".join(
+        [
+            f"## {experiment.question}",
+            f"`make {experiment.name}`. Expected: {experiment.expectation}",
+            markdown(experiment, frame),
+            f"![{experiment.question}]({experiment.name}.svg)",
+            *(text for text in words if text),
+        ]
+    )
+
+
+def with_ledger(readme: str, claims: pd.DataFrame) -> str:
+    """The README with the verdicts on all claims between its two marks."""
+    lines = ["| claim of the lecture | verdict, by experiment |", "| --- | --- |"]
+    for claim, rows in claims.groupby("claim", sort=False):
+        judged = rows.dropna(subset="experiment")
+        verdicts_ = ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples())
+        command = CLAIMS[str(claim)].shown_by
+        shown = command and f"shown, not measured: [`{command}`]({SHOWN})"
+        lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_ or shown or 'no experiment yet'} |")
+    table = "\n".join([BEGIN, *lines, END])
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
+
+
+def markdown(experiment: Experiment, frame: pd.DataFrame) -> str:
+    """The experiment's printed columns as a Markdown table, rounded for reading."""
+    columns = notes.columns(experiment, frame)
+    lines = [[printing.heading(column, experiment) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
+    lines += [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,1 @@
+"""KerasTuner's search for recipes."""

@@ -1,0 +1,140 @@
+"""One battery over every experiment: its name, its rows, and a real short run by its own target."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lab.data import datasets
+from lab.declare import catalogue
+from lab.declare.experiment import TRIAL
+from lab.errors import UsageError
+from lab.report import figures, reference, tables
+from lab.store.records import Records
+from tests.support.waiting import SECONDS
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results" / "reference"
+NAMES = catalogue.names()
+QUICK = ("DATASET=digits", "EPOCHS=1", "SEEDS=1")
+
+
+def make(*words):
+    return subprocess.run(
+        ["make", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MAKEFLAGS": ""}, timeout=SECONDS
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_declaration_says_what_it_asks_and_where_it_is_from(name):
+    experiment = catalogue.find(name)
+    assert experiment.name == name
+    assert experiment.question.endswith("?")
+    assert experiment.expectation
+    assert any(source.startswith("slide: ") for source in experiment.sources)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_path):
+    experiment = catalogue.find(name)
+    quick = [*(QUICK if experiment.dataset in datasets.DATASETS else ("SEEDS=1",)), f"RESULTS={tmp_path}"]
+    done = make(name, *quick)
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_csv(tmp_path / f"{name}.csv")
+    # What looks at another experiment's networks says that it was skipped.
+    skipped = [line.split(" on ")[0].split("] ")[1] for line in done.stdout.splitlines() if ": skipped: " in line]
+    assert set(skipped) <= {variant.name for variant in experiment.variants if variant.name.startswith("trained-")}
+    expected = [row for row in experiment.rows if row not in skipped]
+    rows = frame[frame["variant"] != TRIAL]
+    assert rows["variant"].tolist() == expected
+    assert (rows["seeds"] == 1).all()
+    assert (tmp_path / f"{name}.svg").stat().st_size > 1_000
+    again = make(name, *quick)
+    assert again.returncode == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), frame)  # nothing was run again
+
+
+def test_make_help_names_every_experiment():
+    out = make("help").stdout
+    assert all(f"  {name} " in out for name in NAMES)
+    assert all(f"  {word}" in out for word in ("SEEDS=", "EPOCHS=", "VARIANTS=", "DATASET=", "RESULTS=", "FORCE="))
+
+
+def test_an_unknown_experiment_gets_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean lenet"):
+        catalogue.find("lent")
+
+
+@pytest.mark.parametrize("command", [["list"], ["--help"], ["run", "--help"]])
+def test_quick_commands_import_nothing_heavy(command):
+    code = (
+        "import sys\nfrom lab.command.main import main\n"
+        f"try: main({command})\nexcept SystemExit: pass\n"
+        "print([m for m in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("[]")
+
+
+@pytest.fixture(scope="module")
+def made_anew(tmp_path_factory):
+    """All tables and figures, by one command, from nothing but our own runs' records."""
+    folder = tmp_path_factory.mktemp("results")
+    shutil.copytree(REFERENCE / "runs", folder / "runs")
+    code = (
+        "import sys\nfrom lab.command.main import main\n"
+        f"code = main(['tables', '--results', {str(folder)!r}])\n"
+        "print(code, 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().splitlines()[-1] == "0 False False"
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_own_tables_and_figures_are_made_from_their_records(name, made_anew):
+    for file in (f"{name}.csv", f"{name}.svg"):
+        same = (made_anew / file).read_bytes() == (REFERENCE / file).read_bytes()
+        assert same, f"{file} is another one"  # pytest would seek the differences of megabytes for half an hour
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_has_no_id_twice(name):
+    ids = re.findall(r' id="([^"]+)"', (REFERENCE / f"{name}.svg").read_text())
+    assert len(ids) == len(set(ids))
+
+
+def test_our_own_pages_are_made_from_the_tables():
+    assert (REFERENCE / "README.md").read_text() == reference.page()
+    assert all(f"`make {name}`" in reference.page() for name in NAMES)
+    readme = (ROOT / "README.md").read_text()
+    assert reference.with_ledger(readme, tables.read(REFERENCE / "claims.csv")) == readme
+    assert all(f"{name}: *" in readme for name in NAMES if catalogue.find(name).evidence)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
+    experiment = catalogue.find(name)
+    rows = [(variant, dataset) for variant in experiment.variants for dataset in experiment.datasets_of(variant.name)]
+    for variant, dataset in rows:
+        records = Records(tmp_path / f"{variant.name}.{dataset}")
+        records.folder(name).mkdir(parents=True)
+        files = list((REFERENCE / "runs" / name).glob(f"{variant.name}.{dataset}.*"))
+        assert files, f"no reference run of {variant.name}: make {name}, then python -m experiments keep {name}"
+        for file in files:
+            shutil.copy(file, records.folder(name))
+        frame = tables.write(experiment, records)
+        assert frame["variant"].tolist() == [variant.name]
+        figures.draw(experiment, frame, records)
+
+
+def test_keeping_what_is_not_there_touches_nothing(tmp_path):
+    before = sorted(path.name for path in (REFERENCE / "runs" / "lenet").iterdir())
+    with pytest.raises(UsageError, match="make lenet first"):
+        reference.keep(catalogue.find("lenet"), tmp_path)
+    assert before == sorted(path.name for path in (REFERENCE / "runs" / "lenet").iterdir())

@@ -1,0 +1,177 @@
+"""Translation: what is learned, repeated, measured and read, and every verdict."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+import skimage.metrics
+from PIL import Image
+
+from experiments.image_to_image import EXPERIMENT, Translation, Untrained
+from experiments.image_to_image import measure as work
+from lab.data import pairs
+from lab.declare.evidence import MoreThanBaseline
+from lab.declare.run import Run
+from lab.report import tables
+from lab.report.judge import Verdict, judge
+from lab.store.records import Records
+
+SHORT = Translation(epochs=2, examples=320)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return pairs.load("digits")
+
+
+def fingerprint(translator):
+    return hashlib.sha256(b"".join(v.numpy().tobytes() for v in translator.model.variables)).hexdigest()
+
+
+@pytest.mark.parametrize("settings", [SHORT, Translation(epochs=1, examples=320, adversarial=True)])
+def test_equal_seeds_give_equal_weights_whatever_ran_before(found, settings):
+    first, second = work.Translator(settings, found), work.Translator(settings, found)
+    one = first.run(3)
+    expected = fingerprint(first)
+    second.run(4)
+    assert fingerprint(second) != expected
+    again = second.run(3)
+    assert fingerprint(second) == expected
+    assert again["history"]["train_l1_levels"] == one["history"]["train_l1_levels"]
+
+
+@pytest.mark.parametrize("adversarial", [False, True])
+def test_a_translator_learns_to_be_more_like_digits_than_the_filling(found, adversarial):
+    translator = work.Translator(Translation(epochs=12, adversarial=adversarial), found)
+    events = []
+    outcome = translator.run(0, events.append)
+    assert outcome["status"] == "finished"
+    history = outcome["history"]["validation_l1_levels"]
+    assert history[-1] < history[0]
+    assert ("discriminator_entropy" in outcome["history"]) == adversarial
+    assert [event["done"] for event in events] == list(range(1, 13))
+    outputs = translator.translate(found.test.inputs)
+    assert outputs.dtype == np.uint8
+    assert outputs.shape == found.test.targets.shape
+    learned = work.likeness(outputs, found.test.targets)
+    filled = work.likeness(work.untrained("fill", found.test), found.test.targets)
+    assert learned["test_l1_levels"] < filled["test_l1_levels"]
+    assert learned["test_ssim"] > filled["test_ssim"]
+
+
+def test_a_target_that_is_mostly_black_is_not_learned_as_black(found):
+    train = dataclasses.replace(found.train, inputs=np.where(found.train.targets > 100, 255, 0).astype("uint8"))
+    translator = work.Translator(Translation(epochs=3), dataclasses.replace(found, train=train, validation=train))
+    learned = translator.run(0)["history"]["validation_l1_levels"][-1]
+    assert learned < 0.7 * train.targets.mean()  # what all black is off
+
+
+def test_the_discriminator_pulls_on_the_generator(found):
+    plain = work.Translator(Translation(epochs=1, examples=320, l1_weight=1), found)
+    pulled = work.Translator(Translation(epochs=1, examples=320, l1_weight=1, adversarial=True), found)
+    plain.run(0)
+    before = [variable.numpy() for variable in pulled.judge.variables]
+    pulled.run(0)
+    assert fingerprint(plain) != fingerprint(pulled)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, pulled.judge.get_weights(), strict=True))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(found):
+    outcome = work.Translator(Translation(epochs=3, examples=320, learning_rate=1e30), found).run(0)
+    assert outcome["status"] == "diverged"
+    assert "validation_l1_levels" not in outcome["metrics"]
+
+
+def test_likeness_is_numpys_and_scikit_images(found):
+    outputs, targets = found.test.inputs[:50], found.test.targets[:50]
+    measured = work.likeness(outputs, targets)
+    assert measured["test_l1_levels"] == pytest.approx(np.abs(outputs.astype(float) - targets).mean())
+    similar = [
+        skimage.metrics.structural_similarity(a[..., 0], b[..., 0], data_range=255)
+        for a, b in zip(outputs, targets, strict=True)
+    ]
+    assert measured["test_ssim"] == pytest.approx(np.mean(similar))
+    assert work.likeness(targets, targets) == {"test_l1_levels": 0, "test_ssim": 1}
+
+
+def settings_of(variant):
+    return {row.name: row.settings for row in EXPERIMENT.variants}[variant]
+
+
+def test_a_run_is_measured_read_and_keeps_network_and_pictures(tmp_path):
+    records, doing = Records(tmp_path), work.TranslationWork(Records(tmp_path))
+    records.folder("image-to-image").mkdir(parents=True)
+    kept = {}
+    for name, settings in (("unet-l1", SHORT), ("digits", Untrained("target")), ("edges", Untrained("edges"))):
+        run = Run("image-to-image", name, "digits", settings, 0)
+        outcome, attached = doing.execute(run, lambda event: None)
+        kept[name] = records.save(run, outcome, attached)
+    read = {name: record["metrics"]["read_percent"] for name, record in kept.items()}
+    assert read["digits"] > 90
+    assert read["digits"] > read["edges"]
+    assert kept["digits"]["metrics"]["test_ssim"] == 1
+    assert records.attachment(kept["unet-l1"], "network").suffix == ".keras"
+    with np.load(records.attachment(kept["unet-l1"], "arrays")) as arrays:
+        assert arrays["outputs"].shape == arrays["targets"].shape == (10, 28, 28, 1)
+    assert "network" not in kept["digits"]
+    _, attached = doing.execute(Run("image-to-image", "edges", "digits", Untrained("edges"), 1), lambda event: None)
+    assert attached == ()
+
+
+def test_a_folder_of_colour_pairs_is_learned_from_without_a_reader(tmp_path):
+    generator = np.random.default_rng(0)
+    for number in range(24):
+        left = np.kron(generator.integers(0, 2, (4, 4, 3)) * 255, np.ones((4, 4, 1))).astype("uint8")
+        Image.fromarray(np.concatenate([left, 255 - left], axis=1)).save(tmp_path / f"{number}.png")
+    name = f"pairs:{tmp_path}"
+    doing = work.TranslationWork(Records(tmp_path / "r"))
+    outcome, attached = doing.execute(
+        Run("image-to-image", "unet-l1", name, Translation(epochs=60, batch_size=8), 0), lambda event: None
+    )
+    assert outcome["status"] == "finished"
+    assert "read_percent" not in outcome["metrics"]
+    assert outcome["metrics"]["test_l1_levels"] < 60  # the negative was learned: blank pictures are 127 off
+    assert len(attached) == 2
+    outcome, _ = doing.execute(Run("image-to-image", "fill", name, Untrained("fill"), 0), lambda event: None)
+    assert outcome["metrics"]["test_l1_levels"] > 80
+
+
+def verdict_of(folder, values):
+    """The verdict where each row has these SSIM and percentages read, a little different in each seed."""
+    records = Records(folder)
+    records.folder(EXPERIMENT.name).mkdir(parents=True)
+    for name, (ssim, read) in values.items():
+        for seed in range(3):
+            run = Run(EXPERIMENT.name, name, "mnist", settings_of(name), seed)
+            metrics = {"test_l1_levels": 5.0, "test_ssim": ssim + 0.001 * seed, "read_percent": read + 0.1 * seed}
+            records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
+    (evidence,) = EXPERIMENT.evidence
+    return judge(evidence, tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records)))
+
+
+@pytest.mark.parametrize(
+    ("unet", "pix2pix", "expected"),
+    [
+        ((0.95, 98.0), (0.94, 98.0), Verdict.REPRODUCED),
+        ((0.45, 98.0), (0.94, 98.0), Verdict.PARTLY),
+        ((0.95, 60.0), (0.94, 98.0), Verdict.PARTLY),
+        ((0.95, 90.0), (0.94, 98.0), Verdict.PARTLY),
+        ((0.95, 98.0), (0.45, 98.0), Verdict.PARTLY),
+        ((0.95, 98.0), (0.94, 90.0), Verdict.PARTLY),
+        ((0.45, 60.0), (0.45, 60.0), Verdict.CONTRADICTED),
+    ],
+)
+def test_each_verdict_can_come_out(tmp_path, unet, pix2pix, expected):
+    found, words = verdict_of(tmp_path, {"fill": (0.5, 70.0), "unet-l1": unet, "unet-pix2pix": pix2pix})
+    assert found is expected, words
+
+
+def test_without_the_filling_there_is_no_verdict(tmp_path):
+    assert verdict_of(tmp_path, {"unet-l1": (0.95, 98.0), "unet-pix2pix": (0.94, 98.0)})[0] is Verdict.NOT_JUDGED
+
+
+def test_what_is_judged_is_compared_with_the_filling():
+    judged = [part.judge for part in EXPERIMENT.evidence[0].parts if isinstance(part.judge, MoreThanBaseline)]
+    assert {EXPERIMENT.baseline_of(rule.variant) for rule in judged} == {"fill"}
+    assert EXPERIMENT.baseline_of("no-skips-l1") == "unet-l1"

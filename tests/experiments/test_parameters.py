@@ -1,0 +1,75 @@
+"""The lecture's table of parameters: counted, and judged each way."""
+
+import keras
+import pandas as pd
+import pytest
+
+from experiments import parameters
+from lab.declare.run import Run
+from lab.report import tables
+from lab.report.judge import Verdict, judge
+from lab.store.records import Records
+
+EXPERIMENT = parameters.EXPERIMENT
+
+
+def outcome(variant):
+    run = Run("parameters", variant.name, "none", variant.settings, 0)
+    return parameters.CountingWork(None).execute(run, lambda event: None)[0]
+
+
+def judged(tmp_path, changes):
+    """The verdicts on a table whose records have these facts changed."""
+    records = Records(tmp_path)
+    records.folder("parameters").mkdir(parents=True)
+    for variant in EXPERIMENT.variants[:3]:
+        found = outcome(variant)
+        found["facts"] |= changes.get(variant.name, {})
+        records.save(Run("parameters", variant.name, "none", variant.settings, 0), found)
+    table = tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records))
+    return {evidence.claim: judge(evidence, table)[0] for evidence in EXPERIMENT.evidence}
+
+
+def test_the_lectures_numbers():
+    dense, convolution, grid = (outcome(variant) for variant in EXPERIMENT.variants[:3])
+    assert convolution["facts"]["params"] == convolution["facts"]["params_by_formula"] == 26
+    assert dense["facts"]["params"] == dense["facts"]["params_by_formula"] == 8_100_090_000
+    assert dense["facts"]["weights"] == 8_100_000_000
+    assert dense["facts"]["float32_bytes"] == 32_400_360_000
+    assert dense["metrics"]["peak_memory_megabytes"] < 500  # counted, not made
+    assert grid["facts"] == {"grid_cases": 225, "grid_mismatches": 0}
+
+
+def test_what_was_counted_is_never_made_later():
+    with parameters.without_weights():
+        keras.Sequential([keras.Input((300, 300, 1)), keras.layers.Flatten(), keras.layers.Dense(90_000)])
+    with keras.StatelessScope():  # here Keras makes what it has noted: 32 GB would not fit
+        pass
+
+
+def test_the_formula_is_what_keras_allocates():
+    layer = keras.layers.Conv2D(7, (3, 5))
+    layer.build((None, 16, 16, 4))
+    assert sum(variable.numpy().size for variable in layer.variables) == parameters.by_formula(5, 3, 4, 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"parameters": Verdict.REPRODUCED, "formula": Verdict.REPRODUCED}),
+        (
+            {"convolution-5x5-300": {"params": 27}, "formula-grid": {"grid_mismatches": 1}},
+            {"parameters": Verdict.PARTLY, "formula": Verdict.CONTRADICTED},
+        ),
+        (
+            {"convolution-5x5-300": {"params": 27}, "fully-connected-300": {"weights": 8}},
+            {"parameters": Verdict.CONTRADICTED, "formula": Verdict.REPRODUCED},
+        ),
+    ],
+)
+def test_verdicts(tmp_path, changes, expected):
+    assert judged(tmp_path, changes) == expected
+
+
+def test_nothing_run_is_not_run():
+    assert {judge(evidence, pd.DataFrame())[0] for evidence in EXPERIMENT.evidence} == {Verdict.NOT_JUDGED}

@@ -1,0 +1,139 @@
+"""Sample efficiency: what a curve needs, by hand; and each verdict from curves that would give it."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.sample_efficiency import EXPERIMENT, NETS, SIZES, WANTED, crossing
+from lab.declare.run import Run
+from lab.report import figures, tables
+from lab.report.judge import Verdict, judge
+from lab.store.records import Records
+from tests.support.worlds import judged, measured
+
+EVIDENCE = EXPERIMENT.evidence[0]
+LAST = max(SIZES)
+
+
+def accuracy(examples, needed, wanted):
+    """A straight line over the logarithm of examples, as high as wanted at `needed` of them."""
+    return wanted + 0.01 * math.log(examples / needed)
+
+
+def curves(factors, slipped=()):
+    """Runs of which a net on a data set needs a factor times LeNet-5's 500·(1 + seed/10) examples."""
+
+    def metrics(variant, dataset, seed):
+        net, examples = variant.rsplit("-", 1)
+        if (net, dataset, seed) in slipped:
+            return None
+        needed = 500 * (1 + seed / 10) * factors.get((net, dataset), 1)
+        value = accuracy(int(examples), needed, WANTED[dataset])
+        return {"test_accuracy": value, "test_error_percent": 100 * (1 - value)}
+
+    return metrics
+
+
+def all_nets(factor):
+    return {(net, dataset): factor for net in ("fc-matched", "fc-524") for dataset in WANTED}
+
+
+@pytest.mark.parametrize("needed", [150, 1_000, 20_000])
+def test_a_straight_line_crosses_where_it_was_drawn_to(needed):
+    assert crossing([accuracy(examples, needed, 0.9) for examples in SIZES], 0.9) == pytest.approx(needed)
+
+
+def test_a_curve_beyond_the_sizes_is_a_bound():
+    assert crossing([0.5] * len(SIZES), 0.9) == LAST
+    assert crossing([0.95] * len(SIZES), 0.9) == min(SIZES)
+
+
+def test_between_two_sizes_the_logarithm_is_interpolated():
+    # Half way from 80 to 90 % between 100 and 300 examples: their geometric mean.
+    assert crossing([0.8, 0.9, *[0.95] * (len(SIZES) - 2)], 0.85) == pytest.approx(math.sqrt(100 * 300))
+
+
+def test_examples_needed_and_their_ratio_are_each_seeds_own():
+    table = judged(EXPERIMENT, curves(all_nets(4)))
+    row = table.loc[f"fc-matched-{LAST} on fashion-mnist"]
+    needed = 4 * 500 * (1 + np.arange(4) / 10)
+    assert row["examples_needed_mean"] == pytest.approx(needed.mean())
+    assert row["examples_needed_std"] == pytest.approx(needed.std(ddof=1))
+    assert row["times_lenet5_examples_mean"] == pytest.approx(4)
+    assert row["times_lenet5_examples_std"] == pytest.approx(0, abs=1e-9)  # paired: the seeds' spread cancels
+    assert pd.isna(table.loc[f"lenet5-relu-{LAST}", "times_lenet5_examples_mean"])
+    assert table["examples_needed_mean"].notna().sum() == 3 * len(WANTED)
+    assert "paired by seed with lenet5-relu-300" in table.loc["fc-524-300", "comparison"]
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [
+        (all_nets(4), Verdict.REPRODUCED),
+        (all_nets(2), Verdict.PARTLY),  # undecided, all of them
+        (all_nets(1), Verdict.CONTRADICTED),
+        (all_nets(0.5), Verdict.CONTRADICTED),
+        *((all_nets(3) | {key: 1}, Verdict.PARTLY) for key in all_nets(3)),
+    ],
+)
+def test_each_verdict_can_come_out(factors, expected):
+    found, words = judge(EVIDENCE, judged(EXPERIMENT, curves(factors)))
+    assert found is expected, words
+
+
+def test_nets_that_all_fall_short_do_not_reproduce_the_claim():
+    short = dict.fromkeys([*all_nets(1), *(("lenet5-relu", dataset) for dataset in WANTED)], 1e6)
+    assert judge(EVIDENCE, judged(EXPERIMENT, curves(short)))[0] is Verdict.CONTRADICTED
+
+
+@pytest.mark.parametrize("lost", ["fc-524", "lenet5-relu"])
+def test_a_ratio_of_some_seeds_only_is_not_judged(lost):
+    def metrics(variant, dataset, seed):
+        # One seed diverges at one size, so its curve is not whole.
+        return None if (variant, seed) == (f"{lost}-3000", 2) else curves(all_nets(3))(variant, dataset, seed)
+
+    found, words = judge(EVIDENCE, judged(EXPERIMENT, metrics))
+    assert found is Verdict.NOT_JUDGED
+    assert "examples needed was not measured" in words
+
+
+def test_a_seed_that_diverged_at_every_size_is_left_out():
+    slipped = [(net, "mnist", 2) for net in ("lenet5-relu", "fc-matched", "fc-524")]
+    table = judged(EXPERIMENT, curves(all_nets(6), slipped))
+    assert table.loc[f"fc-524-{LAST}", "seeds"] == 3
+    assert judge(EVIDENCE, table)[0] is Verdict.REPRODUCED
+
+
+def test_another_recipe_than_the_declared_has_no_examples_needed():
+    quick = [
+        dataclasses.replace(row, settings=dataclasses.replace(row.settings, epochs=1)) for row in EXPERIMENT.variants
+    ]
+    runs = [Run(EXPERIMENT.name, row.name, "mnist", row.settings, 0).specification() for row in quick]
+    values = [curves(all_nets(3))(run["variant"], "mnist", 0) for run in runs]
+    records = [
+        {"specification": run, "status": "finished", "facts": {}, "metrics": found}
+        for run, found in zip(runs, values, strict=True)
+    ]
+    frame = tables.table(EXPERIMENT, records)
+    assert not frame["declared"].any()
+    assert "examples_needed_mean" not in frame
+
+
+def test_the_figure_says_what_each_net_needs_on_each_data_set(tmp_path):
+    frame = measured(EXPERIMENT, curves(all_nets(4)))
+    text = figures.draw(EXPERIMENT, frame, Records(tmp_path)).read_text()
+    assert text.count("FC, as many MACs: 2,300 [") == len(WANTED)  # 4·500·1.15
+    assert text.count("LeNet-5: 575 [") == len(WANTED)
+    assert all(f"{share} % wanted" in text and f"examples needed for {share} %" in text for share in (95, 85))
+
+
+def test_nets_differ_in_model_and_learning_rate_alone():
+    for examples in SIZES:
+        alike = [variant.settings for variant in EXPERIMENT.variants if variant.settings.examples == examples]
+        assert len(alike) == len(NETS)
+        assert len({(one.epochs, one.batch_size, one.steps_per_epoch) for one in alike}) == 1
+    assert (min(SIZES), max(SIZES)) == (100, 55_000)
+    assert set(WANTED) == set(EXPERIMENT.datasets)

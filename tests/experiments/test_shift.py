@@ -1,0 +1,103 @@
+"""The shift experiment: what its table must say for each verdict, and its maps against single pictures."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import worlds
+
+from experiments.shift import EVERYWHERE, EXPERIMENT
+from lab.data import views
+from lab.data.datasets import Split
+from lab.declare.recipe import Canvas, Training
+from lab.errors import UsageError
+from lab.learn import maps
+from lab.learn.training import Trainer
+from lab.report.judge import Verdict, judge
+
+# Errors everywhere, in percent, by the beginning of a variant's name, first match first.
+WORLDS = {
+    "the lecture is right": ({"fc-everywhere": 40, "fc": 85}, 5.0, Verdict.REPRODUCED),
+    "a flattened convolution is lost too": ({"fc-everywhere": 40, "fc": 85, "flatten": 80}, 5.0, Verdict.PARTLY),
+    "augmentation makes up for it": ({"fc-everywhere-moving": 1, "fc-everywhere": 40, "fc": 85}, 5.0, Verdict.PARTLY),
+    "the fully connected net is the better one": ({"fc": 4}, 5.0, Verdict.CONTRADICTED),
+}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_each_verdict_can_come_out(tmp_path, world):
+    errors, others, expected = WORLDS[world]
+
+    def metrics(variant, dataset):
+        found = (error for start, error in errors.items() if variant.name.startswith(start))
+        return {EVERYWHERE: next(found, others)}
+
+    (evidence,) = EXPERIMENT.evidence
+    verdict, words = judge(evidence, worlds.study(tmp_path, EXPERIMENT, metrics))
+    assert verdict is expected, words
+
+
+def test_all_nets_have_as_many_parameters_as_one_another():
+    counts = [
+        Trainer(variant.settings, few()).facts()["params"]
+        for variant in EXPERIMENT.variants
+        if variant.name.endswith("-centre")
+    ]
+    assert len(counts) == 3
+    assert max(counts) / min(counts) < 1.002
+
+
+def few():
+    """Twenty of the real digits that need no network, as each split."""
+    from lab.data import datasets
+
+    digits = datasets.load("digits")
+    part = Split(digits.train.images[:20], digits.train.labels[:20])
+    return dataclasses.replace(digits, train=part, validation=part, test=part)
+
+
+def test_a_map_is_the_accuracy_at_each_place(digits):
+    canvas, grid = Canvas(40), 3
+    settings = Training("conv-global-max", epochs=1, batch_size=32, canvas=canvas, position_grid=grid)
+    trainer = Trainer(dataclasses.replace(settings, precision="float64"), digits)
+    outcome = trainer.run(0)
+    found = outcome["maps"]
+    assert found["offset_pixels"] == [[-6, 0, 6]]
+    model = trainer.model
+    images, labels = digits.test.images, digits.test.labels
+    for row, dy in enumerate((0, 6, 12)):
+        for column, dx in enumerate((0, 6, 12)):
+            placed = np.zeros((len(images), 40, 40, 1), "uint8")
+            placed[:, dy : dy + 28, dx : dx + 28] = images
+            logits = model.predict(placed / np.float32(255) - np.float32(0.5), verbose=0)
+            second, first = np.sort(logits, axis=1)[:, -2:].T
+            # Pictures are float32 on their way in, 6e-8 apart: only what is as near may be read either way.
+            unsure = np.mean(first - second < 1e-4)
+            assert unsure < 0.01
+            expected = np.mean(logits.argmax(axis=1) == labels)
+            assert found["accuracy"][row][column] == pytest.approx(expected, abs=unsure + 1e-9)
+    assert found["consistency"][1][1] == 1
+    assert outcome["metrics"]["map_error_percent"] == pytest.approx(100 * (1 - np.mean(found["accuracy"])))
+    assert outcome["metrics"]["worst_position_error_percent"] == pytest.approx(100 * (1 - np.min(found["accuracy"])))
+
+
+def test_a_reader_that_looks_at_one_pixel_is_consistent_only_where_it_is_the_same(digits):
+    centre = lambda images: (images[:, 20, 20, 0] > 127).astype(int)  # noqa: E731
+    found = maps.by_position(centre, digits.test, Canvas(40), 3)
+    assert found["consistency"][1][1] == 1
+    assert found["consistency"][0][0] < 1
+    moved = views.place(digits.test.images, np.tile([0, 0], (360, 1)), 40)
+    still = views.place(digits.test.images, np.tile([6, 6], (360, 1)), 40)
+    assert found["consistency"][0][0] == pytest.approx(np.mean(centre(moved) == centre(still)))
+
+
+def test_the_centre_is_seen_from_where_the_canvas_says_nothing_else(digits):
+    trainer = Trainer(Training("linear", epochs=1, canvas=Canvas(56, "centre"), position_grid=3), digits)
+    everywhere = trainer.view(digits.test, 0, "everywhere").images
+    assert not np.array_equal(everywhere, trainer.view(digits.test, 0).images)
+    assert everywhere.sum(dtype="int64") == digits.test.images.sum(dtype="int64")
+
+
+def test_positions_without_a_canvas_are_refused():
+    with pytest.raises(UsageError, match="canvas"):
+        Training("linear", position_grid=9)

@@ -1,0 +1,84 @@
+"""The benchmark itself, on ways that take no time; how fast the suite is, it says, and no test judges."""
+
+import math
+import sys
+
+import pandas as pd
+import pytest
+
+from lab.bench import benchmark
+from lab.bench.benchmark import CONTESTS, Contest, Way
+from lab.command.main import main
+
+
+def printing(*values, more=""):
+    told = f'{{"values": {list(values)}{more}}}'
+    return lambda folder, turn: (sys.executable, "-c", f"print('a word before'); print('''{told}''')")
+
+
+def test_ways_take_turns_and_the_first_is_divided_by_each(monkeypatch, tmp_path, capsys):
+    ways = (
+        Way("ours", printing(1, 2, 9, more=', "accuracy": 0.5'), prints=True),
+        Way("theirs", printing(1), prints=True, convert=lambda seconds: 8 * seconds, wanted=0.6),
+        Way("nobody's", printing(1), prints=True, needs="no_such_package"),
+    )
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("epoch", "a thing", "seconds", ways),))
+    frame = benchmark.write(tmp_path, repeats=2)
+    assert capsys.readouterr().out.count("ours 2, theirs 8") == 2
+    assert list(frame["way"]) == ["ours", "theirs"]
+    assert list(frame["median"]) == [2, 8]
+    assert list(frame["suite_by_this_median"]) == [1, 0.25]
+    assert frame["accuracy_mean"][0] == 0.5
+    assert math.isnan(frame["wanted_at_most"][0])
+    assert frame["wanted_at_most"][1] == 0.6
+    assert (tmp_path / "benchmark.svg").stat().st_size > 1000
+
+
+def test_rows_of_what_is_not_measured_again_stay(monkeypatch, tmp_path):
+    contests = [Contest(word, word, "seconds", (Way("ours", printing(1), prints=True),)) for word in ("epoch", "start")]
+    monkeypatch.setattr(benchmark, "CONTESTS", tuple(contests))
+    benchmark.write(tmp_path, repeats=1)
+    frame = benchmark.write(tmp_path, ["start"], repeats=3)
+    assert list(frame["contest"]) == ["epoch", "start"]
+    assert list(frame["repeats"]) == [1, 3]
+
+
+def test_a_way_that_fails_or_falls_short_has_no_time(tmp_path, monkeypatch):
+    for command, message in (
+        (lambda folder, turn: (sys.executable, "-c", "raise SystemExit(3)"), "exit code 3"),
+        (printing(1, more=', "reached": false'), "did not reach"),
+    ):
+        contest = Contest("epoch", "a thing", "seconds", (Way("ours", command, prints=True),))
+        monkeypatch.setattr(benchmark, "CONTESTS", (contest,))
+        with pytest.raises(RuntimeError, match=message):
+            benchmark.write(tmp_path, repeats=1)
+
+
+def test_a_study_short_of_the_accuracy_that_is_wanted_has_no_time(tmp_path, monkeypatch):
+    def study(accuracy):
+        write = "import sys; open(sys.argv[1] + '/lenet.csv', 'w').write('test_accuracy_mean\\n' + sys.argv[2])"
+        command = lambda folder, turn: (sys.executable, "-c", write, folder, str(accuracy))  # noqa: E731
+        return Way("ours", command, table=benchmark.LENET, least=0.99)
+
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.991),)),))
+    assert benchmark.write(tmp_path, repeats=1)["accuracy_mean"].tolist() == [0.991]
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.989),)),))
+    with pytest.raises(RuntimeError, match="did not reach"):
+        benchmark.write(tmp_path, repeats=1)
+
+
+def test_what_cannot_be_measured_is_one_line_and_nothing_is_lost(tmp_path, capsys):
+    assert main(["bench", "--only", "epoc", "--results", str(tmp_path)]) == 2
+    assert "epoch" in capsys.readouterr().err
+    table = tmp_path / "benchmark.csv"
+    pd.DataFrame({"measure": ["of another kind"], "seconds": [1.0]}).to_csv(table, index=False)
+    before = table.read_bytes()
+    assert main(["bench", "--only", "start", "--results", str(tmp_path)]) == 2
+    assert "move it away" in capsys.readouterr().err
+    assert table.read_bytes() == before
+
+
+def test_the_suite_is_first_and_every_way_has_a_name_of_its_own():
+    for contest in CONTESTS:
+        assert contest.ways[0].wanted is None, "the first way is the suite itself"
+        assert len({way.name for way in contest.ways}) == len(contest.ways)

@@ -1,0 +1,325 @@
+"""The command line: bad calls are refused whole, with one message and exit code 2."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lab.command.main import main, parser, plan
+from lab.declare import catalogue
+from lab.store.records import Records
+from tests.support.waiting import SECONDS, until
+
+pytestmark = pytest.mark.alone
+
+ROOT = Path(__file__).parents[3]
+TWO_HOSTS = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "lent"], "Did you mean lenet"),
+        (["run", "lenet", "--variants", "lenet5-relo"], "lenet5-relu"),
+        (["run", "lenet", "--dataset", "digit"], "Did you mean digits"),
+        (["run", "image-to-image", "--devices", "cpu:2"], "has its own training loop"),
+        (["run", "image-to-image", "--precision", "mixed_bfloat16"], "has its own training loop"),
+        (["run", "lenet", "--seeds", "1000000"], "more runs than a call takes, 1,000,000"),
+        (["run", "parameters", "--seeds", "1000000"], "more runs than a call takes, 1,000,000"),
+        (["run", "lenet", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "tune", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "parameters", "--workers", "9999"], "WORKERS=9999 are too many"),
+        (["run", "lenet", "--devices", "cpu:" + "9" * 5000], "DEVICES is cpu, gpu"),
+    ],
+)
+def test_what_is_not_there_or_not_possible_is_one_line(words, message, tmp_path, capsys):
+    assert main([*words, "--results", str(tmp_path / "r")]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "lenet", "--epochs", "0"],
+        ["run", "lenet", "--seeds", "-1"],
+        ["run", "lenet", "--seeds", "x"],
+        ["ran"],
+        [],
+    ],
+)
+def test_impossible_values_are_usage_errors(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["run", "lenet", "--dataset", "digits", "--results", str(tmp_path / "file")]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_call_keeps_what_has_ended_and_goes_on_later(tmp_path, sent, code):
+    started = start(tmp_path, "--seeds", "10000", "--epochs", "2")  # so it is at work whenever this sees a record
+    until(lambda: list(tmp_path.glob("runs/lenet/[!.]*.json")), started)
+    assert interrupted(started, sent) == code
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
+    seeds = 3 + max(record["specification"]["seed"] for record in Records(tmp_path).of("lenet"))
+    again = start(tmp_path, "--seeds", str(seeds), "--epochs", "2")
+    output, _ = again.communicate(timeout=SECONDS)
+    assert again.returncode == 0, output
+    assert len(Records(tmp_path).of("lenet")) == seeds
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+
+
+def test_an_interrupted_call_does_not_wait_for_the_runs_under_way(tmp_path):
+    started = start(tmp_path, "--seeds", "2", "--epochs", "100000")  # which no one has the time for
+    until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
+    assert interrupted(started, signal.SIGINT) == 130
+    assert Records(tmp_path).of("lenet") == []
+
+
+def start(results, *words):
+    """A call in a session of its own, whose only output has the errors too."""
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", *words, "--results", str(results)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def interrupted(started, sent):
+    """The exit code of a call to whose processes this signal is sent; it says how to go on, and leaves none of them."""
+    os.killpg(started.pid, sent)
+    output, _ = started.communicate(timeout=SECONDS)
+    assert "goes on from here" in output
+    assert not alive(started.pid)
+    return started.returncode
+
+
+def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words, "--workers", "1", "--results", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # The first run has begun: two and more are left, seconds of work, for the milliseconds until the worker is killed.
+    until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
+    (worker,) = (pid for _, _, pid in alive(started.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(int(worker), signal.SIGKILL)
+    output, errors = started.communicate(timeout=SECONDS)
+    assert started.returncode == 1
+    (failed,) = (record for record in Records(tmp_path).of("lenet") if record["status"] == "failed")
+    assert "SIGKILL" in failed["reason"]
+    (file,) = tmp_path.glob("runs/lenet/*.failed.json")
+    assert f"failed: {file.name.removesuffix('.failed.json')}: {failed['reason']}" in errors
+    table = pd.read_csv(tmp_path / "lenet.csv")
+    assert table[["seeds", "failed"]].to_numpy().tolist() == [[2, 1]]
+    assert "lenet1" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "surroundings", "message"),
+    [
+        (["features", "--cluster", "ray"], {}, "on this machine"),
+        (["receptive-field"], {"TF_CONFIG": TWO_HOSTS}, "on this machine"),
+        (["lenet", "--workers", "2"], {"TF_CONFIG": TWO_HOSTS}, "leave out --workers"),
+        (["tune", "--classes", "cat,dog", "--dataset", "quickdraw"], {}, "takes no --classes"),
+    ],
+)
+def test_what_cannot_go_together_is_one_line(tmp_path, capsys, monkeypatch, words, surroundings, message):
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run", *words, "--results", str(tmp_path / "r")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_tables_and_report_of_nothing_but_locks(tmp_path):
+    Records(tmp_path).folder("lenet").mkdir(parents=True)
+    assert main(["tables", "--results", str(tmp_path)]) == 0
+    assert pd.read_csv(tmp_path / "lenet.csv").empty
+    assert main(["report", "--results", str(tmp_path)]) == 0
+
+
+def alive(session):
+    """Processes of a session that are still there, zombies aside."""
+    out = subprocess.run(["ps", "-eo", "sess,stat,pid"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in out.splitlines()[1:]]
+    return [row for row in rows if int(row[0]) == session and not row[1].startswith("Z")]
+
+
+def test_every_declared_data_set_is_run_unless_one_is_named():
+    experiment = dataclasses.replace(catalogue.find("lenet"), also_on=("fashion-mnist",))
+    asked = parser().parse_args(["run", "lenet", "--seeds", "2", "--variants", "lenet1"])
+    assert [(run.dataset, run.seed) for run in plan(experiment, asked)] == [
+        ("mnist", 0),
+        ("mnist", 1),
+        ("fashion-mnist", 0),
+        ("fashion-mnist", 1),
+    ]
+    asked.dataset = "digits"
+    assert {run.dataset for run in plan(experiment, asked)} == {"digits"}
+
+
+@pytest.fixture
+def without_fashion(tmp_path, monkeypatch):
+    """A closed network, and caches that hold MNIST alone."""
+    from lab.data import datasets
+
+    here = datasets.cache_folder()
+    datasets.load("mnist")
+    (tmp_path / "cache").mkdir()
+    for file in ("mnist.npz", "mnist.validation.npy"):
+        (tmp_path / "cache" / file).symlink_to(here / file)
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(datasets, "DEBIAN", tmp_path / "no package")
+
+
+def test_rows_whose_data_can_be_had_are_run_and_the_rest_named_with_what_brings_it(without_fashion, tmp_path, capsys):
+    words = ["run", "stride-vs-pooling", "--variants", "max", "--seeds", "1", "--epochs", "1", "--workers", "1"]
+    for _ in range(2):  # the second time there is nothing to do but to say it again
+        assert main([*words, "--results", str(tmp_path / "r")]) == 1
+        out, err = capsys.readouterr()
+        assert pd.read_csv(tmp_path / "r" / "stride-vs-pooling.csv")["dataset"].tolist() == ["mnist"]
+        assert "[1/1] max on mnist, seed 0: finished" in out
+        assert "fetching fashion-mnist from storage.googleapis.com" in err
+        assert "apt-get install dataset-fashion-mnist" in err
+        assert err.endswith("not run: 1 run on fashion-mnist, which could not be had (see above).\n")
+    assert main([*words, "--dataset", "fashion-mnist", "--results", str(tmp_path / "f")]) == 2
+    assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().err
+
+
+def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
+    import keras
+
+    layers = [keras.Input((12, 12, 3)), keras.layers.Conv2D(5, 3, name="first"), keras.layers.ReLU(name="rectified")]
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    words = ["features", str(tmp_path / "mine.keras"), "--layer", "rectified", "--results", str(tmp_path)]
+    assert main([*words, "--channels", "4"]) == 0
+    assert "4 channels of rectified, 3×3 pixels each" in capsys.readouterr().out
+    written = (tmp_path / "features-mine-rectified.svg").read_bytes()
+    assert written.count(b"<image") == 4
+    assert main([*words, "--channels", "4", "--output", str(tmp_path / "again.svg")]) == 0
+    same = (tmp_path / "again.svg").read_bytes() == written
+    assert same  # pytest would seek the differences of pictures for long
+
+
+def of_two_inputs():
+    import keras
+
+    left, right = keras.Input((8, 8, 1), name="left"), keras.Input((6, 6, 1), name="right")
+    seen = [keras.layers.Conv2D(2, 3, name="conv")(left), keras.layers.Conv2D(2, 1, name="other")(right)]
+    return keras.Model([left, right], keras.layers.Concatenate(name="both")(seen))
+
+
+def of_what_has_no_rule():
+    import keras
+
+    inputs = keras.Input((8, 8))
+    return keras.Model(inputs, keras.layers.GRU(3, name="gru")(inputs))
+
+
+def with_colours(count):
+    import keras
+
+    return keras.Sequential([keras.Input((8, 8, count)), keras.layers.Conv2D(3, 3, name="conv")])
+
+
+def without_weights():
+    model = with_colours(1)
+    model.get_layer("conv").set_weights([np.zeros((3, 3, 1, 3)), np.ones(3)])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "message"),
+    [
+        (of_two_inputs, ["inspect"], "inputs are left, right: name one as `source` (--source)"),
+        (of_two_inputs, ["inspect", "--source", "top"], "not 'top'"),
+        (of_two_inputs, ["features", "--layer", "both"], "has 2 inputs"),
+        (of_what_has_no_rule, ["inspect"], "'gru' is a GRU"),
+        (of_what_has_no_rule, ["features", "--layer", "gru"], "not one picture"),
+        (lambda: with_colours(4), ["features", "--layer", "conv"], "4 colours cannot be drawn"),
+        (lambda: with_colours(1), ["features", "--layer", "conf"], "Did you mean conv?"),
+        (without_weights, ["features", "--layer", "conv"], "No channel of layer 'conv' has a picture"),
+    ],
+)
+def test_models_that_cannot_be_looked_into_are_one_line(model, words, message, tmp_path, capsys):
+    model().save(tmp_path / "mine.keras")
+    command, *options = words
+    assert main([command, str(tmp_path / "mine.keras"), *options, "--results", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
+
+
+def test_the_fields_of_a_model_with_several_inputs_are_those_of_one(tmp_path, capsys):
+    of_two_inputs().save(tmp_path / "mine.keras")
+    words = ["inspect", str(tmp_path / "mine.keras"), "--results", str(tmp_path)]
+    for source, sizes in (("left", {"conv": "3×3", "other": "0×0"}), ("right", {"conv": "0×0", "other": "1×1"})):
+        assert main([*words, "--source", source]) == 0
+        table = pd.read_csv(tmp_path / "inspect-mine.csv").set_index("name")
+        assert {name: table["receptive_field"][name] for name in sizes} == sizes
+    assert "conv" in capsys.readouterr().out
+
+
+def test_channels_that_have_no_picture_are_told_and_left_out_of_the_figure(tmp_path, capsys):
+    model = with_colours(1)
+    kernel = np.ones((3, 3, 1, 3))
+    kernel[..., 1] = 0
+    model.get_layer("conv").set_weights([kernel, np.zeros(3)])
+    model.save(tmp_path / "mine.keras")
+    assert main(["features", str(tmp_path / "mine.keras"), "--layer", "conv", "--results", str(tmp_path)]) == 0
+    assert "channels 1: dead" in capsys.readouterr().out
+    assert (tmp_path / "features-mine-conv.svg").read_bytes().count(b"<image") == 2
+
+
+@pytest.mark.parametrize("words", [["inspect", "lenet1"], ["features", "lenet1", "--layer", "h1"]])
+def test_tensorflow_starts_without_a_line(words, tmp_path):
+    command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lenet5-relo", "--layer", "c1"], "Did you mean lenet5-relu"),
+        (["lenet5-relu", "--layer", "c9"], "Did you mean c"),
+        (["none.keras", "--layer", "c1"], "There is no file"),
+        (["lenet5-relu", "--layer", "c1", "--low", "1"], "smaller number than white"),
+        (["lenet5-relu", "--layer", "c1", "--low", "1", "--high", "1"], "--low must be less"),
+        (["vgg16", "--layer", "c1"], "Did you mean keras.applications.VGG16?"),
+        (["lenet5-relu", "--layer", "c1", "--output", "x.png"], "ends in .svg"),
+    ],
+)
+def test_pictures_that_cannot_be_are_one_line(words, message, tmp_path, capsys):
+    assert main(["features", *words, "--results", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

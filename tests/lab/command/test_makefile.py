@@ -1,0 +1,200 @@
+"""The Makefile: names are checked, values arrive as they were typed, and .venv is made by a Python that works.
+
+Real make, in a folder of its own, so that nothing is installed or built here.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.__main__ import parser as demo
+from lab.command.main import parser
+
+ROOT = Path(__file__).parents[3]
+STAMPS = ("runtime", "development", "demo", "ray")
+SAYS = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ.get('CNN_CACHE')]))"
+LINE = re.compile(r"^#= ([a-z,]+) ([A-Z_]+)=\S+ \S", re.MULTILINE)
+
+
+def script(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/bash", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A folder with the Makefile and two experiments, whose program says what it was called with."""
+    folder = tmp_path / "copy"
+    for package in ("experiments", "demo"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__main__.py").write_text(SAYS)
+    for name in ("lenet", "compare_fc"):
+        (folder / "experiments" / f"{name}.py").write_text('"""A question."""\n')
+    for file in ("requirements", "requirements-demo", "requirements-dev", "requirements-ray"):
+        (folder / f"{file}.txt").write_text("")
+    shutil.copy(ROOT / "Makefile", folder)
+    script(folder / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    for name in STAMPS:
+        (folder / ".venv" / f".{name}").write_text("")
+    return folder
+
+
+def make(folder, *words, **variables):
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=surroundings | variables, capture_output=True, text=True, check=False
+    )
+
+
+def called(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_option_is_a_variable_of_its_target_and_the_other_way_round():
+    (commands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    known = {"experiment": commands.choices["run"], "demo": demo()}
+    known |= {name: commands.choices[name] for name in ("tables", "report", "bench")}
+    declared = [(targets.split(","), name) for targets, name in LINE.findall((ROOT / "Makefile").read_text())]
+    for target, of_target in known.items():
+        options = {action.dest.upper() for action in of_target._actions if action.option_strings} - {"HELP"}
+        assert {name for targets, name in declared if target in targets} == options
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "~/x",
+        "a b",
+        "'",
+        '"; touch made; "',
+        "`touch made`",
+        "$(touch made)",
+        "$(shell touch made)",
+        "$$x",
+        "#",
+        "-x",
+        "é",
+    ],
+)
+@pytest.mark.parametrize("given", ["on the command line", "in the environment"])
+def test_a_value_arrives_as_it_was_typed(copy, value, given):
+    words = {"RESULTS": value, "VARIANTS": value}
+    typed = [f"{name}={text}" for name, text in words.items()]
+    done = make(copy, "lenet", *typed) if given == "on the command line" else make(copy, "lenet", **words)
+    assert called(done)[0] == ["run", "lenet", f"--variants={value}", f"--results={value}"]
+    assert called(make(copy, "demo", f"PORT={value}"))[0] == [f"--port={value}"]
+    assert called(make(copy, "lenet", f"CNN_CACHE={value}"))[1] == value
+    assert not (copy / "made").exists()
+
+
+def test_what_is_not_given_is_no_option_and_what_is_given_empty_is_one(copy):
+    assert called(make(copy, "lenet"))[0] == ["run", "lenet"]
+    assert called(make(copy, "lenet", "SEEDS=", "FORCE="))[0] == ["run", "lenet", "--seeds="]
+    assert called(make(copy, "lenet", SEEDS=""))[0] == ["run", "lenet"]
+    assert called(make(copy, "lenet", "FORCE=1"))[0] == ["run", "lenet", "--force"]
+    assert called(make(copy, "lenet", "FORCE=no"))[0] == ["run", "lenet"]
+    assert called(make(copy, "compare-fc", "TRIAL_SEEDS=2"))[0] == ["run", "compare-fc", "--trial-seeds=2"]
+    assert called(make(copy, "bench", "QUICK=1", "ONLY=a"))[0] == ["bench", "--only=a", "--quick"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lenet", "SEED=3"], "There is no variable 'SEED'. Did you mean SEEDS?"),
+        (["lenet", "seeds=3"], "Did you mean SEEDS?"),
+        (["lenet", "`touch made`=3"], "There is no"),
+        (["lenet", "SEEDS", "3"], "SEEDS is a variable, not a target: SEEDS=value"),
+        (["lennet"], "There is no target 'lennet'. Did you mean lenet?"),
+        (["lenet", "compare_fc"], "Did you mean compare-fc?"),
+        (["'`touch made`"], "There is no target"),
+        (["report", "SEEDS=3"], "`make report` takes no SEEDS; it takes PYTHON RESULTS"),
+        (["list", "RESULTS=x"], "takes no RESULTS"),
+        (["lenet", "FORCE=flase"], "FORCE is 1 or 0, got 'flase'"),
+        (["test", 'PYTEST=-k "zoo'], 'a quotation mark of PYTEST=-k "zoo is not closed'),
+    ],
+)
+def test_what_is_no_name_is_refused_with_the_nearest(copy, words, message):
+    done = make(copy, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr.splitlines()[0]
+    assert not (copy / "made").exists()
+
+
+def test_whoever_reads_no_further_than_the_head_of_a_list_sees_no_error(copy):
+    for package in ("experiments", "lab", "cnn_models"):
+        shutil.rmtree(copy / package, ignore_errors=True)
+        (copy / package).symlink_to(ROOT / package)
+    for target in ("help", "list"):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; make {target} | head -n 1"], cwd=copy, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
+
+
+def of_version(path, version):
+    """This Python, but for what it says of its version."""
+    told = (
+        f"import sys; sys.version_info = ({version.replace('.', ', ')}); sys.version = '{version}'; exec(sys.argv[1])"
+    )
+    return script(path, f'exec "{sys.executable}" -c "{told}" "$2"')
+
+
+@pytest.mark.parametrize("version", ["2.7.18", "3.10.13", "3.14.0"])
+def test_a_python_that_does_not_work_is_one_line(copy, tmp_path, version):
+    shutil.rmtree(copy / ".venv")
+    python = of_version(tmp_path / "a python", version)
+    done = make(copy, "setup", f"PYTHON={python}")
+    assert done.stderr.splitlines()[0] == (
+        f"error: PYTHON={python} is Python {version}; expected is Python 3.11, 3.12 or 3.13"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert not (copy / ".venv").exists()
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "ls", "python3; touch made", "`touch made`"])
+def test_what_is_no_python_is_one_line(copy, python):
+    done = make(copy, "lenet", f"PYTHON={python}")
+    assert f"error: PYTHON={python} is no Python that can be started; expected is Python 3.11" in done.stderr
+    assert done.returncode == 2
+    assert not (copy / "made").exists()
+
+
+def test_without_any_python_that_works_one_line_says_which_are_wanted(copy, tmp_path):
+    shutil.rmtree(copy / ".venv")
+    tools = tmp_path / "tools"
+    of_version(tools / "python3", "3.9.18")
+    for tool in ("make", "bash", "sh", "awk", "sed", "tr", "head"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    done = make(copy, "setup", PATH=str(tools))
+    assert done.stderr.splitlines()[0].startswith("error: Python 3.11, 3.12 or 3.13 is not there; install one")
+    assert done.returncode == 2
+    assert not (copy / ".venv").exists()
+
+
+def test_the_python_of_an_environment_that_is_there_is_not_passed_over_in_silence(copy, tmp_path):
+    assert called(make(copy, "lenet", f"PYTHON={sys.executable}"))[0] == ["run", "lenet"]
+    other = of_version(tmp_path / "python3.13", "3.13.99")
+    done = make(copy, "lenet", f"PYTHON={other}")
+    assert done.returncode == 2
+    assert re.match(
+        rf"error: \.venv is made by Python .*, not by PYTHON={other}: make clean, then make setup", done.stderr
+    )
+
+
+def test_an_environment_is_made_and_says_so(copy):
+    shutil.rmtree(copy / ".venv")
+    done = make(copy, "setup", f"PYTHON={sys.executable}")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"Making \.venv with Python 3\.1\d\.\d+ .*\nInstalling requirements\.txt into \.venv", done.stdout)
+    assert (copy / ".venv" / ".runtime").exists()
+    assert make(copy, "setup").stdout == "make: Nothing to be done for 'setup'.\n"

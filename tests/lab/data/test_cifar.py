@@ -1,0 +1,113 @@
+"""CIFAR-10's files, written byte by byte here and read back: the data themselves need a network."""
+
+import hashlib
+import io
+import random
+import tarfile
+
+import numpy as np
+import pytest
+
+from lab.data import cifar, datasets
+from lab.errors import UsageError
+
+EACH = 3  # pictures a file
+
+
+def brightness(file, number, channel, row, column):
+    return (97 * file + 31 * number + 67 * channel + 7 * row + column) % 256
+
+
+@pytest.fixture(scope="module")
+def contents():
+    """Six files in the published layout: class, then red, green and blue, each row by row."""
+    rows = [(c, y, x) for c in range(3) for y in range(32) for x in range(32)]
+    return [
+        b"".join(
+            bytes([(file + number) % 10, *(brightness(file, number, *place) for place in rows)])
+            for number in range(EACH)
+        )
+        for file in range(6)
+    ]
+
+
+@pytest.fixture
+def archive(contents, tmp_path):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in zip(names, contents, strict=True):
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_every_pixel_is_where_the_file_has_it(archive):
+    arrays = cifar.read_archive(archive)
+    assert arrays["x_train"].shape == (5 * EACH, 32, 32, 3)
+    assert arrays["x_test"].shape == (EACH, 32, 32, 3)
+    assert arrays["y_train"].tolist() == [(file + number) % 10 for file in range(5) for number in range(EACH)]
+    draw = random.Random(0)
+    for _ in range(200):
+        file, number, channel = draw.randrange(6), draw.randrange(EACH), draw.randrange(3)
+        row, column = draw.randrange(32), draw.randrange(32)
+        images = arrays["x_test"][number] if file == 5 else arrays["x_train"][EACH * file + number]
+        assert images[row, column, channel] == brightness(file, number, channel, row, column)
+
+
+def test_the_checksum_is_that_of_the_files(archive, contents):
+    digests = tuple(hashlib.sha256(content).hexdigest() for content in contents)
+    assert cifar.checksum_of(cifar.read_archive(archive)) == cifar.combined(digests)
+    assert len(cifar.FILES_SHA256) == 6 == len(set(cifar.FILES_SHA256))
+    assert datasets.recipe_of("cifar-10").checksum == cifar.combined(cifar.FILES_SHA256)
+
+
+def swapped_channels(arrays):
+    arrays["x_train"] = arrays["x_train"][..., ::-1]
+
+
+def changed_pixel(arrays):
+    arrays["x_test"][1, 2, 3, 0] ^= 1
+
+
+def changed_label(arrays):
+    arrays["y_train"][4] ^= 1
+
+
+def swapped_files(arrays):
+    for name in ("x_train", "y_train"):
+        arrays[name] = np.roll(arrays[name], EACH, axis=0)
+
+
+@pytest.mark.parametrize("spoil", [swapped_channels, changed_pixel, changed_label, swapped_files])
+def test_another_content_has_another_checksum(archive, spoil):
+    arrays = cifar.read_archive(archive)
+    right = cifar.checksum_of(arrays)
+    spoil(arrays)
+    assert cifar.checksum_of(arrays) != right
+
+
+def test_arrays_of_another_kind_are_refused(archive):
+    arrays = cifar.read_archive(archive)
+    with pytest.raises(ValueError, match="not CIFAR-10's"):
+        cifar.checksum_of(arrays | {"x_test": arrays["x_test"].astype("float32")})
+    with pytest.raises(ValueError, match="not CIFAR-10's"):
+        cifar.checksum_of(arrays | {"y_train": arrays["y_train"][:, np.newaxis]})
+
+
+def test_what_is_not_cifar_is_set_aside_and_never_used(archive, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    placed = tmp_path / "keras" / "datasets" / archive.name
+    placed.parent.mkdir(parents=True)
+    archive.rename(placed)
+    with pytest.raises(UsageError) as caught:
+        datasets.load("cifar-10")
+    message = str(caught.value)
+    assert "its content is not what the checksum says" in message
+    assert cifar.URL in message
+    assert placed.with_name(placed.name + ".corrupt").exists()
+    assert str(placed) in capsys.readouterr().err
+    assert not list((tmp_path / "cache").glob("*.npz"))

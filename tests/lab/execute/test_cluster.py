@@ -1,0 +1,221 @@
+"""The fan-out over a real Ray cluster of two nodes, one of which is killed in mid-study."""
+
+import contextlib
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.command.main import main
+from lab.declare.recipe import Training
+from lab.declare.run import Run
+from lab.errors import UsageError
+from lab.execute.cluster import Cluster
+from lab.store.records import Records
+from tests.lab.execute.test_fanout import Silent
+from tests.support.waiting import SECONDS, free_ports, until
+
+pytestmark = pytest.mark.alone
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: make ray", exc_type=ModuleNotFoundError)
+importlib.import_module("ray.util")
+
+ROOT = Path(__file__).parents[3]
+WORK = "tests.support.work.Scripted"
+
+
+@pytest.fixture(scope="module")
+def executions(tmp_path_factory):
+    """The file in which `tests.support.work.Scripted` notes each execution, on every node."""
+    path = tmp_path_factory.mktemp("work") / "executions"
+    os.environ["EXECUTIONS"] = str(path)
+    yield path
+    del os.environ["EXECUTIONS"]
+
+
+@pytest.fixture(autouse=True)
+def limit(cluster):
+    """What hangs fails."""
+
+    def stop(number, frame):
+        raise TimeoutError(f"more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class Nodes:
+    """A cluster of a head and another node on this machine, two processors each, as `ray start` makes them."""
+
+    def __init__(self):
+        (port,) = free_ports(1)
+        self.address = f"{ray.util.get_node_ip_address()}:{port}"
+        self._started = [self._start("--head", f"--port={port}", "--include-dashboard=false")]
+        self._await(1)
+        self._started.append(self._start(f"--address={self.address}"))
+        self._await(2)
+
+    def kill(self, place):
+        """Kills all processes of a node at once."""
+        listing = subprocess.run(["ps", "-eo", "pid,sess"], check=True, capture_output=True, text=True).stdout
+        for pid, session in (line.split() for line in listing.splitlines()[1:]):
+            if int(session) == self._started[place].pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        self._started[place].wait()
+
+    def end(self):
+        """Kills what is still there."""
+        for place in range(len(self._started)):
+            self.kill(place)
+
+    def _start(self, *words):
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--num-cpus=2", "--block"]
+        command += ["--object-store-memory=100000000", "--disable-usage-stats"]
+        path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        # A busy machine may need long for Ray's own helpers.
+        environment = {**os.environ, "PYTHONPATH": path, "RAY_agent_register_timeout_ms": "300000"}
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _await(self, count):
+        """Waits until so many nodes are alive."""
+        alive = (
+            "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')\n"
+            "print(sum(node['Alive'] for node in ray.nodes()))"
+        )
+        deadline = time.monotonic() + SECONDS
+        while True:
+            asked = subprocess.run(
+                [sys.executable, "-c", alive, self.address], capture_output=True, text=True, check=False
+            )
+            if asked.stdout.strip() == str(count):
+                return
+            assert time.monotonic() < deadline, asked.stderr
+
+
+@pytest.fixture(scope="module")
+def cluster(executions):
+    """One for all tests; the one that kills a node comes last."""
+    started = Nodes()
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def nodes(cluster, executions):
+    """The cluster, and nothing executed on it yet."""
+    executions.unlink(missing_ok=True)
+    return cluster
+
+
+def run(variant, seed=0):
+    return Run("lenet", variant, "digits", Training("linear"), seed)
+
+
+def study(results, runs, nodes, **options):
+    listener = Silent()
+    outcome = Cluster(nodes.address, WORK, Records(results), {"commit": "c"}, listener, **options).execute(runs)
+    return outcome, listener.events
+
+
+def done(executions):
+    lines = executions.read_text().splitlines() if executions.exists() else []
+    return [tuple(line.split()[:2]) for line in lines]
+
+
+def test_failures_are_recorded_as_here(nodes, executions, tmp_path):
+    runs = [run("raise"), run("skip"), run("once", 5), run("kill"), *(run("ok", seed) for seed in range(3))]
+    outcome, events = study(tmp_path, runs, nodes)
+    assert events["make something else first"] == 1
+    assert set(outcome.failed) == {runs[0].key, runs[3].key}
+    assert outcome.failed[runs[0].key] == "ValueError: this run raises"
+    assert "WorkerCrashedError" in outcome.failed[runs[3].key]
+    assert [key for key, _ in done(executions)].count("once") == 2  # Ray started it again
+    statuses = [record["status"] for record in Records(tmp_path).of("lenet")]
+    assert (statuses.count("failed"), statuses.count("finished")) == (2, 4)
+    with Records(tmp_path).lock(runs[0]).acquire(blocking=False):
+        pass  # its lock is free
+
+
+def test_a_run_that_raises_is_tried_again_when_asked(nodes, tmp_path):
+    outcome, events = study(tmp_path, [run("raise")], nodes, retries=2)
+    assert (events["again"], events["failed"]) == (2, 1)
+    assert outcome.failed
+
+
+def test_what_another_call_holds_is_waited_for(nodes, executions, tmp_path):
+    held, taken = run("ok", 7), threading.Event()
+
+    def other():
+        with Records(tmp_path).lock(held):  # a lock is its thread's own
+            taken.set()
+            until(lambda: ("ok", "8") in done(executions))  # so the other run is done while this one is held
+            Records(tmp_path).save(held, {"status": "finished", "facts": {}, "metrics": {"value": 1.0}})
+
+    threading.Thread(target=other).start()
+    assert taken.wait(SECONDS)
+    outcome, _ = study(tmp_path, [held, run("ok", 8)], nodes)
+    assert outcome.ended[held.key] == {"value": 1.0}
+    assert [seed for _, seed in done(executions)] == ["8"]
+
+
+def test_devices_that_the_cluster_has_not_are_refused(nodes, tmp_path):
+    from lab.declare.machine import Devices
+
+    with pytest.raises(UsageError, match="has not 1 GPU"):
+        study(tmp_path, [run("ok")], nodes, devices=Devices("gpu", 1))
+    assert not ray.is_initialized()
+
+
+def test_real_training_on_the_cluster_gives_the_records_of_this_machine(nodes, tmp_path, capsys):
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu", "--seeds", "2", "--epochs", "1"]
+    assert main([*words, "--results", str(tmp_path / "here")]) == 0
+    assert main([*words, "--results", str(tmp_path / "there"), "--cluster", nodes.address]) == 0
+    here, there = (Records(tmp_path / place).of("lenet") for place in ("here", "there"))
+    assert [record["history"]["train_loss"] for record in here] == [r["history"]["train_loss"] for r in there]
+    assert [record["misread"] for record in here] == [record["misread"] for record in there]
+    for record in there:
+        Records(tmp_path / "there").attachment(record, "network")  # came back whole
+
+
+def test_a_cluster_that_is_not_there_is_one_message(tmp_path, capsys):
+    words = ["run", "lenet", "--dataset", "digits", "--cluster", "127.0.0.1:1"]
+    assert main([*words, "--results", str(tmp_path)]) == 2
+    assert "No Ray cluster answers at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_node_killed_in_mid_study_loses_nothing_and_doubles_nothing(nodes, executions, tmp_path):
+    runs = [run("sleep-0.5", seed) for seed in range(40)]
+
+    def kill():
+        until(lambda: len(done(executions)) >= 12)
+        nodes.kill(1)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    outcome, events = study(tmp_path, runs, nodes)
+    killer.join()
+    assert not outcome.failed
+    assert events["ended"] == 40
+    records = Records(tmp_path).of("lenet")
+    assert sorted(record["specification"]["seed"] for record in records) == list(range(40))
+    assert {record["status"] for record in records} == {"finished"}
+    assert records[0]["environment"]["commit"] == "c"
+    assert records[0]["environment"]["versions"]
+    executed = done(executions)
+    assert len(set(executed)) == 40
+    assert len(executed) <= 44, "more was done again than the killed node was at"
+    again, _ = study(tmp_path, runs, nodes)
+    assert again.ended == outcome.ended
+    assert done(executions) == executed, "what has a record was run again"

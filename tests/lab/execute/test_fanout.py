@@ -1,0 +1,247 @@
+"""The fan-out, with real worker processes that really die."""
+
+import collections
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lab.declare.recipe import Training
+from lab.declare.run import Run
+from lab.execute.fanout import FanOut, WorkersLost
+from lab.store.records import Records
+from tests.support.waiting import SECONDS, until
+from tests.support.work import Reading
+
+pytestmark = pytest.mark.alone
+
+ROOT = Path(__file__).parents[3]
+WORK = "tests.support.work.Scripted"
+
+
+class Silent:
+    """A listener that only counts."""
+
+    def __init__(self):
+        self.events = collections.Counter()
+
+    def progress(self, run, event):
+        self.events["progress"] += 1
+
+    def kept(self, run, record):
+        self.events["kept"] += 1
+
+    def ended(self, run, record):
+        self.events["ended"] += 1
+
+    def skipped(self, run, reason):
+        self.events[reason] += 1
+
+    def failed(self, run, reason, again):
+        self.events["again" if again else "failed"] += 1
+
+
+@pytest.fixture
+def executions(tmp_path, monkeypatch):
+    """The file in which `tests.support.work.Scripted` notes each execution."""
+    monkeypatch.setenv("EXECUTIONS", str(tmp_path / "executions"))
+    return tmp_path / "executions"
+
+
+def run(variant, seed=0):
+    return Run("lenet", variant, "digits", Training("linear"), seed)
+
+
+def fan_out(results, runs, workers=2, work=WORK, **options):
+    listener = Silent()
+    outcome = FanOut(work, Records(results), {}, listener, workers, **options).execute(runs)
+    return outcome, listener.events
+
+
+def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions):
+    runs = [run("ok", seed) for seed in range(20)]
+    outcome, events = fan_out(tmp_path / "r", runs)
+    assert events["ended"] == 20
+    assert not outcome.failed
+    assert len(executions.read_text().splitlines()) == 20
+    assert len({metrics["process"] for metrics in outcome.ended.values()}) <= 2
+    again, _ = fan_out(tmp_path / "r", runs)
+    assert again.ended == outcome.ended
+    assert len(executions.read_text().splitlines()) == 20
+    fan_out(tmp_path / "r", runs[:3], force=True)
+    assert len(executions.read_text().splitlines()) == 23
+
+
+def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
+    left = []
+
+    def spare():
+        left.append(len(Records(tmp_path / "r").of("lenet")))
+        executions.with_name("executions.go").touch()  # lets the last run end
+
+    fan_out(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], spare=spare)
+    assert left == [4]
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        ("raise", "ValueError: this run raises"),
+        ("memory", "MemoryError"),
+        ("missing", "another run's network"),
+        ("connection", "ConnectionResetError: [Errno 104]"),
+        ("timeout", "TimeoutError: timed out"),
+        ("permission", "PermissionError"),
+        ("picture", "UnidentifiedImageError"),
+        ("lock", "Timeout"),
+        ("exit", "exit code 7"),
+        ("segfault", "SIGSEGV"),
+        ("kill", "SIGKILL"),
+    ],
+)
+def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reason):
+    runs = [run("ok", 0), run(variant), *(run("ok", seed) for seed in range(1, 6))]
+    outcome, events = fan_out(tmp_path, runs)
+    assert events["ended"] == 6
+    ((key, why),) = outcome.failed.items()
+    assert key == runs[1].key
+    assert reason in why
+    (failed,) = [record for record in Records(tmp_path).of("lenet") if record["status"] == "failed"]
+    assert failed["reason"] == why
+    if variant == "exit":
+        assert failed["last_lines"].endswith("last words")
+    if variant == "raise":
+        assert "Traceback" in failed["last_lines"]
+
+
+def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("once", 1)], retries=1)
+    assert (events["again"], events["ended"]) == (1, 1)
+    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    assert outcome.failed
+    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    assert events["ended"] == 1
+    assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
+
+
+def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by_now(tmp_path, executions):
+    records = Records(tmp_path)
+
+    class Beside(Silent):
+        def failed(self, run, reason, again):
+            self.lock = records.lock(run)
+            self.lock.acquire(timeout=SECONDS)
+
+    listener = Beside()
+    outcome = FanOut(WORK, records, {}, listener, 1).execute([run("raise")])
+    assert outcome.failed
+    assert records.of("lenet") == []
+    listener.lock.release()
+
+
+def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("skip"), run("ok")])
+    assert (events["make something else first"], events["ended"]) == (1, 1)
+    assert not outcome.failed
+    assert len(Records(tmp_path).of("lenet")) == 1
+
+
+@pytest.mark.parametrize("network", ["hold", "raise", "skip"])
+def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, executions, network):
+    """With FORCE it would find, and read, what is about to be replaced."""
+    go = executions.with_name("executions.go")  # lets "hold" end
+    go.touch()
+    has_begun = lambda name: executions.exists() and name in executions.read_text()  # noqa: E731
+    reading = [Run("lenet", f"ok-{number}", "digits", Reading(network), 0) for number in range(2)]
+    other = run("ok", 5)
+    fan_out(tmp_path, [run(network)])
+    executions.unlink()
+    go.unlink()
+    begun = threading.Thread(target=lambda: (until(lambda: has_begun("ok 5 ")), go.touch()))
+    begun.start()  # so the other run begins while "hold" is under way
+    outcome, _ = fan_out(tmp_path, [run(network), *reading, other], force=True)
+    begun.join()
+    assert set(outcome.ended) >= {each.key for each in (*reading, other)}
+    order = [line.split()[0] for line in executions.read_text().splitlines()]
+    assert order.index("ok") < 2 or network != "hold"  # it needs nothing
+    assert order.index(network) < min(order.index("ok-0"), order.index("ok-1"))
+    assert sorted(order) == sorted([network, "ok", "ok-0", "ok-1"])
+
+
+def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system_does_not(tmp_path, executions):
+    with pytest.raises(OSError, match="No space left on device"):
+        fan_out(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
+    records = Records(tmp_path)
+    assert [record["status"] for record in records.of("lenet")] == ["failed"]
+    assert not list(records.folder("lenet").glob(".part-*"))
+
+
+def test_a_run_with_a_number_that_is_not_finite_has_diverged(tmp_path, executions):
+    outcome, events = fan_out(tmp_path, [run("nan")])
+    assert (events["ended"], outcome.failed) == (1, {})
+    (record,) = Records(tmp_path).of("lenet")
+    assert (record["status"], record["metrics"], record["not_finite"]) == ("diverged", {"value": 1.0}, ["test_loss"])
+
+
+def test_workers_that_cannot_start_end_the_call(tmp_path):
+    with pytest.raises(WorkersLost, match="no_such_module"):
+        fan_out(tmp_path, [run("ok")], work="tests.no_such_module.Work")
+
+
+def call(folder, variants, seeds):
+    """Another process that runs the same study."""
+    code = (
+        "import sys; sys.path[:0] = ['.']\n"
+        "from pathlib import Path; from tests.lab.execute.test_fanout import fan_out, run\n"
+        f"if __name__ == '__main__':\n"
+        f"    o, e = fan_out(Path({str(folder)!r}), [run(v, s) for v in {variants} for s in range({seeds})])\n"
+        f"    print(len(o.ended), len(o.failed))\n"
+    )
+    folder.mkdir(exist_ok=True)
+    script = folder / f"call{len(list(folder.glob('call*.py')))}.py"
+    script.write_text(code)
+    return subprocess.Popen(
+        [sys.executable, str(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def test_four_calls_at_once_share_the_work(tmp_path, executions):
+    calls = [call(tmp_path / "r", ["sleep-0.2"], 12) for _ in range(4)]
+    answers = [process.communicate(timeout=SECONDS)[0].strip() for process in calls]
+    assert answers == ["12 0"] * 4
+    done = [tuple(line.split()[:2]) for line in executions.read_text().splitlines()]
+    assert sorted(done) == sorted(("sleep-0.2", str(seed)) for seed in range(12))
+
+
+def test_a_lock_left_by_a_dead_process_is_free_at_once(tmp_path, executions):
+    first = call(tmp_path / "r", ["hold"], 1)
+    until(lambda: workers(executions), first)
+    os.killpg(first.pid, 9)
+    first.communicate()
+    until(lambda: not any(alive(worker) for worker in workers(executions)))
+    with Records(tmp_path / "r").lock(run("hold")).acquire(blocking=False):
+        pass
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path, executions):
+    process = call(tmp_path / "r", ["hold"], 2)
+    until(lambda: len(workers(executions)) == 2, process)
+    process.kill()  # the parent alone
+    process.communicate()
+    until(lambda: not any(alive(worker) for worker in workers(executions)))
+
+
+def workers(executions):
+    """The processes that have begun a run."""
+    lines = executions.read_text().splitlines() if executions.exists() else []
+    return {int(line.split()[2]) for line in lines if len(line.split()) == 3}
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

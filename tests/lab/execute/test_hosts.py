@@ -1,0 +1,258 @@
+"""Several hosts, one training: two real processes on loopback, one of which may die."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.declare import machine
+from lab.declare.machine import Devices, Hosts, Layout
+from lab.declare.recipe import Training
+from lab.declare.run import Run
+from lab.errors import UsageError
+from lab.execute import hosts, placement
+from lab.execute.fanout import WorkersLost
+from lab.learn.training import Trainer
+from lab.store.records import Records
+from tests.lab.execute.test_fanout import Silent
+from tests.support.waiting import SECONDS, free_ports, until
+
+pytestmark = pytest.mark.alone
+
+ROOT = Path(__file__).parents[3]
+STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
+EQUAL = 1e-9  # as of two replicas on one host, in float64: see tests/test_devices.py
+
+
+def config(addresses, index):
+    return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+
+
+@pytest.fixture
+def addresses():
+    """Two addresses on this machine that nobody uses."""
+    return [f"127.0.0.1:{port}" for port in free_ports(2)]
+
+
+@pytest.fixture
+def call(addresses, tmp_path):
+    """Starts the same call on both hosts, each with a results folder of its own."""
+    started = []
+
+    def start(*words):
+        for index in range(2):
+            command = [sys.executable, "-m", "experiments", *STUDY, *words, "--results", str(tmp_path / str(index))]
+            environment = {**os.environ, "TF_CONFIG": config(addresses, index)}
+            started.append(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+            )
+        return started
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_two_hosts_train_as_one_and_the_chief_alone_writes(call, digits, tmp_path):
+    processes = call("--seeds", "2", "--epochs", "2", "--precision", "float64")
+    answers = [process.communicate(timeout=SECONDS) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    assert "the chief, which writes the records" in answers[0][0]
+    assert not (tmp_path / "1").exists() or not list((tmp_path / "1").rglob("*.*"))
+    records = Records(tmp_path / "0").of("lenet")
+    assert [record["specification"]["seed"] for record in records] == [0, 1]
+    trainer = Trainer(Training("lenet5-relu", epochs=2, precision="float64"), digits)
+    for record in records:
+        alone = trainer.run(record["specification"]["seed"])
+        assert record["environment"]["hosts"] == 2
+        assert record["environment"]["devices"] == "cpu:2"
+        assert record["history"]["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=EQUAL)
+        assert record["metrics"]["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=EQUAL)
+        assert record["misread"] == alone["misread"]
+
+
+@pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
+def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
+    processes = call("--seeds", "500", "--epochs", "2")
+    until(lambda: list(tmp_path.glob("0/runs/lenet/*.json")), processes[0])
+    (child,) = (int(pid) for pid in _children(processes[victim].pid))
+    os.kill(child, sent)
+    other = processes[1 - victim]
+    _, errors = other.communicate(timeout=SECONDS)
+    assert other.returncode == 1
+    assert f"{addresses[victim]} was lost" in errors
+    if sent == signal.SIGSTOP:  # its parent would wait for its patience to end
+        return
+    _, errors = processes[victim].communicate(timeout=SECONDS)
+    assert processes[victim].returncode == 1
+    statuses = [record["status"] for record in Records(tmp_path / "0").of("lenet")]
+    assert statuses.count("failed") == 1
+    assert "finished" in statuses
+
+
+def _children(parent):
+    """The worker process of a call; `multiprocessing` starts a helper beside it."""
+    lines = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    rows = [line.split(maxsplit=2) for line in lines.splitlines()]
+    return [pid for pid, ppid, command in rows if ppid == str(parent) and "spawn_main" in command]
+
+
+def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config(addresses, 0))
+    run = Run("lenet", "lenet5-relu", "digits", Training("lenet5-relu"), 0)
+    together = hosts.Together(
+        Hosts(tuple(addresses), 0),
+        "lab.learn.training.TrainingWork",
+        Records(tmp_path),
+        {},
+        Silent(),
+        patience=15,
+    )
+    with pytest.raises(WorkersLost, match="did not come together: no word for 15 seconds"):
+        together.execute([run])
+    assert Records(tmp_path).of("lenet") == []
+
+
+def together(addresses, index, folder):
+    """Prints what becomes of two runs; the chief is killed at the end of the first, when the other has done with it."""
+    runs = [Run("lenet", "killchief", "digits", Training("linear"), seed) for seed in range(2)]
+    call = hosts.Together(
+        Hosts(tuple(addresses), index), "tests.support.work.Scripted", Records(Path(folder)), {}, Silent()
+    )
+    outcome = call.execute(runs)
+    print(json.dumps([sorted(outcome.ended), outcome.failed]))
+
+
+def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_path):
+    calls = []
+    for index in range(2):
+        code = (
+            f"from tests import test_hosts; test_hosts.together({addresses}, {index}, {str(tmp_path / str(index))!r})"
+        )
+        environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
+        command = [sys.executable, "-c", code]
+        calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+    answers = [json.loads(call.communicate(timeout=SECONDS)[0].splitlines()[-1]) for call in calls]
+    first, second = (Run("lenet", "killchief", "digits", Training("linear"), seed).key for seed in range(2))
+    assert answers[0][0] == []
+    assert "SIGKILL" in answers[0][1][first]
+    assert answers[1][0] == [first]
+    assert "was lost" in answers[1][1][second]
+    assert [record["status"] for record in Records(tmp_path / "0").of("lenet")] == ["failed"]
+
+
+def twins():
+    """Two runs of a study whose names have digests that begin alike, by 16 bits."""
+    seen = {}
+    for seed in range(10_000):  # a twin is found after some three hundred
+        run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
+        beginning = hashlib.sha256(run.key.encode()).digest()[:2]
+        if beginning in seen:
+            return seen[beginning], run
+        seen[beginning] = run
+    raise AssertionError("no twins")
+
+
+def test_a_name_is_told_whole():
+    one, other = (hosts.marks(run.key) for run in twins())
+    assert one[0] == other[0]
+    assert one != other
+    assert len(one) == hosts.MARKS
+    assert np.float32(one).tolist() == one
+    digest = hashlib.sha256(twins()[0].key.encode()).hexdigest()
+    assert "".join(f"{int(mark):04x}" for mark in one) == digest
+
+
+def alone(addresses, index, folder, seed):
+    """Says what becomes of a call of this host for the run of one seed."""
+    run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
+    call = hosts.Together(
+        Hosts(tuple(addresses), index), "tests.support.work.Scripted", Records(Path(folder)), {}, Silent()
+    )
+    try:
+        print(json.dumps(call.execute([run]).failed))
+    except WorkersLost as error:
+        print(json.dumps({"lost": str(error)}))
+
+
+def test_hosts_that_were_called_for_other_runs_do_not_train(addresses, tmp_path):
+    calls = []
+    for index, run in enumerate(twins()):
+        folder = str(tmp_path / str(index))
+        code = f"from tests import test_hosts; test_hosts.alone({addresses}, {index}, {folder!r}, {run.seed})"
+        environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
+        command = [sys.executable, "-c", code]
+        calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+    answers = [call.communicate(timeout=SECONDS)[0].splitlines()[-1] for call in calls]
+    assert all("was called for other runs than" in answer for answer in answers), answers
+    assert not (tmp_path / "executions").exists()
+
+
+def test_tf_config_names_the_hosts():
+    assert machine.configured(None) is None
+    assert machine.configured(config(["a:1"], 0)) is None  # alone
+    two = machine.configured(config(["a:1", "b:1"], 1))
+    assert two == Hosts(("a:1", "b:1"), 1)
+    assert not two.chief
+    cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    chief = machine.configured(json.dumps({"cluster": cluster, "task": {"type": "chief", "index": 0}}))
+    last = machine.configured(json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    assert chief.chief
+    assert last == Hosts(("a:1", "b:1", "c:1"), 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{",
+        "{}",
+        "[]",
+        config(["a:1", "b:1"], 2),
+        json.dumps({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}),
+    ],
+)
+def test_a_tf_config_that_is_none_is_refused(wrong):
+    with pytest.raises(UsageError, match="TF_CONFIG cannot be read"):
+        machine.configured(wrong)
+
+
+def test_all_devices_of_all_hosts_divide_the_batch():
+    two = Hosts(("a:1", "b:1"), 0)
+    assert placement.together(None, two, [128], gpus=0) == Layout(Devices("cpu", 1), 1)
+    assert placement.together(None, two, [128], gpus=4) == Layout(Devices("gpu", 4), 1)
+    assert placement.together("gpu:2", two, [128], gpus=4) == Layout(Devices("gpu", 2), 1)
+    with pytest.raises(UsageError, match="6 devices do not divide a batch of 128"):
+        placement.together(None, two, [128], gpus=3)
+    with pytest.raises(UsageError, match="is not split"):
+        placement.together("cpu:2", two, [128], gpus=0)
+
+
+def test_a_lost_host_is_named(monkeypatch):
+    UnavailableError = type("UnavailableError", (Exception,), {})  # as TensorFlow's
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+        names = [f"127.0.0.1:{each.getsockname()[1]}" for each in (listening, other)]
+        three = Hosts(("a:1", *names), 0)
+        monkeypatch.setenv("TF_CONFIG", config(list(three.addresses), 0))
+        told = "Error reported from /job:worker/task:1: These tasks are unhealthy:\n/job:worker/replica:0/task:1\n"
+        assert hosts.explain(UnavailableError(told), three) == f"{names[0]} was lost; call all hosts again"
+        assert hosts.explain(UnavailableError("Socket closed"), three) == "a host was lost; call all hosts again"
+        other.shutdown(socket.SHUT_RDWR)  # it listens no more, and nobody else gets its port
+        assert hosts.explain(UnavailableError("Socket closed"), three) == f"{names[1]} was lost; call all hosts again"
+        assert hosts.explain(ValueError("else"), three) == "ValueError: else"

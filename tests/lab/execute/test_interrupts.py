@@ -1,0 +1,43 @@
+"""A signal in the middle of an import: a real process, interrupted while it imports what is heavy."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import SECONDS
+
+ROOT = Path(__file__).parents[3]
+# The process interrupts itself where the import of a module begins, within that of `figures`: so it is in the
+# middle of an import, on any machine. The handler says whether `figures` was whole when it was called at last.
+PROGRAM = """
+import os, signal, sys
+from lab.command.interrupts import between_imports
+
+number, name = int(sys.argv[1]), sys.argv[2]
+
+def handle(number, frame):
+    os.write(1, b"whole" if hasattr(sys.modules["lab.report.figures"], "draw") else b"half")
+    raise SystemExit(128 + number)
+
+class Interrupting:
+    def find_spec(self, sought, path=None, target=None):
+        if sought == name:
+            os.kill(os.getpid(), number)
+
+signal.signal(number, between_imports(handle))
+sys.meta_path.insert(0, Interrupting())
+from lab.report import figures
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["lab.report.figures", "numpy", "pandas._libs.tslibs", "matplotlib.ft2font"])
+def test_a_signal_waits_for_the_import_under_way_and_is_not_lost(sent, module):
+    command = [sys.executable, "-c", PROGRAM, str(int(sent)), module]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + sent, "whole", "")

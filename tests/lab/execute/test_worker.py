@@ -1,0 +1,40 @@
+"""A worker process: how its work begins."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CODE = """
+import sys
+from lab.execute import worker
+worker.surroundings()
+work = worker.begin(sys.argv[1], None)
+print(type(work).__name__, *(name for name in worker.KERAS_EXTRAS if sys.modules.get(name)))
+import matplotlib, pandas, sklearn.metrics
+"""
+
+
+def begun(work):
+    done = subprocess.run([sys.executable, "-c", CODE, work], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_keras_starts_without_what_no_worker_uses():
+    assert begun("lab.learn.training.TrainingWork") == ["TrainingWork"]
+
+
+def test_a_work_whose_module_imports_such_a_package_has_it():
+    assert begun("experiments.filters.measure.FiltersWork")[:2] == ["FiltersWork", "sklearn"]
+
+
+def test_a_work_that_needs_what_is_not_installed_says_so(tmp_path, monkeypatch):
+    from lab.execute import worker
+
+    (tmp_path / "needy.py").write_text("import no_such_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        worker.begin("needy.Work", None)

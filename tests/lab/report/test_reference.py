@@ -1,0 +1,127 @@
+"""Keeping a study: all of it, or what was kept before stays to the last byte."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.declare import catalogue
+from lab.declare.run import Run
+from lab.errors import UsageError
+from lab.report import figures, reference
+from lab.store.records import Records
+
+ROOT = Path(__file__).parents[3]
+KEPT = ROOT / "results" / "reference"
+FILTERS = catalogue.find("filters")  # whose records have arrays beside them
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A folder of results that holds a whole study, with what else may lie there."""
+    folder = tmp_path / "results" / "runs" / "filters"
+    shutil.copytree(KEPT / "runs" / "filters", folder)
+    figures.write(FILTERS, Records(tmp_path / "results"))
+    record = next(folder.glob("*.json"))
+    for name in (f".part-{record.name}", f".part-{record.stem}.npz", f"{record.stem}.keras", "left.npz"):
+        (folder / name).write_bytes(b"of no record")
+    (folder / f"{record.name}.set-aside").write_bytes(b"damaged")
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """What was kept before: one row of the same study, and two tables of others."""
+    folder = tmp_path / "reference"
+    (folder / "runs" / "filters").mkdir(parents=True)
+    for file in sorted((KEPT / "runs" / "filters").iterdir())[:2]:
+        shutil.copy(file, folder / "runs" / "filters")
+    for name in ("filters.csv", "filters.svg", "gradients.csv", "claims.csv"):
+        shutil.copy(KEPT / name, folder)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    reference.write_pages(folder, tmp_path / "README.md")
+    return folder
+
+
+def content(folder):
+    """All files but locks, which stay empty."""
+    found = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {path: data for path, data in found.items() if path.name != ".tables.lock"}
+
+
+def keep(study, kept):
+    reference.keep(FILTERS, study, kept, kept.parent / "README.md")
+
+
+def test_a_whole_study_is_kept_without_parts_networks_and_what_no_record_names(study, kept):
+    keep(study, kept)
+    names = {path.name for path in (kept / "runs" / "filters").iterdir()}
+    assert names == {path.name for path in (KEPT / "runs" / "filters").iterdir()}
+    assert (kept / "filters.csv").read_bytes() == (study / "filters.csv").read_bytes()
+    assert (kept / "filters.svg").stat().st_size > 1_000
+    assert [path.name for path in (kept / "runs").iterdir()] == ["filters"]
+    assert (kept / "README.md").read_text() == reference.page(kept)
+    assert "filters: *partly*" in (kept.parent / "README.md").read_text()
+    assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == ["runs"]
+
+
+def damage_record(folder):
+    file = sorted(folder.glob("runs/filters/[!.]*.json"))[0]
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def lose_record(folder):
+    sorted(folder.glob("runs/filters/[!.]*.json"))[0].unlink()
+
+
+def damage_arrays(folder):
+    file = sorted(folder.glob("runs/filters/[!.l]*.npz"))[0]
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def lose_arrays(folder):
+    sorted(folder.glob("runs/filters/[!.l]*.npz"))[0].unlink()
+
+
+def change_table(folder):
+    text = (folder / "filters.csv").read_text()
+    (folder / "filters.csv").write_text(text.replace("mnist", "digits").replace("0.5", "0.4"))
+
+
+def lose_table(folder):
+    (folder / "filters.csv").unlink()
+
+
+@pytest.mark.parametrize("harm", [damage_record, lose_record, damage_arrays, lose_arrays, change_table, lose_table])
+def test_a_study_that_is_not_whole_leaves_what_was_kept_to_the_last_byte(study, kept, harm):
+    before, page = content(kept), (kept.parent / "README.md").read_bytes()
+    harm(study)
+    with pytest.raises(UsageError, match="filters"):
+        keep(study, kept)
+    assert content(kept) == before
+    assert (kept.parent / "README.md").read_bytes() == page
+
+
+def test_what_is_kept_is_not_kept_of_itself(kept):
+    before = content(kept)
+    with pytest.raises(UsageError, match="is what is kept"):
+        keep(kept, kept)
+    assert content(kept) == before
+
+
+def test_a_study_of_nothing_but_failures_is_not_kept(tmp_path, kept):
+    records = Records(tmp_path / "results")
+    lenet = catalogue.find("lenet")
+    variant = lenet.variants[0]
+    records.save_failed(Run("lenet", variant.name, "mnist", variant.settings, 0), "MemoryError", "")
+    figures.write(lenet, records)
+    before = content(kept)
+    with pytest.raises(UsageError, match="nothing that a figure could show"):
+        reference.keep(lenet, tmp_path / "results", kept, kept.parent / "README.md")
+    assert content(kept) == before
+
+
+def test_what_a_kill_left_aside_is_put_back_before_it_is_replaced(study, kept):
+    (kept / "runs" / "filters").rename(kept / "runs" / ".old-filters")
+    keep(study, kept)
+    assert [path.name for path in (kept / "runs").iterdir()] == ["filters"]

@@ -1,0 +1,109 @@
+"""The report, opened in a real browser, from results alone."""
+
+import html
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lab.declare import catalogue
+from lab.declare.claims import CLAIMS
+from lab.report import page
+from tests.support.pages import chromium, watched
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = ROOT / "results" / "reference"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of our own runs."""
+    folder = tmp_path_factory.mktemp("results")
+    for file in [*REFERENCE.glob("*.csv"), *REFERENCE.glob("*.svg")]:
+        shutil.copy(file, folder)
+    return page.write(folder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, width, scheme):
+    with watched(browser, width, scheme) as page:
+        page.goto(written.as_uri())
+        assert page.problems == []
+        assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        figures = page.locator("figure svg")
+        assert figures.count() == len(catalogue.names())
+        for number in range(figures.count()):
+            box = figures.nth(number).bounding_box()
+            assert box["width"] > 300
+            assert box["height"] > 100
+        broken = "[...document.images].filter(image => !image.naturalWidth).length"
+        assert page.evaluate(broken) == 0
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+        assert len(ids) == len(set(ids))
+        targets = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(link => link.hash.slice(1))")
+        assert set(targets) <= set(ids)
+
+
+def test_it_holds_every_claim_experiment_and_number(written):
+    text = written.read_text()
+    for name in catalogue.names():
+        experiment = catalogue.find(name)
+        assert f"make {name}" in text
+        assert all(variant.name in text for variant in experiment.variants)
+        section = text[text.index(f'<h2 id="{name}">') :].split("<h2")[1]
+        assert section.count('href="#claim-') == len(experiment.evidence)
+    assert "Не, так не работает!" in text
+    overview = text[text.index('class="overview"') : text.index("</table>")]
+    assert overview.count("<tr><td>") == len(CLAIMS)
+    assert all(html.escape(claim.slide) in text for claim in CLAIMS.values())
+    for evidence in (evidence for name in catalogue.names() for evidence in catalogue.find(name).evidence):
+        assert f'href="#claim-{evidence.claim}-' in overview
+
+
+def test_words_of_a_table_cannot_become_code(tmp_path):
+    source = (REFERENCE / "lenet.csv").read_text()
+    (tmp_path / "lenet.csv").write_text(source.replace("lenet5-1998", "<script>alert(1)</script>"))
+    text = page.write(tmp_path).read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_rows_that_are_shown_are_never_said_to_be_not_run(tmp_path):
+    frame = pd.read_csv(REFERENCE / "lenet.csv")
+    frame.assign(dataset="digits").to_csv(tmp_path / "lenet.csv", index=False)
+    text = page.write(tmp_path).read_text()
+    card = text[text.index('id="claim-lenet-lenet"') :].split("</details>")[0]
+    assert "lenet5-1998 was run on digits, and not on mnist" in card
+    assert "not judged" in card
+    section = text[text.index('<h2 id="lenet">') :].split("<h2")[1]
+    assert "digits; 15 to 30 epochs." in section
+    assert "Not judged: all rows (on digits)." in section
+    assert "Δ: difference from the baseline, lenet5, paired by seed." in section
+    assert "not run" not in card + section
+
+
+def test_nothing_run_is_a_report_that_says_so(tmp_path):
+    text = page.write(tmp_path).read_text()
+    assert "Not run yet" in text
+    assert "make lenet" in text
+
+
+def test_it_needs_no_framework(tmp_path):
+    shutil.copy(REFERENCE / "lenet.csv", tmp_path)
+    code = (
+        "import sys\nfrom lab.command.main import main\n"
+        f"print(main(['report', '--results', {str(tmp_path)!r}]), 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip().splitlines()[-1] == "0 False False"

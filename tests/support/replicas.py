@@ -1,0 +1,58 @@
+"""One replica and two, side by side, in a process of its own: a process can split its CPU only once.
+
+Prints, as JSON, the largest differences in weights and in metrics for each recipe, after one step the
+difference of what the optimizer remembers of gradients, as a share of it, and the last loss.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from lab.data import datasets
+from lab.declare import machine
+from lab.declare.recipe import Canvas, Distortion, Training
+from lab.learn import devices
+from lab.learn.training import Trainer
+
+RECIPES = {
+    "plain": Training("lenet5-relu", epochs=2, precision="float64"),
+    "distorted": Training("lenet5", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1), precision="float64"),
+    "moving": Training("linear", epochs=1, canvas=Canvas(56, "everywhere", moving=True), precision="float64"),
+    "1998": Training("lenet5-1998", epochs=1, rubbish_penalty=0.1, precision="float64"),
+    "float16": Training("lenet5-relu", epochs=1, steps_per_epoch=1, precision="mixed_float16"),
+}
+
+
+def numbers(outcome):
+    """Every metric and every epoch's values, the clock's aside."""
+    values = [value for name, value in outcome["metrics"].items() if not name.endswith("_seconds")]
+    history = [v for name, of in sorted(outcome["history"].items()) if not name.endswith("_seconds") for v in of]
+    return np.array(values + history)
+
+
+def gradients(trainer):
+    """What the optimizer remembers of all gradients: after the first step, that step's times 1 - β1."""
+    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    return np.concatenate([momentum.numpy().ravel() for momentum in optimizer._momentums])
+
+
+def differences(name, strategy, digits):
+    one, two = Trainer(RECIPES[name], digits), Trainer(RECIPES[name], digits, strategy=strategy)
+    outcomes = [trainer.run(1) for trainer in (one, two)]
+    pairs = zip(one.model.trainable_variables, two.model.trainable_variables, strict=True)
+    return {
+        "weights": max(float(np.abs(a.numpy() - b.numpy()).max()) for a, b in pairs),
+        "metrics": float(np.abs(np.subtract(*map(numbers, outcomes))).max()),
+        "gradients": float(np.linalg.norm(gradients(one) - gradients(two)) / np.linalg.norm(gradients(one))),
+        "loss": outcomes[1]["history"]["train_loss"][-1],
+    }
+
+
+if __name__ == "__main__":
+    devices.claim(machine.Devices("cpu", 2), 0)
+    devices.one_thread()
+    strategy = devices.strategy()
+    assert strategy.num_replicas_in_sync == 2
+    loaded = datasets.load("digits")
+    print(json.dumps({name: differences(name, strategy, loaded) for name in sys.argv[1:] or RECIPES}))

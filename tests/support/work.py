@@ -1,0 +1,115 @@
+"""Work for the fan-out's tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
+
+import ctypes
+import dataclasses
+import io
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import filelock
+import PIL.Image
+
+from lab.declare.recipe import Training
+from lab.errors import Unavailable
+from lab.store.records import Attachment
+from tests.support.waiting import until
+
+
+class Scripted:
+    """The variant's name says how the run goes; see the branches."""
+
+    def __init__(self, records):
+        self.before = 0
+
+    def execute(self, run, report):
+        self.before += 1
+        with open(os.environ["EXECUTIONS"], "a") as log:
+            log.write(f"{run.variant} {run.seed} {os.getpid()}\n")
+        report({"done": 0.5, "total": 1, "note": ""})
+        match run.variant.split("-")[0]:
+            case "raise":
+                raise ValueError("this run raises")
+            case "missing":
+                raise FileNotFoundError("another run's network")
+            case "exit":
+                print("last words")
+                os._exit(7)
+            case "segfault":
+                ctypes.string_at(0)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "killchief":
+                if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            case "memory":
+                raise MemoryError
+            case "connection":
+                raise ConnectionResetError(104, "Connection reset by peer")
+            case "timeout":
+                raise TimeoutError("timed out")
+            case "permission":
+                raise PermissionError(13, "Permission denied", "picture.png")
+            case "picture":
+                PIL.Image.open(io.BytesIO(b"no picture"))
+            case "lock":  # that of a file of data, say, and not of the run
+                raise filelock.Timeout("data.lock")
+            case "nan":
+                return {"status": "finished", "facts": {}, "metrics": {"value": 1.0, "test_loss": float("nan")}}, None
+            case "full":  # no space left where its network is to be kept
+                full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
+                return {"status": "finished", "facts": {}, "metrics": {}}, full
+            case "once":  # fails the first time, succeeds the second
+                marker = Path(os.environ["EXECUTIONS"] + f".{run.seed}")
+                if not marker.exists():
+                    marker.touch()
+                    os._exit(1)
+            case "skip":
+                raise Unavailable("make something else first")
+            case "hold":  # as long as the test wants it
+                until(Path(os.environ["EXECUTIONS"] + ".go").exists)
+            case "sleep":
+                time.sleep(float(run.variant.split("-")[1]))
+        metrics = {"value": float(run.seed), "process": os.getpid(), "runs_before": self.before - 1}
+        return {"status": "finished", "facts": {}, "metrics": metrics}, None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A recipe that reads what another variant's run of the same seed left."""
+
+    of: str
+
+    def needs(self, run):
+        return (dataclasses.replace(run, variant=self.of, settings=Training("linear")),)
+
+
+class Scored:
+    """Work for the tests of searches: the recipe's batch size says how a trial goes."""
+
+    def __init__(self, records):
+        pass
+
+    def execute(self, run, report):
+        with open(os.environ["EXECUTIONS"], "a") as log:
+            log.write(f"{run.key} {os.getpid()}\n")
+        report({"done": 0.5, "total": 1, "note": ""})
+        if "TOGETHER" in os.environ:  # no trial ends before so many processes have begun one
+            until(lambda: len(processes(os.environ["EXECUTIONS"])) >= int(os.environ["TOGETHER"]))
+        ways = os.environ.get("WAYS", "")
+        if run.settings.batch_size == 32 and "raise" in ways:
+            raise ValueError("this trial raises")
+        if run.settings.batch_size == 64 and "kill" in ways:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if run.settings.batch_size == 128 and "diverge" in ways:
+            return {"status": "diverged", "facts": {}, "metrics": {"train_seconds": 1.0}}, None
+        score = 0.9 + run.settings.learning_rate + run.settings.epochs / 1000
+        metrics = {"validation_accuracy": score, "train_seconds": 1.0}
+        return {"status": "finished", "facts": {}, "metrics": metrics}, None
+
+
+def processes(executions):
+    """The processes that left a line."""
+    return {line.split()[-1] for line in Path(executions).read_text().splitlines()}
