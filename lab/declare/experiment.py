@@ -7,7 +7,7 @@ import collections
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnn_models.names import unknown
@@ -176,7 +176,7 @@ class Experiment:
         baseline = (own and own.against) or self.baseline
         return None if baseline == name else baseline
 
-    def select(self, names: list[str] | None) -> tuple[Variant, ...]:
+    def select(self, names: Sequence[str] | None) -> tuple[Variant, ...]:
         """The variants with these names, in the order of the declaration; all where none are named.
 
         What a search has yet to find may be named too, and is left out.

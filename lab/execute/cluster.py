@@ -1,19 +1,16 @@
-"""Fan-out over a Ray cluster: the same runs, records and messages as `lab.execute.fanout`, on many machines.
+"""Runs over a Ray cluster of many machines.
 
-Ray schedules, starts again what a lost process or node was at, and ships this checkout's code. This
-module keeps few tasks waiting (Ray's pattern against too many pending tasks), holds each run's lock
-here while it is under way, and writes its record here when its result is back: so a run counts once,
-however often Ray had to start it.
+Ray schedules, starts again what a lost process or node was at, and ships this checkout's code. This module keeps few
+tasks waiting (Ray's pattern against too many pending tasks), holds each run's lock here while it is under way, and
+writes its record here when its result is back: so a run counts once, however often Ray had to start it.
 """
 
-import collections
 import functools
 import os
 import signal
 import socket
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,67 +21,44 @@ from lab.declare.machine import Devices
 from lab.declare.run import Run
 from lab.declare.work import Work
 from lab.errors import Unavailable, UsageError
-from lab.execute import worker
-from lab.execute.fanout import CPU, HELD_POLL_SECONDS, Listener, Outcome
-from lab.learn import surroundings
+from lab.execute import recorded
+from lab.execute.attempts import Attempts, Listener, Outcome
+from lab.execute.in_process import HELD_POLL_SECONDS
+from lab.execute.job import Job, Source, Task
 from lab.learn.devices import claim
+from lab.learn.surroundings import surroundings
 from lab.store.records import Attachment, Record, Records
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 NOT_CODE = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
 LOST_RETRIES = 3  # how often Ray starts a run again whose process or node was lost
 KNOCK_SECONDS = 20.0
 WAITING = 2  # tasks given to Ray for each that can run: enough that no processor waits for the next
-Task = tuple[Run, filelock.BaseFileLock]
+Submitted = tuple[Task, filelock.BaseFileLock]
 Returned = tuple[str, Any]
 
 
-class Cluster:
-    """One call's runs over a Ray cluster; see `fanout.FanOut`, whose interface it has.
+class RayCluster:
+    """The engine that does each run on one machine of a Ray cluster.
 
     Args:
-        address: of the cluster's head, host:port; "ray" for the one that runs on this machine (or
-            that `RAY_ADDRESS` names), or else one that is started here for this call.
-        work: `module.Class` of the `worker.Work` to do.
-        records: where records go, on this machine.
-        environment: copied into every record.
-        listener: told of progress.
+        job: what all runs share.
+        listener: hears of progress.
+        address: of the cluster's head, host:port; "ray" for the one that runs on this machine (or that
+            `RAY_ADDRESS` names), or else one that is started here for this call.
         workers: largest number of runs at a time; None: as many as the cluster has room for.
-        retries: how often a run that raised is tried again.
-        force: run even what has a record.
-        devices: what each run computes on.
     """
 
-    def __init__(
-        self,
-        address: str,
-        work: str,
-        records: Records,
-        environment: Record,
-        listener: Listener,
-        workers: int | None = None,
-        retries: int = 0,
-        force: bool = False,
-        devices: Devices = CPU,
-    ) -> None:
-        self.address = address
-        self.work = work
-        self.records = records
-        self.environment = environment
-        self.listener = listener
-        self.workers = workers
-        self.retries = retries
-        self.force = force
-        self.devices = devices
-        self.outcome = Outcome()
-        self._tasks: dict[Any, Task] = {}
-        self._attempts: collections.Counter[str] = collections.Counter()
+    def __init__(self, job: Job, listener: Listener, address: str, workers: int | None = None) -> None:
+        self.job, self.listener, self.address, self.workers = job, listener, address, workers
+        self._attempts: Attempts
+        self._submitted: dict[Any, Submitted] = {}
 
-    def execute(self, runs: Sequence[Run], prepare: Callable[[], object] = lambda: None) -> Outcome:
-        """Executes the runs that have no record yet, and waits for those another call is at.
+    def execute(self, source: Source, prepare: Callable[[], object] = lambda: None) -> Outcome:
+        """Does all runs of a source that have no record yet, and waits for those that another call is at.
 
         Args:
-            runs: what to do, in this order.
+            source: gives the runs.
             prepare: done before any run; what it raises ends the call.
 
         Raises:
@@ -92,52 +66,54 @@ class Cluster:
             OSError: records cannot be written.
         """
         prepare()
+        self._attempts = attempts = Attempts(self.job, source, self.listener)
         ray = _connect(self.address)
         try:
-            needed = {"GPU" if self.devices.kind == "gpu" else "CPU": self.devices.replicas}
+            devices = self.job.devices
+            needed = {"GPU" if devices.kind == "gpu" else "CPU": devices.replicas}
             perform = ray.remote(perform_run).options(
                 num_cpus=needed.get("CPU", 1), num_gpus=needed.get("GPU", 0), max_retries=LOST_RETRIES
             )
-            waiting = collections.deque(runs)
-            while waiting or self._tasks:
-                room = _room(ray, needed, self.workers) - len(self._tasks)
-                self._submit(perform, waiting, room)
-                if not self._tasks:
-                    time.sleep(HELD_POLL_SECONDS)  # all that is left is held by another call
+            while self._submitted or not attempts.finished():
+                self._submit(perform, _room(ray, needed, self.workers) - len(self._submitted))
+                if not self._submitted:
+                    if not attempts.finished():
+                        time.sleep(HELD_POLL_SECONDS)  # all that is left is held by another call
                     continue
-                ready, _ = ray.wait(list(self._tasks), timeout=HELD_POLL_SECONDS if waiting else None)
+                timeout = None if attempts.finished() else HELD_POLL_SECONDS  # nodes come and go
+                ready, _ = ray.wait(list(self._submitted), timeout=timeout)
                 for reference in ready:
-                    self._take(ray, reference, waiting)
+                    self._take(ray, reference)
         finally:
-            for _, lock in self._tasks.values():
+            for _, lock in self._submitted.values():
                 lock.release()
-            self._tasks.clear()
+            self._submitted.clear()
             ray.shutdown()
-        return self.outcome
+        return attempts.outcome
 
-    def _submit(self, perform: Any, waiting: collections.deque[Run], room: int) -> None:
-        """Gives Ray as many runs as there is room for; those that another call holds go to the end."""
-        for _ in range(len(waiting)):
-            if room <= 0:
-                return
-            run = waiting.popleft()
-            lock = self.records.lock(run)
+    def _submit(self, perform: Any, room: int) -> None:
+        """Gives Ray as many runs as there is room for; those that another call holds have their turn later."""
+        held = []
+        while room > 0 and (task := self._attempts.next()):
+            lock = self.job.records.lock(task.run)
             try:
                 lock.acquire(blocking=False)
             except filelock.Timeout:
-                waiting.append(run)
+                held.append(task)
                 continue
-            if not self.force and (ended := self.records.find(run)):
+            record = None if self.job.force else self.job.records.find(task.run)
+            if record:  # which another call has just written
                 lock.release()
-                self.outcome.ended[run.key] = ended["metrics"]
-                self.listener.kept(run, ended)
+                self._attempts.kept(task, record)
                 continue
-            self._tasks[perform.remote(self.work, self.records, run, self.devices)] = (run, lock)
+            self._submitted[perform.remote(self.job, task.run)] = (task, lock)
             room -= 1
+        for task in held:
+            self._attempts.later(task)
 
-    def _take(self, ray: Any, reference: Any, waiting: collections.deque[Run]) -> None:
+    def _take(self, ray: Any, reference: Any) -> None:
         """Records what came of one task; its lock is free afterwards."""
-        run, lock = self._tasks.pop(reference)
+        task, lock = self._submitted.pop(reference)
         try:
             kind, value = ray.get(reference)
         except ray.exceptions.RayError as error:  # the process or the node was lost, again and again
@@ -145,34 +121,20 @@ class Cluster:
         try:
             match kind:
                 case "ended":
-                    self._record(run, *value)
+                    self._attempts.ended(task, self._record(task, *value))
                 case "skipped":
-                    self.listener.skipped(run, value)
+                    self._attempts.skipped(task, value)
                 case _:
-                    reason, last_lines = value
-                    self._fail(run, reason, last_lines, waiting)
+                    self._attempts.failed(task, *value, locked=True)
         finally:
             lock.release()
 
-    def _record(self, run: Run, outcome: Record, attached: Sequence[tuple[str, bytes]]) -> None:
-        outcome["environment"] = self.environment | outcome["environment"]
+    def _record(self, task: Task, outcome: Record, attached: Sequence[tuple[str, bytes]]) -> Record:
         files = tuple(Attachment(ending, functools.partial(_write, content)) for ending, content in attached)
-        record = self.records.save(run, outcome, files)
-        self.outcome.ended[run.key] = record["metrics"]
-        self.listener.ended(run, record)
-
-    def _fail(self, run: Run, reason: str, last_lines: str, waiting: collections.deque[Run]) -> None:
-        self._attempts[run.key] += 1
-        again = self._attempts[run.key] <= self.retries
-        self.listener.failed(run, reason, again)
-        if again:
-            waiting.append(run)
-            return
-        self.outcome.failed[run.key] = reason
-        self.records.save_failed(run, reason, last_lines)
+        return self.job.records.save(task.run, recorded.completed(outcome, task, self.job), files)
 
 
-def perform_run(work: str, records: Records, run: Run, devices: Devices) -> Returned:
+def perform_run(job: Job, run: Run) -> Returned:
     """Does one run on a node of the cluster, in a process that Ray keeps for the next ones.
 
     Returns:
@@ -180,12 +142,11 @@ def perform_run(work: str, records: Records, run: Run, devices: Devices) -> Retu
         `("skipped", reason)`; or `("failed", (reason, last lines))`.
     """
     try:
-        outcome, attached = _work(work, records, devices).execute(run, lambda event: None)
+        outcome, attached = _work(job.work, job.records, job.devices).execute(run, lambda event: None)
     except Unavailable as reason:
         return "skipped", str(reason)
     except Exception as error:
-        lines = traceback.format_exc().strip().splitlines()[-worker.LAST_LINES :]
-        return "failed", (f"{type(error).__name__}: {error}", "\n".join(lines))
+        return "failed", recorded.failure(error)
     from lab.store import environment
 
     outcome["environment"] = environment.machine() | outcome.get("environment", {})
@@ -195,9 +156,10 @@ def perform_run(work: str, records: Records, run: Run, devices: Devices) -> Retu
 
 @functools.cache
 def _work(work: str, records: Records, devices: Devices) -> Work:
-    surroundings.surroundings()
+    """One work for all runs of a call that this process does."""
+    surroundings()
     claim(devices, 0)  # Ray has already hidden the GPUs that are not this run's
-    return worker.begin(work, records)
+    return recorded.begin(Job(work, records, devices=devices)).work
 
 
 def _content(attachment: Attachment) -> bytes:

@@ -167,14 +167,6 @@ class Records:
             write(self._failed(run), record)
         return record
 
-    def adopt(self, run: Run, record: Record) -> None:
-        """Takes in another host's record of a run, be it of a failure; what lies beside it stays there."""
-        content = {name: value for name, value in record.items() if name not in ("specification", *KINDS.values())}
-        if content["status"] == "failed":
-            self.save_failed(run, content["reason"], content["last_lines"], content["facts"])
-        else:
-            self.save(run, content)
-
     def attachment(self, record: Record, kind: str) -> Path:
         """The file of this kind beside a record.
 

@@ -16,9 +16,10 @@ from lab.command.main import main
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute.cluster import Cluster
+from lab.execute.cluster import RayCluster
+from lab.execute.job import Job, RunList
 from lab.store.records import Records
-from tests.lab.execute.test_fanout import Silent
+from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, free_ports, until
 
 pytestmark = pytest.mark.alone
@@ -123,9 +124,10 @@ def run(variant, seed=0):
     return Run("lenet", variant, "digits", Training("linear"), seed)
 
 
-def study(results, runs, nodes, **options):
-    listener = Silent()
-    outcome = Cluster(nodes.address, WORK, Records(results), {"commit": "c"}, listener, **options).execute(runs)
+def study(results, runs, nodes, workers=None, **options):
+    listener = Counting()
+    job = Job(WORK, Records(results), {"commit": "c"}, **options)
+    outcome = RayCluster(job, listener, nodes.address, workers).execute(RunList(runs))
     return outcome, listener.events
 
 

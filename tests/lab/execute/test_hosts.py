@@ -17,11 +17,13 @@ from lab.declare.machine import Devices, Hosts, Layout
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute import hosts, placement
-from lab.execute.fanout import WorkersLost
+from lab.execute import host_worker, hosts, placement
+from lab.execute.host_worker import explain
+from lab.execute.job import Job, RunList
+from lab.execute.pool import WorkersLost
 from lab.learn.training import Trainer
 from lab.store.records import Records
-from tests.lab.execute.test_fanout import Silent
+from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, free_ports, until
 
 pytestmark = pytest.mark.alone
@@ -117,35 +119,26 @@ def _children(parent):
 def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config(addresses, 0))
     run = Run("lenet", "lenet5-relu", "digits", Training("lenet5-relu"), 0)
-    together = hosts.Together(
-        Hosts(tuple(addresses), 0),
-        "lab.learn.training.TrainingWork",
-        Records(tmp_path),
-        {},
-        Silent(),
-        patience=15,
-    )
+    job = Job("lab.learn.training.TrainingWork", Records(tmp_path))
+    together = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), 0), patience=15)
     with pytest.raises(WorkersLost, match="did not come together: no word for 15 seconds"):
-        together.execute([run])
+        together.execute(RunList([run]))
     assert Records(tmp_path).of("lenet") == []
 
 
 def together(addresses, index, folder):
     """Prints what becomes of two runs; the chief is killed at the end of the first, when the other has done with it."""
     runs = [Run("lenet", "killchief", "digits", Training("linear"), seed) for seed in range(2)]
-    call = hosts.Together(
-        Hosts(tuple(addresses), index), "tests.support.work.Scripted", Records(Path(folder)), {}, Silent()
-    )
-    outcome = call.execute(runs)
+    job = Job("tests.support.work.Scripted", Records(Path(folder)))
+    call = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), index))
+    outcome = call.execute(RunList(runs))
     print(json.dumps([sorted(outcome.ended), outcome.failed]))
 
 
 def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_path):
     calls = []
     for index in range(2):
-        code = (
-            f"from tests import test_hosts; test_hosts.together({addresses}, {index}, {str(tmp_path / str(index))!r})"
-        )
+        code = f"from tests.lab.execute.test_hosts import together; together({addresses}, {index}, {str(tmp_path / str(index))!r})"
         environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
         command = [sys.executable, "-c", code]
         calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
@@ -171,10 +164,10 @@ def twins():
 
 
 def test_a_name_is_told_whole():
-    one, other = (hosts.marks(run.key) for run in twins())
+    one, other = (host_worker.marks(run.key) for run in twins())
     assert one[0] == other[0]
     assert one != other
-    assert len(one) == hosts.MARKS
+    assert len(one) == host_worker.MARKS
     assert np.float32(one).tolist() == one
     digest = hashlib.sha256(twins()[0].key.encode()).hexdigest()
     assert "".join(f"{int(mark):04x}" for mark in one) == digest
@@ -183,11 +176,10 @@ def test_a_name_is_told_whole():
 def alone(addresses, index, folder, seed):
     """Says what becomes of a call of this host for the run of one seed."""
     run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
-    call = hosts.Together(
-        Hosts(tuple(addresses), index), "tests.support.work.Scripted", Records(Path(folder)), {}, Silent()
-    )
+    job = Job("tests.support.work.Scripted", Records(Path(folder)))
+    call = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), index))
     try:
-        print(json.dumps(call.execute([run]).failed))
+        print(json.dumps(call.execute(RunList([run])).failed))
     except WorkersLost as error:
         print(json.dumps({"lost": str(error)}))
 
@@ -196,7 +188,7 @@ def test_hosts_that_were_called_for_other_runs_do_not_train(addresses, tmp_path)
     calls = []
     for index, run in enumerate(twins()):
         folder = str(tmp_path / str(index))
-        code = f"from tests import test_hosts; test_hosts.alone({addresses}, {index}, {folder!r}, {run.seed})"
+        code = f"from tests.lab.execute.test_hosts import alone; alone({addresses}, {index}, {folder!r}, {run.seed})"
         environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
         command = [sys.executable, "-c", code]
         calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
@@ -251,8 +243,8 @@ def test_a_lost_host_is_named(monkeypatch):
         three = Hosts(("a:1", *names), 0)
         monkeypatch.setenv("TF_CONFIG", config(list(three.addresses), 0))
         told = "Error reported from /job:worker/task:1: These tasks are unhealthy:\n/job:worker/replica:0/task:1\n"
-        assert hosts.explain(UnavailableError(told), three) == f"{names[0]} was lost; call all hosts again"
-        assert hosts.explain(UnavailableError("Socket closed"), three) == "a host was lost; call all hosts again"
+        assert explain(UnavailableError(told), three) == f"{names[0]} was lost; call all hosts again"
+        assert explain(UnavailableError("Socket closed"), three) == "a host was lost; call all hosts again"
         other.shutdown(socket.SHUT_RDWR)  # it listens no more, and nobody else gets its port
-        assert hosts.explain(UnavailableError("Socket closed"), three) == f"{names[1]} was lost; call all hosts again"
-        assert hosts.explain(ValueError("else"), three) == "ValueError: else"
+        assert explain(UnavailableError("Socket closed"), three) == f"{names[1]} was lost; call all hosts again"
+        assert explain(ValueError("else"), three) == "ValueError: else"

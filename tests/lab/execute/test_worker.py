@@ -1,4 +1,4 @@
-"""A worker process: how its work begins."""
+"""How the work of a worker process begins."""
 
 import subprocess
 import sys
@@ -9,10 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[3]
 CODE = """
 import sys
-from lab.execute import worker
-worker.surroundings()
-work = worker.begin(sys.argv[1], None)
-print(type(work).__name__, *(name for name in worker.KERAS_EXTRAS if sys.modules.get(name)))
+from lab.execute import recorded
+from lab.execute.job import Job
+from lab.learn.surroundings import surroundings
+surroundings()
+work = recorded.begin(Job(sys.argv[1], None)).work
+print(type(work).__name__, *(name for name in recorded.KERAS_EXTRAS if sys.modules.get(name)))
 import matplotlib, pandas, sklearn.metrics
 """
 
@@ -32,9 +34,10 @@ def test_a_work_whose_module_imports_such_a_package_has_it():
 
 
 def test_a_work_that_needs_what_is_not_installed_says_so(tmp_path, monkeypatch):
-    from lab.execute import worker
+    from lab.execute import recorded
+    from lab.execute.job import Job
 
     (tmp_path / "needy.py").write_text("import no_such_package")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
-        worker.begin("needy.Work", None)
+        recorded.begin(Job("needy.Work", None))

@@ -12,7 +12,8 @@ from lab.declare import catalogue
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.execute import progress
-from lab.execute.fanout import FanOut
+from lab.execute.in_process import InProcess
+from lab.execute.job import Job, RunList
 from lab.report import notes, page, printing, tables
 from lab.store.records import Records
 
@@ -124,7 +125,7 @@ def test_kept_runs_are_not_shown_as_if_they_had_just_finished(tmp_path, monkeypa
     for asked in (runs[:1], runs):
         out = io.StringIO()
         with progress.watch(Console(file=out, width=140), "lenet", len(asked)) as display:
-            FanOut("tests.support.work.Scripted", Records(tmp_path / "r"), {}, display, 1).execute(asked)
+            InProcess(Job("tests.support.work.Scripted", Records(tmp_path / "r")), display).execute(RunList(asked))
         said.append((out.getvalue(), display.summary()))
     (first, one), (second, all_) = said
     assert "ok on digits, seed 0: finished" in first

@@ -1,36 +1,33 @@
 """Searches: KerasTuner decides, nothing is lost or repeated, and whoever dies costs a trial at most."""
 
-import copy
 import dataclasses
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import grpc
 import pandas as pd
 import pytest
 
 import cnn_models
 from cnn_models.search_space import Choice, space
 from lab.command.main import main
-from lab.declare import catalogue
+from lab.declare import catalogue, search
 from lab.declare.experiment import TRIAL
-from lab.declare.machine import Devices, Layout
 from lab.declare.recipe import Training
+from lab.declare.search import Search, Trial
 from lab.errors import UsageError
+from lab.execute.job import Job
+from lab.execute.pool import WorkerPool
 from lab.learn.training import Trainer
 from lab.report import figures, ledger, tables
-from lab.search import search
-from lab.search.chief import Chief
-from lab.search.crew import Terms, assist
-from lab.search.search import Address, Search, Trial
 from lab.store.records import Records
-from tests.support.waiting import SECONDS, free_ports, until
+from tests.support.listening import Counting
+from tests.support.waiting import until
 
 # KerasTuner asks for threads by their old names.
 pytestmark = [pytest.mark.alone, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -46,14 +43,6 @@ def asked(tuner="random", trials=6, epochs=9, model="lenet5-relu", seeds=1):
 @pytest.mark.parametrize(("tuner", "same"), [("random", True), ("bayesian", False), ("hyperband", False)])
 def test_a_search_of_more_trials_goes_on_from_a_smaller_one_where_the_first_trials_are_the_same(tuner, same):
     assert (asked(tuner, trials=6).name == asked(tuner, trials=12).name) is same
-
-
-def oracle_of(asked, journal, losses=1):
-    from lab.search import oracles
-
-    oracle = oracles.make(asked)
-    oracle.remember(journal, losses)
-    return oracle
 
 
 # The space
@@ -128,7 +117,7 @@ def test_a_final_run_learns_from_training_and_validation_pictures_and_is_tested(
 
 
 class Stage:
-    """A search without processes: workers are names, a trial's score follows from its recipe."""
+    """A search without an engine: several trials are under way, and end in any order with a score of their recipe."""
 
     def __init__(self, asked, folder, chance):
         self.asked, self.folder, self.chance = asked, folder, chance
@@ -136,28 +125,34 @@ class Stage:
         self.reload()
 
     def reload(self):
-        """The chief dies, and another begins with what is on the disk."""
-        folder = Records(self.folder)
-        self.oracle = oracle_of(self.asked, search.journal(self.asked, folder))
-        self.busy = {}
+        """The process dies, and another begins with what is on the disk."""
+        self.trials = trials_of(self.asked, self.folder)
+        self.busy = []
 
     def step(self):
-        """One worker, any, asks for a trial or ends the one it has. False when all is over."""
-        tuner = self.chance.choice(["a", "b", "c"])
-        if tuner in self.busy:
-            trial = self.busy.pop(tuner)
-            run = self.asked.runs(trial.hyperparameters.values)[0]
-            score = 0.9 + run.settings.learning_rate + run.settings.epochs / 1000
-            self.oracle.update_trial(trial.trial_id, {"validation_accuracy": score})
-            trial.status = "COMPLETED"
-            self.oracle.end_trial(trial)
-            assert trial.trial_id not in self.scored, "a trial that has ended was made again"
-            self.scored[trial.trial_id] = run.key
-        else:
-            trial = self.oracle.create_trial(tuner)
-            if trial.status == "RUNNING":
-                self.busy[tuner] = trial
-        return not self.oracle.over()
+        """One more run begins, or one that is under way ends. False when all is over."""
+        if self.busy and (len(self.busy) == 3 or self.chance.random() < 0.5):
+            task = self.busy.pop(self.chance.randrange(len(self.busy)))
+            assert task.facts["trial"] not in self.scored, "a trial that has ended was made again"
+            self.scored[task.facts["trial"]] = task.run.key
+            self.trials.ended(task, scored(task))
+        elif task := self.trials.next():
+            self.busy.append(task)
+        return bool(self.busy) or not self.trials.finished()
+
+
+def trials_of(asked, folder):
+    """The trials of a search, with the journal of a results folder."""
+    from lab.search.journal import journal
+    from lab.search.oracles import Decisions
+    from lab.search.trials import Trials
+
+    return Trials(asked, Decisions(asked, journal(asked, Records(folder))))
+
+
+def scored(task):
+    score = 0.9 + task.run.settings.learning_rate + task.run.settings.epochs / 1000
+    return {"status": "finished", "metrics": {"validation_accuracy": score}}
 
 
 @pytest.mark.parametrize("tuner", search.TUNERS)
@@ -166,14 +161,15 @@ def test_a_search_interrupted_at_any_moment_remembers_every_decision(tuner, tmp_
     stage = Stage(asked(tuner, trials), tmp_path, random.Random(3))
     while stage.step():
         if stage.chance.random() < 0.15:
-            ended = [trial.trial_id for trial in stage.oracle.ended()]
+            ended = stage.trials.trials()
             stage.reload()
-            assert [trial.trial_id for trial in stage.oracle.ended()] == ended
+            assert stage.trials.trials() == ended
     count = trials or 23
     assert len(stage.scored) == len(set(stage.scored.values())) == count
-    assert stage.oracle.trials_in_all() == count
     stage.reload()
-    assert not stage.oracle.anything_left()
+    assert stage.trials.finished()
+    assert stage.trials.left == 0
+    assert len(stage.trials.trials()) == count
 
 
 def test_random_search_makes_the_same_trials_whoever_makes_them(tmp_path):
@@ -185,68 +181,67 @@ def test_random_search_makes_the_same_trials_whoever_makes_them(tmp_path):
         keys.append(set(stage.scored.values()))
     assert keys[0] == keys[1]
     more = Stage(asked("random", 10), tmp_path / "1", random.Random(5))  # a larger number goes on
-    assert len(more.oracle.ended()) == 8
+    assert len(more.trials.trials()) == 8
+    assert more.trials.left == 2
 
 
 def test_hyperband_gives_the_best_more_epochs(tmp_path):
     stage = Stage(asked("hyperband", None), tmp_path, random.Random(0))
     while stage.step():
         pass
-    recipes = [stage.asked.training(trial.hyperparameters.values) for trial in stage.oracle.ended()]
+    recipes = [trial.training for trial in stage.trials.trials()]
     assert sorted({recipe.epochs for recipe in recipes}) == [1, 3, 9]
     first = sorted((r for r in recipes[:9] if r.epochs == 1), key=lambda r: r.learning_rate)
     promoted = [r.learning_rate for r in recipes if r.epochs == 3]
     assert first[-1].learning_rate in promoted
 
 
-def test_a_lost_trial_is_tried_again_and_then_ends_with_nothing(tmp_path):
-    oracle = oracle_of(asked("random", 2), search.journal(asked("random", 2), Records(tmp_path)))
-    first = oracle.create_trial("a")
-    lost, again = oracle.lose_worker("a")
-    assert (lost.trial_id, again) == (first.trial_id, True)
-    assert oracle.create_trial("b").trial_id == first.trial_id
-    assert oracle.silent(1) == []
-    assert oracle.silent(-1) == ["b"]
-    assert oracle.lose_worker("b")[1] is False
-    assert oracle.lose_worker("nobody") is None
-    assert [trial.score for trial in oracle.ended()] == [0.0]
+def test_a_trial_of_several_seeds_has_their_mean_score_and_none_where_one_failed(tmp_path):
+    trials = trials_of(asked("random", 2, seeds=3), tmp_path)
+    tasks = [trials.next() for _ in range(6)]
+    assert [task.run.seed for task in tasks] == [100, 101, 102] * 2
+    for task, score in zip(tasks, (0.7, 0.8, 0.9), strict=False):
+        trials.ended(task, {"status": "finished", "metrics": {"validation_accuracy": score}})
+    for task, record in zip(tasks[3:], (scored(tasks[3]), None, scored(tasks[5])), strict=True):
+        trials.ended(task, record)
+    assert [trial.score for trial in trials.trials()] == [pytest.approx(0.8), 0.0]
+    assert trials.finished()
 
 
-@pytest.mark.parametrize("others", [[], ["b"]])
-def test_a_trial_of_a_worker_that_was_taken_for_dead_counts_once(others, tmp_path):
-    kept = search.journal(asked("random", 1), Records(tmp_path))
-    oracle = oracle_of(asked("random", 1), kept)
-    trial = oracle.create_trial("a")
-    oracle.lose_worker("a")
-    for other in others:
-        assert oracle.create_trial(other).trial_id == trial.trial_id
-    for _ in range(2):
-        late = copy.copy(trial)
-        late.status = "COMPLETED"
-        if not oracle.ended():
-            oracle.update_trial(late.trial_id, {"validation_accuracy": 0.5})
-        oracle.end_trial(late)
-        assert [trial.score for trial in oracle.ended()] == [0.5]
-    again = oracle_of(asked("random", 1), search.journal(asked("random", 1), Records(tmp_path)))
-    assert [trial.score for trial in again.ended()] == [0.5]
-    assert not again.anything_left()
+def test_a_trial_that_diverged_scores_nothing_whatever_it_measured(tmp_path):
+    trials = trials_of(asked("random", 1), tmp_path)
+    trials.ended(trials.next(), {"status": "diverged", "metrics": {"validation_accuracy": 0.9}})
+    assert [trial.score for trial in trials.trials()] == [0.0]
 
 
-def test_a_journal_of_other_decisions_is_not_followed(tmp_path):
-    kept = search.journal(asked(), Records(tmp_path))
-    kept.append("created", "a", "0", {"learning_rate": 1.0})
-    with pytest.raises(ValueError, match="made otherwise"):
-        oracle_of(asked(), kept)
+@pytest.mark.parametrize(
+    "events",
+    [
+        [("created", 0, {"learning_rate": 1.0})],
+        [("created", "tuner-0", "00", {"learning_rate": 1.0}), ("released", "tuner-0")],  # as an older suite wrote
+        [("ended", 3, 0.5)],
+    ],
+)
+def test_a_journal_of_other_decisions_is_not_followed(events, tmp_path, capsys):
+    from lab.search.journal import journal
+    from lab.search.trials import searching
+
+    kept = journal(asked(), Records(tmp_path))
+    for event in events:
+        kept.append(*event)
+    with searching(asked(), Records(tmp_path), force=False) as trials:
+        assert trials.next().facts["trial"] == 1
+    assert "decides anew" in capsys.readouterr().out
 
 
 def test_a_damaged_journal_is_set_aside_and_the_search_decides_anew(tmp_path, capsys):
-    kept = search.journal(asked(), Records(tmp_path))
-    oracle_of(asked(), kept).create_trial("a")
+    from lab.search.journal import journal
+
+    trials_of(asked(), tmp_path).next()
+    kept = journal(asked(), Records(tmp_path))
     kept.path.write_bytes(kept.path.read_bytes()[:-9])
-    again = search.journal(asked(), Records(tmp_path))
-    assert again.events == []
+    assert not trials_of(asked(), tmp_path).finished()
     assert "Set aside" in capsys.readouterr().err
-    assert oracle_of(asked(), again).anything_left()
 
 
 # What is found
@@ -272,28 +267,15 @@ def test_the_best_recipes_are_taken_each_once(digits):
 # Processes
 
 
-class Silent:
-    """A display that shows nothing and remembers."""
+class Remembering(Counting):
+    """A listener that also remembers which trials failed, and whether they are tried again."""
 
     def __init__(self):
-        self.failures, self.ends, self.total = [], [], None
-
-    def expect(self, total):
-        self.total = total
-
-    def progress(self, run, event):
-        pass
-
-    def kept(self, run, record):
-        self.ends.append(record["status"])
-
-    def ended(self, run, record):
-        self.ends.append(record["status"])
-
-    def skipped(self, run, reason):
-        raise AssertionError(reason)
+        super().__init__()
+        self.failures = []
 
     def failed(self, run, reason, again):
+        super().failed(run, reason, again)
         self.failures.append((run.settings.batch_size, again))
 
 
@@ -305,26 +287,28 @@ def executions(tmp_path, monkeypatch):
     return file
 
 
-def terms(results, trials=6, workers=2, **options):
-    layout = Layout(Devices(), workers)
-    return Terms(
-        "tests.support.work.Scored", asked("random", trials, model="linear"), Records(results), {}, layout, **options
-    )
+def searched(results, trials, listener, workers=2, force=False):
+    """What becomes of a search by worker processes: its trials, and the reasons of failed runs."""
+    from lab.search.trials import searching
+
+    job = Job("tests.support.work.Scored", Records(results), lost_retries=1, force=force)
+    with searching(asked("random", trials, model="linear"), job.records, force) as source:
+        outcome = WorkerPool(job, listener, workers).execute(source)
+        return source.trials(), outcome.failed
 
 
 def test_trials_that_diverge_raise_or_kill_their_worker_are_rows_and_the_search_goes_on(
     tmp_path, executions, monkeypatch
 ):
     monkeypatch.setenv("WAYS", "raise kill diverge")
-    chief = Chief(terms(tmp_path, 7), display := Silent())
-    trials = chief.lead()
+    trials, reasons = searched(tmp_path, 7, listener := Remembering())
     sizes = {trial.training.batch_size for trial in trials}
-    assert len(trials) == display.total == 7
+    assert len(trials) == 7
     assert sizes == {32, 64, 128, 256}, "the space or the seed has changed: choose other trials"
     assert all((trial.score > 0) == (trial.training.batch_size == 256) for trial in trials)
     for size, reason in ((32, "this trial raises"), (64, "SIGKILL")):
-        assert [again for one, again in display.failures if one == size].count(False) >= 1
-        assert any(reason in text for text in chief.failed.values())
+        assert [again for one, again in listener.failures if one == size].count(False) >= 1
+        assert any(reason in text for text in reasons.values())
     frame = tables.write(TUNE, Records(tmp_path)).set_index("batch_size")
     status = {32: "failed", 64: "failed", 128: "diverged", 256: "finished"}
     assert len(frame) == 7
@@ -333,74 +317,28 @@ def test_trials_that_diverge_raise_or_kill_their_worker_are_rows_and_the_search_
     assert sorted(frame["trial"]) == list(range(1, 8))
     lines = executions.read_text().split()[::2]
     by_size = {key: lines.count(key) for key in lines}
-    killed = [key for key, reason in chief.failed.items() if "SIGKILL" in reason]
+    killed = [key for key, reason in reasons.items() if "SIGKILL" in reason]
     assert all(by_size[key] == (2 if key in killed else 1) for key in by_size)
-    Chief(terms(tmp_path, 7), Silent()).lead()
+    searched(tmp_path, 7, Counting())
     assert executions.read_text().split()[::2] == lines, "an ended trial was made again"
 
 
-def test_another_host_helps_until_there_is_no_more(tmp_path, executions, monkeypatch):
-    monkeypatch.setenv("TOGETHER", "2")  # so each host makes a trial, however long it takes to start
-    address = Address("127.0.0.1", *free_ports(1), chief=True)
-    chief = Chief(terms(tmp_path / "a", 10, workers=1), Silent(), address)
-    found = []
-    leading = threading.Thread(target=lambda: found.extend(chief.lead()))
-    leading.start()
-    assert assist(terms(tmp_path / "b", 10, workers=1), Silent(), address) == {}
-    leading.join(SECONDS)
-    assert len(found) == 10
-    here, there = (written(tmp_path / name) for name in "ab")
-    assert len(here) == 10, "the chief has not a record of each trial"
-    assert 0 < len(there) < 10
-    assert there.keys() < here.keys()
-    assert len(executions.read_text().splitlines()) == 10
-
-
-def test_two_chiefs_do_not_share_a_port(tmp_path, executions):
-    from lab.search.service import serving
-
-    oracle = oracle_of(asked(), search.journal(asked(), Records(tmp_path)))
-    with (
-        serving(oracle, print, None) as port,
-        pytest.raises(UsageError, match="cannot answer"),
-        serving(oracle, print, Address("127.0.0.1", port, chief=True)),
-    ):
-        pass
-
-
 def test_one_search_is_led_by_one_process(tmp_path, executions):
-    from lab.search.chief import _alone
+    from lab.search.trials import searching
 
-    kept = search.journal(terms(tmp_path).search, Records(tmp_path))
-    with _alone(kept), pytest.raises(UsageError, match="Another process"):
-        Chief(terms(tmp_path), Silent()).lead()
-
-
-def test_no_call_waits_long_for_a_chief_that_is_not_there(monkeypatch):
-    from lab.search import service
-    from lab.search.oracles import Random
-
-    for name in ("ORACLE_IP", "ORACLE_PORT", "TUNER_ID"):
-        monkeypatch.setenv(f"KERASTUNER_{name}", "any")  # and as it was when the test is over
-    monkeypatch.setattr(service, "CALL_SECONDS", 0.5)
-    client = service.Client(Random(max_trials=1), "127.0.0.1", *free_ports(1))
-    with pytest.raises(grpc.RpcError) as caught:
-        client.create_trial("a")
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED  # ours: KerasTuner's own is an hour
+    records = Records(tmp_path)
+    with (
+        searching(asked("random", 2, model="linear"), records, False),
+        pytest.raises(UsageError, match="Another process"),
+    ):
+        searched(tmp_path, 2, Counting())
 
 
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        ({"KERASTUNER_TUNER_ID": "chief"}, "KERASTUNER_ORACLE_PORT"),
-        ({"KERASTUNER_TUNER_ID": "a", "KERASTUNER_ORACLE_IP": "b", "KERASTUNER_ORACLE_PORT": "c"}, "port"),
-    ],
-)
-def test_half_an_address_is_refused(variables, message, monkeypatch, tmp_path, capsys):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+def test_several_hosts_of_one_training_do_not_search(monkeypatch, tmp_path, capsys):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     assert main(["run", "tune", "--dataset", "digits", "--results", str(tmp_path / "r")]) == 2
-    assert message in capsys.readouterr().err
+    assert "by CLUSTER" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
 
 

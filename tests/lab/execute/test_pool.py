@@ -1,6 +1,5 @@
-"""The fan-out, with real worker processes that really die."""
+"""The worker pool, with real worker processes that really die, and the engine in this process."""
 
-import collections
 import os
 import subprocess
 import sys
@@ -11,8 +10,11 @@ import pytest
 
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.execute.fanout import FanOut, WorkersLost
+from lab.execute.in_process import InProcess
+from lab.execute.job import Job, RunList
+from lab.execute.pool import WorkerPool, WorkersLost
 from lab.store.records import Records
+from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, until
 from tests.support.work import Reading
 
@@ -20,28 +22,6 @@ pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[3]
 WORK = "tests.support.work.Scripted"
-
-
-class Silent:
-    """A listener that only counts."""
-
-    def __init__(self):
-        self.events = collections.Counter()
-
-    def progress(self, run, event):
-        self.events["progress"] += 1
-
-    def kept(self, run, record):
-        self.events["kept"] += 1
-
-    def ended(self, run, record):
-        self.events["ended"] += 1
-
-    def skipped(self, run, reason):
-        self.events[reason] += 1
-
-    def failed(self, run, reason, again):
-        self.events["again" if again else "failed"] += 1
 
 
 @pytest.fixture
@@ -55,24 +35,38 @@ def run(variant, seed=0):
     return Run("lenet", variant, "digits", Training("linear"), seed)
 
 
-def fan_out(results, runs, workers=2, work=WORK, **options):
-    listener = Silent()
-    outcome = FanOut(work, Records(results), {}, listener, workers, **options).execute(runs)
+def pooled(results, runs, workers=2, work=WORK, spare=None, **options):
+    listener = Counting()
+    job = Job(work, Records(results), **options)
+    outcome = WorkerPool(job, listener, workers, spare).execute(RunList(runs))
     return outcome, listener.events
 
 
 def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions):
     runs = [run("ok", seed) for seed in range(20)]
-    outcome, events = fan_out(tmp_path / "r", runs)
+    outcome, events = pooled(tmp_path / "r", runs)
     assert events["ended"] == 20
     assert not outcome.failed
     assert len(executions.read_text().splitlines()) == 20
     assert len({metrics["process"] for metrics in outcome.ended.values()}) <= 2
-    again, _ = fan_out(tmp_path / "r", runs)
+    again, _ = pooled(tmp_path / "r", runs)
     assert again.ended == outcome.ended
     assert len(executions.read_text().splitlines()) == 20
-    fan_out(tmp_path / "r", runs[:3], force=True)
+    pooled(tmp_path / "r", runs[:3], force=True)
     assert len(executions.read_text().splitlines()) == 23
+
+
+def test_one_process_does_the_same_runs_with_the_same_answers(tmp_path, executions):
+    runs = [run("ok", 0), run("raise"), run("skip"), run("ok", 1)]
+    listener = Counting()
+    here = InProcess(Job(WORK, Records(tmp_path / "here"), retries=1), listener).execute(RunList(runs))
+    there, events = pooled(tmp_path / "there", runs, retries=1)
+    assert here.ended.keys() == there.ended.keys()
+    assert here.failed == there.failed
+    assert listener.events == events
+    assert {metrics["process"] for metrics in here.ended.values()} == {os.getpid()}
+    again = InProcess(Job(WORK, Records(tmp_path / "here")), Counting()).execute(RunList(runs[:1]))
+    assert again.ended == {runs[0].key: here.ended[runs[0].key]}
 
 
 def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
@@ -82,7 +76,7 @@ def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
         left.append(len(Records(tmp_path / "r").of("lenet")))
         executions.with_name("executions.go").touch()  # lets the last run end
 
-    fan_out(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], spare=spare)
+    pooled(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], spare=spare)
     assert left == [4]
 
 
@@ -104,7 +98,7 @@ def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
 )
 def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reason):
     runs = [run("ok", 0), run(variant), *(run("ok", seed) for seed in range(1, 6))]
-    outcome, events = fan_out(tmp_path, runs)
+    outcome, events = pooled(tmp_path, runs)
     assert events["ended"] == 6
     ((key, why),) = outcome.failed.items()
     assert key == runs[1].key
@@ -118,11 +112,11 @@ def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reas
 
 
 def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, executions):
-    outcome, events = fan_out(tmp_path, [run("once", 1)], retries=1)
+    outcome, events = pooled(tmp_path, [run("once", 1)], retries=1)
     assert (events["again"], events["ended"]) == (1, 1)
-    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    outcome, events = pooled(tmp_path, [run("once", 2)])
     assert outcome.failed
-    outcome, events = fan_out(tmp_path, [run("once", 2)])
+    outcome, events = pooled(tmp_path, [run("once", 2)])
     assert events["ended"] == 1
     assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
 
@@ -130,20 +124,20 @@ def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, e
 def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by_now(tmp_path, executions):
     records = Records(tmp_path)
 
-    class Beside(Silent):
+    class Beside(Counting):
         def failed(self, run, reason, again):
             self.lock = records.lock(run)
             self.lock.acquire(timeout=SECONDS)
 
     listener = Beside()
-    outcome = FanOut(WORK, records, {}, listener, 1).execute([run("raise")])
+    outcome = WorkerPool(Job(WORK, records), listener, 1).execute(RunList([run("raise")]))
     assert outcome.failed
     assert records.of("lenet") == []
     listener.lock.release()
 
 
 def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, executions):
-    outcome, events = fan_out(tmp_path, [run("skip"), run("ok")])
+    outcome, events = pooled(tmp_path, [run("skip"), run("ok")])
     assert (events["make something else first"], events["ended"]) == (1, 1)
     assert not outcome.failed
     assert len(Records(tmp_path).of("lenet")) == 1
@@ -157,12 +151,12 @@ def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, execut
     has_begun = lambda name: executions.exists() and name in executions.read_text()  # noqa: E731
     reading = [Run("lenet", f"ok-{number}", "digits", Reading(network), 0) for number in range(2)]
     other = run("ok", 5)
-    fan_out(tmp_path, [run(network)])
+    pooled(tmp_path, [run(network)])
     executions.unlink()
     go.unlink()
     begun = threading.Thread(target=lambda: (until(lambda: has_begun("ok 5 ")), go.touch()))
     begun.start()  # so the other run begins while "hold" is under way
-    outcome, _ = fan_out(tmp_path, [run(network), *reading, other], force=True)
+    outcome, _ = pooled(tmp_path, [run(network), *reading, other], force=True)
     begun.join()
     assert set(outcome.ended) >= {each.key for each in (*reading, other)}
     order = [line.split()[0] for line in executions.read_text().splitlines()]
@@ -173,14 +167,14 @@ def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, execut
 
 def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system_does_not(tmp_path, executions):
     with pytest.raises(OSError, match="No space left on device"):
-        fan_out(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
+        pooled(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
     records = Records(tmp_path)
     assert [record["status"] for record in records.of("lenet")] == ["failed"]
     assert not list(records.folder("lenet").glob(".part-*"))
 
 
 def test_a_run_with_a_number_that_is_not_finite_has_diverged(tmp_path, executions):
-    outcome, events = fan_out(tmp_path, [run("nan")])
+    outcome, events = pooled(tmp_path, [run("nan")])
     assert (events["ended"], outcome.failed) == (1, {})
     (record,) = Records(tmp_path).of("lenet")
     assert (record["status"], record["metrics"], record["not_finite"]) == ("diverged", {"value": 1.0}, ["test_loss"])
@@ -188,16 +182,16 @@ def test_a_run_with_a_number_that_is_not_finite_has_diverged(tmp_path, execution
 
 def test_workers_that_cannot_start_end_the_call(tmp_path):
     with pytest.raises(WorkersLost, match="no_such_module"):
-        fan_out(tmp_path, [run("ok")], work="tests.no_such_module.Work")
+        pooled(tmp_path, [run("ok")], work="tests.no_such_module.Work")
 
 
 def call(folder, variants, seeds):
     """Another process that runs the same study."""
     code = (
         "import sys; sys.path[:0] = ['.']\n"
-        "from pathlib import Path; from tests.lab.execute.test_fanout import fan_out, run\n"
+        "from pathlib import Path; from tests.lab.execute.test_pool import pooled, run\n"
         f"if __name__ == '__main__':\n"
-        f"    o, e = fan_out(Path({str(folder)!r}), [run(v, s) for v in {variants} for s in range({seeds})])\n"
+        f"    o, e = pooled(Path({str(folder)!r}), [run(v, s) for v in {variants} for s in range({seeds})])\n"
         f"    print(len(o.ended), len(o.failed))\n"
     )
     folder.mkdir(exist_ok=True)

@@ -5,20 +5,17 @@ other, with a record of its own. No trial reads the test split. Nothing here imp
 """
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from cnn_models.names import unknown
 from cnn_models.search_space import Choice, space
 from cnn_models.zoo import MODELS
+from lab.declare.call import Call
 from lab.declare.experiment import TRIAL, Experiment
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, digest
 from lab.errors import UsageError
-from lab.store import records
-from lab.store.records import Records
 
 TUNERS = ("hyperband", "random", "bayesian")
 TRIALS = 20  # unless the user says otherwise; Hyperband counts its own
@@ -110,36 +107,6 @@ class Trial:
     score: float
 
 
-class Journal:
-    """What a search has decided so far, in one file that is there whole or not at all.
-
-    Records alone would do to repeat no finished run; with the journal a search that was interrupted also
-    makes the same decisions again, whatever its workers' speed was. One that was damaged is set aside, as a
-    damaged record is, and the search decides anew.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.events: list[list[Any]] = records.read(path) or []
-
-    def append(self, *event: Any) -> None:
-        """Writes one more decision to the disk."""
-        self.events.append(list(event))
-        records.write(self.path, self.events)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self.events = []
-        records.write(self.path, self.events)
-
-
-def journal(search: Search, kept: Records) -> Journal:
-    """The journal of a search among these records."""
-    folder = kept.folder(search.experiment) / ".searches"
-    folder.mkdir(parents=True, exist_ok=True)
-    return Journal(folder / f"{search.name}.json")
-
-
 def distortion(strength: float) -> Distortion | None:
     """All kinds of distortion at once, from 0 (none) to 1."""
     if not strength:
@@ -158,13 +125,12 @@ def best(trials: Iterable[Trial], count: int) -> list[Trial]:
     return list(chosen.values())[:count]
 
 
-def asked_for(experiment: Experiment, asked: Any) -> Search:
+def asked_for(experiment: Experiment, call: Call) -> Search:
     """The search that a call of `run` asks for.
 
     Args:
         experiment: one with a search.
-        asked: `tuner`, `trials`, `variant`, `trial_seeds`, `dataset`, `epochs` and `precision`, each None
-            where the declaration is to be followed.
+        call: what was asked.
 
     Raises:
         UsageError: an unknown name.
@@ -172,19 +138,19 @@ def asked_for(experiment: Experiment, asked: Any) -> Search:
     tuning = experiment.search
     assert tuning
     (start,) = (variant.settings for variant in experiment.select([tuning.start]))
-    if asked.variant:
-        if asked.variant not in MODELS:
-            raise UsageError(unknown("network", asked.variant, MODELS))
-        start = Training(asked.variant)
-    start = dataclasses.replace(start, splits=None, precision=asked.precision)
+    if call.variant:
+        if call.variant not in MODELS:
+            raise UsageError(unknown("network", call.variant, MODELS))
+        start = Training(call.variant)
+    start = dataclasses.replace(start, splits=None, precision=call.precision)
     return Search(
         experiment.name,
         start,
-        asked.dataset or experiment.dataset,
-        asked.tuner or TUNERS[0],
-        asked.epochs or tuning.epochs,
-        asked.trial_seeds or tuning.seeds,
-        asked.trials,
+        call.dataset or experiment.dataset,
+        call.tuner or TUNERS[0],
+        call.epochs or tuning.epochs,
+        call.trial_seeds or tuning.seeds,
+        call.trials,
     )
 
 
@@ -210,33 +176,3 @@ def finals(experiment: Experiment, search: Search, epochs: int | None, trials: I
         settings = dataclasses.replace(trial.training, splits="final")
         rows.append(dataclasses.replace(default, name=name, settings=settings, about=about))
     return dataclasses.replace(experiment, variants=tuple(rows))
-
-
-@dataclasses.dataclass(frozen=True)
-class Address:
-    """Where a search's chief answers, and what this host is to it."""
-
-    host: str
-    port: int
-    chief: bool
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def configured() -> Address | None:
-    """What KerasTuner's environment variables say; None where they are not set.
-
-    Raises:
-        UsageError: some are missing, or the port is no number.
-    """
-    names = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-    identity, host, port = (os.environ.get(name, "") for name in names)
-    if not (identity or host or port):
-        return None
-    if not (identity and host and port.isdecimal()):
-        raise UsageError(
-            f"Several hosts search together where each has {', '.join(names)}: the first is chief on one of them and "
-            "anything else on the others, the second and third are the chief's address and port, the same on all."
-        )
-    return Address(host, int(port), "chief" in identity)
