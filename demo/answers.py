@@ -131,10 +131,10 @@ class Doodles:
             return answer
         features, logits = network.activations(_inputs([picture]))[-2:]
         probabilities = _softmax(logits[0])
-        near = np.argsort(-self._features(network) @ _unit_length(features)[0])[: self.LIKE]
+        near = np.argsort(-self._features(network) @ _unit_length(features)[0], kind="stable")[: self.LIKE]
         train = self._sample().train
         return answer | {
-            "top": [(names[i], probabilities[i]) for i in np.argsort(-probabilities)[:3]],
+            "top": [(names[i], probabilities[i]) for i in np.argsort(-probabilities, kind="stable")[:3]],
             "like": [(names[train.labels[i]], packed(train.images[i, ..., 0])) for i in near],
         }
 

@@ -140,7 +140,8 @@ def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "
 
     if "params" not in frame:
         return None
-    shown = frame.dropna(subset=["params"]).sort_values("params", ascending=False).reset_index(drop=True)
+    # By name where counts are equal: NumPy's own order of equals depends on the processor.
+    shown = frame.dropna(subset=["params"]).sort_values(["params", "variant"], ascending=False).reset_index(drop=True)
     if shown.empty:
         return None
     figure = Figure(figsize=(8, 0.9 + 0.36 * len(shown)))

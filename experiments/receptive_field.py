@@ -218,7 +218,7 @@ def _draw_growth(axes: Any, frame: "pd.DataFrame") -> None:
     from lab.report.figures import COLOURS, MARKERS
 
     for (growth, label), colour, marker in zip(GROWTHS.items(), COLOURS, MARKERS, strict=False):
-        rows = frame[frame["growth"] == growth].sort_values("depth")
+        rows = frame[frame["growth"] == growth].sort_values("depth", kind="stable")
         axes.plot(rows["depth"], rows["receptive_field_pixels"], marker=marker, color=colour, ms=5, label=label)
         measured = rows.dropna(subset=["effective_field_pixels_mean"])
         mean, low, high = (measured[f"effective_field_pixels_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
@@ -257,7 +257,7 @@ def _draw_on_cat(pair: Any, frame: "pd.DataFrame", cat: "np.ndarray") -> None:
     from lab.report.figures import COLOURS
 
     networks = frame[frame["growth"].isna() & ~frame["variant"].str.startswith("trained")]
-    networks = networks.sort_values("receptive_field_pixels")
+    networks = networks.sort_values("receptive_field_pixels", kind="stable")
     small = networks["receptive_field_pixels"] <= 40
     for axes, rows, reach in ((pair[0], networks[small], 30), (pair[1], networks[~small], 260)):
         axes.imshow(cat, extent=(-SIDE / 2, SIDE / 2, SIDE / 2, -SIDE / 2))

@@ -128,7 +128,7 @@ def _draw_curves(axes: "Axes", frame: "pd.DataFrame", dataset: str) -> None:
 
     on_this = frame[frame["dataset"] == dataset]
     for (net, label), colour, marker in zip(LABELS.items(), COLOURS, MARKERS, strict=False):
-        rows = on_this[on_this["model"] == net].sort_values("examples")
+        rows = on_this[on_this["model"] == net].sort_values("examples", kind="stable")
         mean, low, high = (100 * rows[f"{MEASURE}_{part}"] for part in PARTS)
         bars = [mean - low, high - mean]
         needed = _needed(rows)

@@ -120,7 +120,7 @@ def _allowed(size: int) -> np.ndarray:
 def _pairs(pictures: np.ndarray, found: Matches) -> dict[str, np.ndarray]:
     """The best matched pairs side by side, uint8, for the figure; each pair once."""
     order, seen = [], set[frozenset[int]]()
-    for number in np.argsort(-found.value):
+    for number in np.argsort(-found.value, kind="stable"):
         pair = frozenset((int(number), int(found.other[number])))
         if pair not in seen:
             seen.add(pair)

@@ -39,7 +39,7 @@ class Part:
 def read_rows(file: Path, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Rows of a `.npy` file as pictures, uint8 `(rows, *shape)`; the rest of the file is not read."""
     pictures = np.empty((len(rows), *shape), "uint8")
-    order = np.argsort(rows)  # once through the file
+    order = np.argsort(rows, kind="stable")  # once through the file
     for start in range(0, len(rows), PIECE):
         piece = order[start : start + PIECE]
         pictures[piece] = np.load(file, mmap_mode="r", allow_pickle=False)[rows[piece]].reshape(-1, *shape)

@@ -74,7 +74,8 @@ class Display:
         """How many runs were kept from before, and what became of those that ran now."""
         now = {word: count for word, count in self.counts.items() if word != "kept" and count}
         outcomes = f" ({', '.join(f'{count} {word}' for word, count in now.items())})" if now else ""
-        return f"{self.counts['kept']} runs kept from before, {sum(now.values())} ran now{outcomes}."
+        kept = self.counts["kept"]
+        return f"{kept} run{'s' * (kept != 1)} kept from before, {sum(now.values())} ran now{outcomes}."
 
     def _line(self, run: Run, text: str, done: bool = True) -> None:
         self.done += done

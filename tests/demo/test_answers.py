@@ -32,7 +32,7 @@ def test_examples_are_the_samples_drawings_and_are_recognised(doodles):
         assert len(found["like"]) == 6
         assert found["top"][0][1] >= found["top"][1][1] >= found["top"][2][1]
         right += found["top"][0][0] == example["name"]
-    assert right >= 25
+    assert right >= 25  # 28: rounding may turn one that is near, and no more
 
 
 def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
@@ -96,6 +96,6 @@ def test_an_outline_becomes_the_digit():
         made = unpacked(answer["picture"])
         shifts = [np.roll(made, shift, (0, 1)) for shift in itertools.product((-1, 0, 1), repeat=2)]
         levels.append(min(np.abs(one - picture[..., 0]).mean() for one in shifts))
-    assert right >= 26
-    assert np.mean(levels) < 18  # all black: 33
+    assert right >= 26  # all 30
+    assert np.mean(levels) < 18  # 11; all black: 33
     assert edges.picture({"drawing": url(0 * drawn), **asked})["empty"]

@@ -1,5 +1,7 @@
 """One battery over every experiment: its name, its rows, and a real short run by its own target."""
 
+import ast
+import itertools
 import os
 import re
 import shutil
@@ -101,6 +103,20 @@ def test_our_own_tables_and_figures_are_made_from_their_records(name, made_anew)
     for file in (f"{name}.csv", f"{name}.svg"):
         same = (made_anew / file).read_bytes() == (REFERENCE / file).read_bytes()
         assert same, f"{file} is another one"  # pytest would seek the differences of megabytes for half an hour
+
+
+def test_rows_that_are_equal_are_sorted_alike_on_every_processor():
+    """By itself NumPy sorts with what vectors the processor has, which decides on the order of equals."""
+    free = []
+    for file in itertools.chain.from_iterable(
+        (ROOT / room).rglob("*.py") for room in ("cnn_models", "demo", "experiments", "lab")
+    ):
+        for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+            if getattr(call.func, "attr", "") in ("argsort", "sort_values"):
+                said = any(word.arg == "kind" and ast.unparse(word.value) == "'stable'" for word in call.keywords)
+                if not said and not isinstance(call.args[0], ast.List):  # several keys are sorted one after another
+                    free.append(f"{file.relative_to(ROOT)}, line {call.lineno}")
+    assert free == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -64,7 +64,7 @@ def test_a_target_that_is_mostly_black_is_not_learned_as_black(found):
     train = dataclasses.replace(found.train, inputs=np.where(found.train.targets > 100, 255, 0).astype("uint8"))
     translator = work.Translator(Translation(epochs=3), dataclasses.replace(found, train=train, validation=train))
     learned = translator.run(0)["history"]["validation_l1_levels"][-1]
-    assert learned < 0.7 * train.targets.mean()  # what all black is off
+    assert learned < 0.7 * train.targets.mean()  # what all black is off; seeds 0 to 3: 0.20 to 0.26 of it
 
 
 def test_the_discriminator_pulls_on_the_generator(found):

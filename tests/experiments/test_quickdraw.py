@@ -224,7 +224,7 @@ def test_training_from_files_learns_and_repeats_itself(bucket):
     fetched = datasets.load("quickdraw:cat,hot air balloon")
     trainer = Trainer(Training("lenet5-relu", epochs=4, batch_size=32, map_at=3, mistakes=5), fetched)
     outcome = trainer.run(1)
-    assert outcome["metrics"]["test_accuracy"] > 0.85
+    assert outcome["metrics"]["test_accuracy"] > 0.85  # seeds 0 to 5: 0.98
     assert outcome["metrics"]["test_map3"] == pytest.approx((1 + outcome["metrics"]["test_accuracy"]) / 2)
     assert trainer._images.shape[0] is None
     assert len(trainer._images.value()) <= 100 * 32  # what one call needs, and no more

@@ -138,7 +138,8 @@ def together(addresses, index, folder):
 def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_path):
     calls = []
     for index in range(2):
-        code = f"from tests.lab.execute.test_hosts import together; together({addresses}, {index}, {str(tmp_path / str(index))!r})"
+        folder = str(tmp_path / str(index))
+        code = f"from tests.lab.execute.test_hosts import together; together({addresses}, {index}, {folder!r})"
         environment = {**os.environ, "TF_CONFIG": config(addresses, index), "EXECUTIONS": str(tmp_path / "executions")}
         command = [sys.executable, "-c", code]
         calls.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))

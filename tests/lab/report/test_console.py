@@ -132,4 +132,4 @@ def test_kept_runs_are_not_shown_as_if_they_had_just_finished(tmp_path, monkeypa
     assert one == "0 runs kept from before, 1 ran now (1 finished)."
     assert "ok on digits, seed 0: kept from before: finished" in second
     assert "ok on digits, seed 1: finished" in second
-    assert all_ == "1 runs kept from before, 3 ran now (1 finished, 2 failed)."
+    assert all_ == "1 run kept from before, 3 ran now (1 finished, 2 failed)."
