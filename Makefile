@@ -40,7 +40,7 @@ TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, ""
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
 SWITCHES := FORCE QUICK
 # What programs read by themselves; make passes on what its command line names.
-SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% KERASTUNER_% OMP_% PIP_% RAY_% TF_%
+SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_%
 
 # A value is what was typed, whatever is in it: nothing of it is make's or the shell's to expand. So it is never text
 # of a command; it goes by the environment, and the command has its name alone: --seeds="$SEEDS".

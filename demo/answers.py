@@ -1,7 +1,7 @@
 """What the page asks for, each in one call that depends on nothing but its arguments.
 
 So any number of people can draw at once, and none sees another's drawing. What comes from a page is
-data to be checked: whatever is wrong with it is answered in one sentence.
+data to be checked: whatever is wrong with it is with_errors in one sentence.
 """
 
 import base64
@@ -19,7 +19,7 @@ from lab.data import datasets, quickdraw, strokes
 Answer = dict[str, Any]
 
 
-def told(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+def with_errors(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
     """Lets a call that asks for what is not there answer `{"error": why}` instead of raising."""
 
     @functools.wraps(answer)

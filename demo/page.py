@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.answers import Digits, Doodles, Edges, told
+from demo.answers import Digits, Doodles, Edges, with_errors
 from demo.networks import Shelf
 
 HERE = Path(__file__).parent
@@ -36,7 +36,7 @@ def _tab(name: str, calls: list[Callable[[Any], dict[str, Any]]]) -> None:
         html_template=_text(f"{name}.html"),
         css_template=_text("page.css"),
         js_on_load="\n".join(scripts),
-        server_functions=[told(call) for call in calls],
+        server_functions=[with_errors(call) for call in calls],
     )
 
 

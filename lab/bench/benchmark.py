@@ -90,7 +90,7 @@ class Turn:
     """What one process gave."""
 
     value: float
-    told: dict[str, float]
+    numbers: dict[str, float]
 
 
 def _rival(module: str, *words: str) -> Callable[[str, int], Words]:
@@ -315,7 +315,7 @@ def _measured(contest: Contest, repeats: int) -> list[dict[str, str | float | No
 def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dict[str, str | float | None]:
     values = [turn[place].value for turn in turns]
     ratios = [turn[0].value / turn[place].value for turn in turns]
-    told = {name: statistics.mean(turn[place].told[name] for turn in turns) for name in turns[0][place].told}
+    numbers = {name: statistics.mean(turn[place].numbers[name] for turn in turns) for name in turns[0][place].numbers}
     machine = environment.machine()
     versions = dict(machine["versions"]) | ({way.needs: importlib.metadata.version(way.needs)} if way.needs else {})
     return {
@@ -331,8 +331,8 @@ def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dic
         "suite_by_this_lowest": min(ratios),
         "suite_by_this_highest": max(ratios),
         "wanted_at_most": way.wanted if place else contest.most,
-        "accuracy_mean": told.get("accuracy"),
-        "peak_megabytes_mean": told.get("megabytes"),
+        "accuracy_mean": numbers.get("accuracy"),
+        "peak_megabytes_mean": numbers.get("megabytes"),
         "processor": machine["processor"],
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
@@ -346,13 +346,13 @@ def _turn(way: Way, number: int) -> Turn:
         if done.returncode:
             raise RuntimeError(f"{way.name} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
         if way.prints:
-            told = json.loads(done.stdout.strip().splitlines()[-1])
-            value = statistics.median(told.pop("values"))
+            numbers = json.loads(done.stdout.strip().splitlines()[-1])
+            value = statistics.median(numbers.pop("values"))
         else:
-            told, value = _accuracy(Path(folder), way.table), seconds
-    if told.get("reached") is False or told.get("accuracy", 1.0) < way.least:
+            numbers, value = _accuracy(Path(folder), way.table), seconds
+    if numbers.get("reached") is False or numbers.get("accuracy", 1.0) < way.least:
         raise RuntimeError(f"{way.name} did not reach the accuracy that is wanted, so its time says nothing.")
-    return Turn(way.convert(value), told)
+    return Turn(way.convert(value), numbers)
 
 
 def _accuracy(folder: Path, table: tuple[str, str] | None) -> dict[str, float]:

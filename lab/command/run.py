@@ -133,7 +133,7 @@ def _datasets(runs: Sequence[Run]) -> list[str]:
 
 
 def _without_data(
-    runs: Sequence[Run], records: "Records", force: bool, told: Callable[[str, int, int], None]
+    runs: Sequence[Run], records: "Records", force: bool, on_progress: Callable[[str, int, int], None]
 ) -> list[Run]:
     """Fetches and verifies several data sets as far as runs need them; the runs whose data cannot be had.
 
@@ -144,7 +144,7 @@ def _without_data(
     left_out: list[Run] = []
     for dataset in _datasets(waiting):
         try:
-            _fetch_one(dataset, told)
+            _fetch_one(dataset, on_progress)
         except UsageError as error:
             without = [run for run in waiting if run.dataset == dataset]
             left_out += without
@@ -158,16 +158,16 @@ def _counted(runs: int) -> str:
     return f"{runs} run{'s' if runs != 1 else ''}"
 
 
-def _fetch(runs: Sequence[Run], told: Callable[[str, int, int], None]) -> None:
+def _fetch(runs: Sequence[Run], on_progress: Callable[[str, int, int], None]) -> None:
     """Fetches and verifies the data before any run starts, or refuses in one message."""
     for dataset in _datasets(runs):
-        _fetch_one(dataset, told)
+        _fetch_one(dataset, on_progress)
 
 
-def _fetch_one(dataset: str, told: Callable[[str, int, int], None]) -> None:
+def _fetch_one(dataset: str, on_progress: Callable[[str, int, int], None]) -> None:
     from lab.data import datasets, pairs
 
     if dataset.startswith(pairs.PREFIX):
         pairs.load(dataset)
     elif dataset.partition(":")[0] in datasets.DATASETS:
-        datasets.load(dataset, told)
+        datasets.load(dataset, on_progress)

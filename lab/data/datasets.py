@@ -157,12 +157,12 @@ class Recipe:
     split: str | None = None
 
 
-def load(name: str, told: download.Told = download.untold) -> Dataset:
+def load(name: str, on_progress: download.OnProgress = download.no_progress) -> Dataset:
     """The data set of this name, its three splits ready.
 
     Args:
         name: a key of `DATASETS`; or one of `BY_CLASS`, a colon and its classes: `quickdraw:cat,dog`.
-        told: hears of the progress of large downloads.
+        on_progress: called with the file, the bytes that are there and all bytes of large downloads.
 
     Raises:
         UsageError: no such data set, or no source could give it; the message lists what was tried.
@@ -170,7 +170,7 @@ def load(name: str, told: download.Told = download.untold) -> Dataset:
     family, colon, classes = name.partition(":")
     if colon and family in BY_CLASS:
         fetched, channels = BY_CLASS[family]
-        found = quickdraw.opened(fetched(classes, cache_folder(), told), channels)
+        found = quickdraw.opened(fetched(classes, cache_folder(), on_progress), channels)
         train, validation, test = (Split(*arrays) for arrays in (found.train, found.validation, found.test))
         return Dataset(name, found.checksum, train, validation, test, quickdraw.chosen(classes))
     recipe = recipe_of(name)

@@ -26,11 +26,11 @@ TIMEOUT = (5, 30)  # seconds without a connection to an address, and without an 
 ATTEMPTS = 4  # in a row that bring nothing
 IDENTITY = {"Accept-Encoding": "identity"}  # so that lengths and hashes are of the file itself
 
-Told = Callable[[str, int, int], None]  # name of a file, bytes that are there, bytes in all
+OnProgress = Callable[[str, int, int], None]  # name of a file, bytes that are there, bytes in all
 
 
-def untold(name: str, done: int, total: int) -> None:
-    """Tells nobody."""
+def no_progress(name: str, done: int, total: int) -> None:
+    """Shows nothing."""
 
 
 def announce(what: str, place: str) -> None:
@@ -48,14 +48,14 @@ class Remote:
     md5: str
 
 
-def fetch(url: str, file: Path, check: Callable[[Path], None], told: Told = untold) -> str:
+def fetch(url: str, file: Path, check: Callable[[Path], None], on_progress: OnProgress = no_progress) -> str:
     """Fetches a file, unless it is there; goes on where an earlier call stopped.
 
     Args:
         url: where it is published.
         file: where it shall be; beside it, `<name>.json` keeps its address, length and MD5.
         check: raises `ValueError` where the content is not what it should be.
-        told: hears of the progress.
+        on_progress: called with the file, the bytes that are there and all bytes.
 
     Returns:
         The MD5 of its content, hexadecimal.
@@ -69,7 +69,7 @@ def fetch(url: str, file: Path, check: Callable[[Path], None], told: Told = unto
             if md5 := known(file):
                 return md5
             set_aside(file)
-            return _fetch(url, file, check, told)
+            return _fetch(url, file, check, on_progress)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error}. Set CNN_CACHE to another folder.") from error
 
@@ -122,12 +122,12 @@ def _note(file: Path) -> Path:
     return file.with_name(f"{file.name}.json")
 
 
-def _fetch(url: str, file: Path, check: Callable[[Path], None], told: Told) -> str:
+def _fetch(url: str, file: Path, check: Callable[[Path], None], on_progress: OnProgress) -> str:
     remote = _ask(url)
     # A file that has changed on the server is another part: what is there of the old one is of no use.
     version = hashlib.sha256(remote.version.encode()).hexdigest()[:8]
     part = file.with_name(f".part-{version}-{file.name}")
-    _complete(part, remote, file.name, told)
+    _complete(part, remote, file.name, on_progress)
     md5 = _md5(part)
     try:
         if remote.md5 not in ("", md5):
@@ -165,7 +165,7 @@ def _published_md5(hashes: str, etag: str) -> str:
     return etag if re.fullmatch("[0-9a-f]{32}", etag) else ""
 
 
-def _complete(part: Path, remote: Remote, name: str, told: Told) -> None:
+def _complete(part: Path, remote: Remote, name: str, on_progress: OnProgress) -> None:
     """Fetches what is missing of a part; an interrupted connection is taken up again."""
     import requests
 
@@ -175,7 +175,7 @@ def _complete(part: Path, remote: Remote, name: str, told: Told) -> None:
     while (have := part.stat().st_size if part.exists() else 0) < remote.size or not part.exists():
         try:
             for done in _append(part, remote, have):
-                told(name, done, remote.size)
+                on_progress(name, done, remote.size)
         except (requests.RequestException, EOFError) as error:
             now = part.stat().st_size if part.exists() else 0
             attempts = 0 if now > have else attempts + 1

@@ -101,30 +101,30 @@ def _sample() -> dict[str, bytes]:
         return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
 
 
-def fetched_bitmaps(words: str, cache: Path, told: download.Told) -> list[tuple[Path, str]]:
+def fetched_bitmaps(words: str, cache: Path, on_progress: download.OnProgress) -> list[tuple[Path, str]]:
     """The official bitmaps of the classes that a user names, and each file's MD5; fetched where missing.
 
     The content of every file is verified, see `download.known`.
     """
-    return [_fetched("numpy_bitmap", f"{name}.npy", check_bitmaps, cache, told) for name in chosen(words)]
+    return [_fetched("numpy_bitmap", f"{name}.npy", check_bitmaps, cache, on_progress) for name in chosen(words)]
 
 
-def fetched_strokes(words: str, cache: Path, told: download.Told) -> list[tuple[Path, str]]:
+def fetched_strokes(words: str, cache: Path, on_progress: download.OnProgress) -> list[tuple[Path, str]]:
     """The same as pictures with the order of strokes as channels, made from the official simplified drawings.
 
     The pictures' content is verified. That of the drawings is where pictures are drawn of them, and not later, when
     they are not read any more.
     """
-    return [_drawn(name, cache, told) for name in chosen(words)]
+    return [_drawn(name, cache, on_progress) for name in chosen(words)]
 
 
-def _drawn(name: str, cache: Path, told: download.Told) -> tuple[Path, str]:
+def _drawn(name: str, cache: Path, on_progress: download.OnProgress) -> tuple[Path, str]:
     """The pictures of a class's strokes, and the MD5 of the drawings that they are of."""
     folder = cache / "quickdraw" / "strokes"
     md5 = download.noted(_place("simplified", f"{name}.ndjson", cache))
     if md5 and download.known(pictures := folder / f"{name}.{md5[:8]}.npy"):
         return pictures, md5
-    lines, md5 = _fetched("simplified", f"{name}.ndjson", check_lines, cache, told)
+    lines, md5 = _fetched("simplified", f"{name}.ndjson", check_lines, cache, on_progress)
     pictures = folder / f"{name}.{md5[:8]}.npy"
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(pictures.with_name(f".lock-{pictures.name}")):
@@ -134,12 +134,14 @@ def _drawn(name: str, cache: Path, told: download.Told) -> tuple[Path, str]:
     return pictures, md5
 
 
-def _fetched(kind: str, name: str, check: Callable[[Path], None], cache: Path, told: download.Told) -> tuple[Path, str]:
+def _fetched(
+    kind: str, name: str, check: Callable[[Path], None], cache: Path, on_progress: download.OnProgress
+) -> tuple[Path, str]:
     base, file = os.environ.get("QUICKDRAW_URL") or OFFICIAL, _place(kind, name, cache)
     if md5 := download.known(file):
         return file, md5
     download.announce(f"{kind}/{name}", base)
-    return file, download.fetch(f"{base}/{kind}/{urllib.parse.quote(name)}", file, check, told)
+    return file, download.fetch(f"{base}/{kind}/{urllib.parse.quote(name)}", file, check, on_progress)
 
 
 def _place(kind: str, name: str, cache: Path) -> Path:

@@ -16,7 +16,7 @@ LOG_WIDTH = 140
 
 
 class Display:
-    """Listens to the fan-out; see `watch`."""
+    """Shows what becomes of runs; see `watch`."""
 
     def __init__(self, console: Console, progress: Progress, title: str, total: int) -> None:
         self.console = console

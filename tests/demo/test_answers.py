@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from demo.answers import Doodles, Edges, told
+from demo.answers import Doodles, Edges, with_errors
 from demo.networks import DOODLES, KEPT, Shelf
 from lab.data import datasets, pairs, quickdraw
 from tests.demo.test_drawing import url
@@ -56,7 +56,7 @@ def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
 )
 def test_what_are_no_strokes_is_refused_in_a_sentence(doodles, strokes):
     network = next(iter(doodles.shelf.listed(DOODLES)))
-    answer = told(doodles.recognise)({"strokes": strokes, "network": network})
+    answer = with_errors(doodles.recognise)({"strokes": strokes, "network": network})
     assert list(answer) == ["error"]
     assert answer["error"]
 
@@ -69,11 +69,11 @@ def test_strokes_of_any_size_are_drawn(doodles, strokes):
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan"), 1.5, "1", None, True, [1]])
 def test_what_is_no_whole_number_is_refused_in_a_sentence(doodles, number):
-    assert "Expected a whole number" in told(doodles.example)({"number": number})["error"]
+    assert "Expected a whole number" in with_errors(doodles.example)({"number": number})["error"]
 
 
 def test_what_a_call_lacks_is_named(doodles):
-    assert told(doodles.example)({})["error"] == "The call lacks 'number'."
+    assert with_errors(doodles.example)({})["error"] == "The call lacks 'number'."
     assert doodles.example({"number": 10**400})["name"]
 
 

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from demo.answers import Digits, told
+from demo.answers import Digits, with_errors
 from demo.networks import DIGITS, DOODLES, EDGES, KEPT, Shelf
 from tests.demo.test_drawing import url
 
@@ -71,6 +71,6 @@ def test_only_what_is_listed_is_opened(name):
 )
 @pytest.mark.parametrize("call", ["look", "unit"])
 def test_a_call_with_nonsense_is_answered_with_a_reason(asked, call):
-    answer = told(getattr(Digits(Shelf([KEPT])), call))(asked)
+    answer = with_errors(getattr(Digits(Shelf([KEPT])), call))(asked)
     assert list(answer) == ["error"]
     assert json.dumps(answer)

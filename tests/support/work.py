@@ -1,4 +1,4 @@
-"""Work for the fan-out's tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
+"""Work for the engines' tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
 
 import ctypes
 import dataclasses

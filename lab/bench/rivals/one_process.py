@@ -1,4 +1,4 @@
-"""A study without the fan-out, in one process of two threads: `… one_process RUNS EPOCHS`.
+"""A study without worker processes, in one process of two threads: `… one_process RUNS EPOCHS`.
 
 The runs are the suite's own, one after another, on a graph that is traced once; nothing is recorded.
 """
