@@ -227,8 +227,12 @@ def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]
         )
         inspect.signature(builder).bind(**arguments)
     except (AttributeError, ModuleNotFoundError) as error:
-        raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} is not there: {error}.") from error
+        raise ValueError(
+            f"{name}'s builder cnn_models.networks.{architecture.builder} is not there: {error}."
+        ) from error
     except TypeError as error:
         taken = ", ".join(arguments)
-        raise ValueError(f"{name}'s builder cnn_models.{architecture.builder} must take {taken}: {error}.") from error
+        raise ValueError(
+            f"{name}'s builder cnn_models.networks.{architecture.builder} must take {taken}: {error}."
+        ) from error
     return builder

@@ -57,7 +57,7 @@ def tree(tmp_path_factory):
     _put(root / "experiments/lenet.py", "    variants=(\n", row + 'Variant("tiny", Training("tiny")),\n')
     _put(root / "cnn_models/zoo.py", "MODELS: dict[str, Architecture] = {\n", network)
     for body in FILES:
-        (file,) = ["experiments/my_question.py" if "EXPERIMENT" in body else "cnn_models/tiny.py"]
+        (file,) = ["experiments/my_question.py" if "EXPERIMENT" in body else "cnn_models/networks/tiny.py"]
         assert f"`{file}`" in README
         (root / file).write_text(body)
     return root
@@ -101,7 +101,7 @@ def test_the_row_and_the_network_run(tree):
         ("tiny.tiny", {}, "tiny.tiny is not there"),
         ("lenet", {}, "is not there"),
         ("lenet.lenet1", {"filters": 8}, "must take name, input_shape, classes, filters: .*'filters'"),
-        ("cost.macs", {}, "must take name, input_shape, classes: .*"),
+        ("lenet.scaled_tanh", {}, "must take name, input_shape, classes: .*"),
     ],
 )
 def test_a_builder_that_is_not_there_or_takes_something_else_is_one_line(monkeypatch, builder, options, message):

@@ -83,7 +83,7 @@ def _module(file: Path) -> ModuleType:
 
 def _shown(file: Path) -> str:
     """A file as messages name it: from the folder of the checkout on."""
-    return str(file.relative_to(Path(experiments.__path__[0]).parent))
+    return str(file.relative_to(file.parents[2 if file.stem == "__init__" else 1]))
 
 
 def _line(error: BaseException, file: Path) -> str:

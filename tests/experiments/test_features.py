@@ -12,12 +12,14 @@ from experiments import features
 from experiments.features import figure, layer_measures
 from experiments.features.layer_measures import Layer, Reading, class_selectivity, linear_probe, patterns, read
 from experiments.features.measure import FeaturesWork
-from lab.command.main import parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of
 from lab.data import views
 from lab.data.datasets import Split
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
+from lab.execute.plan import plan
 from lab.learn.training import Trainer
 from lab.report import tables
 from lab.report.channels import GREY, mosaic, patches
@@ -204,12 +206,12 @@ def test_a_layer_of_a_network_that_diverged_has_diverged(tmp_path):
 def test_force_reaches_the_networks_that_layers_read():
     words = ["run", "features", "--seeds", "2", "--epochs", "1", "--dataset", "digits", "--variants"]
     rows = "lenet5-relu-c1,lenet5-relu-c3,lenet5-relu-random-weights-c1"
-    calm, forced = (plan(DECLARED, parser().parse_args([*words, rows, *more])) for more in ([], ["--force"]))
+    calm, forced = (plan(DECLARED, call_of(parser().parse_args([*words, rows, *more]))) for more in ([], ["--force"]))
     assert {run.variant for run in calm} == set(rows.split(","))
     assert [(run.variant, run.seed) for run in forced[:2]] == [("lenet5-relu", 0), ("lenet5-relu", 1)]
     assert forced[2:] == calm
     assert all(need in forced for run in calm for need in run.needs)
-    together = plan(DECLARED, parser().parse_args([*words, f"lenet5-relu,{rows}", "--force"]))
+    together = plan(DECLARED, call_of(parser().parse_args([*words, f"lenet5-relu,{rows}", "--force"])))
     assert len({run.key for run in together}) == len(together) == len(forced)
 
 

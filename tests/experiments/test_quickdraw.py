@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from experiments.quickdraw import figure
-from lab.command.main import main, parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of, main
 from lab.data import datasets, quickdraw, strokes
 from lab.declare import catalogue
 from lab.declare.recipe import Canvas, Training
 from lab.declare.run import Run
 from lab.errors import UsageError
+from lab.execute.plan import plan
 from lab.learn.training import Trainer
 from lab.report.judge import Verdict, judge
 from tests.support.worlds import trained
@@ -102,12 +104,12 @@ def test_wrong_classes_are_one_message(words, message, tmp_path, capsys):
 
 
 def test_each_row_is_planned_on_its_own_data_set():
-    runs = plan(EXPERIMENT, parser().parse_args(["run", "quickdraw", "--seeds", "1"]))
+    runs = plan(EXPERIMENT, call_of(parser().parse_args(["run", "quickdraw", "--seeds", "1"])))
     assert {(run.variant, run.dataset) for run in runs} == {
         (variant.name, variant.dataset or "quickdraw") for variant in EXPERIMENT.variants
     }
     asked = ["run", "quickdraw", "--seeds", "1", "--classes", "hot air balloon,cat"]
-    runs = plan(EXPERIMENT, parser().parse_args(asked))
+    runs = plan(EXPERIMENT, call_of(parser().parse_args(asked)))
     assert {run.dataset for run in runs} == {
         "quickdraw:cat,hot air balloon",
         "quickdraw-strokes:cat,hot air balloon",
@@ -115,7 +117,7 @@ def test_each_row_is_planned_on_its_own_data_set():
     assert len(runs) == len(EXPERIMENT.variants)
     assert all("/" not in run.key and "," not in run.key for run in runs)
     assert len({run.key for run in runs}) == len(runs)
-    runs = plan(EXPERIMENT, parser().parse_args(["run", "quickdraw", "--seeds", "1", "--dataset", "digits"]))
+    runs = plan(EXPERIMENT, call_of(parser().parse_args(["run", "quickdraw", "--seeds", "1", "--dataset", "digits"])))
     assert [run.variant for run in runs] == [variant.name for variant in EXPERIMENT.variants]
 
 

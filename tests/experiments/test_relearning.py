@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import worlds
 
 from experiments.relearning import CHANCE, COPIES, EXPERIMENT, measure
 from lab.report.judge import Verdict, judge
+from tests.support import worlds
 
 
 def smooth(generator, side=24):

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import worlds
 
 from experiments.shift import EVERYWHERE, EXPERIMENT
 from lab.data import views
@@ -14,6 +13,7 @@ from lab.errors import UsageError
 from lab.learn import maps
 from lab.learn.training import Trainer
 from lab.report.judge import Verdict, judge
+from tests.support import worlds
 
 # Errors everywhere, in percent, by the beginning of a variant's name, first match first.
 WORLDS = {

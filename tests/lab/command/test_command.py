@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.command.main import main, parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of, main
 from lab.declare import catalogue
+from lab.execute.plan import plan
 from lab.store.records import Records
 from tests.support.waiting import SECONDS, until
 
@@ -170,14 +172,14 @@ def alive(session):
 
 def test_every_declared_data_set_is_run_unless_one_is_named():
     experiment = dataclasses.replace(catalogue.find("lenet"), also_on=("fashion-mnist",))
-    asked = parser().parse_args(["run", "lenet", "--seeds", "2", "--variants", "lenet1"])
+    asked = call_of(parser().parse_args(["run", "lenet", "--seeds", "2", "--variants", "lenet1"]))
     assert [(run.dataset, run.seed) for run in plan(experiment, asked)] == [
         ("mnist", 0),
         ("mnist", 1),
         ("fashion-mnist", 0),
         ("fashion-mnist", 1),
     ]
-    asked.dataset = "digits"
+    asked = dataclasses.replace(asked, dataset="digits")
     assert {run.dataset for run in plan(experiment, asked)} == {"digits"}
 
 

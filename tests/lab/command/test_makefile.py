@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import parser as demo
-from lab.command.main import parser
+from lab.command.arguments import parser
 
 ROOT = Path(__file__).parents[3]
 STAMPS = ("runtime", "development", "demo", "ray")

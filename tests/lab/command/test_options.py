@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import main as demo
-from lab.command.main import main, parser
+from lab.command.arguments import parser
+from lab.command.main import main
 from lab.data import datasets
 
 ROOT = Path(__file__).parents[3]

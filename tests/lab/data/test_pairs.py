@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab.command.main import main, parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of, main
 from lab.data import datasets, pairs
 from lab.declare import catalogue
 from lab.errors import UsageError
+from lab.execute.plan import plan
 
 
 def test_edges_are_where_the_lectures_kernel_answers(digits):
@@ -233,7 +235,7 @@ def test_too_few_too_large_and_missing_are_said(tmp_path, monkeypatch):
 
 
 def test_the_command_takes_pairs_where_they_are_of_use(tmp_path, capsys):
-    asked = parser().parse_args(["run", "image-to-image", "--dataset", f"pairs:{tmp_path}", "--seeds", "1"])
+    asked = call_of(parser().parse_args(["run", "image-to-image", "--dataset", f"pairs:{tmp_path}", "--seeds", "1"]))
     runs = plan(catalogue.find("image-to-image"), asked)
     assert all(run.key.split(".")[1] == "pairs" for run in runs)
     assert main(["run", "image-to-image", "--dataset", f"pairs:{tmp_path}", "--results", str(tmp_path / "r")]) == 2

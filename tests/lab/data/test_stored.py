@@ -70,7 +70,7 @@ from lab.learn import devices
 devices.one_thread()
 from lab.data import quickdraw
 from lab.data.datasets import Dataset, Split
-from lab.declare.experiment import Training
+from lab.declare.recipe import Training
 from lab.learn.training import Trainer
 found = quickdraw.opened([(file, "") for file in sorted(Path(sys.argv[1]).glob("*.npy"))], 1)
 dataset = Dataset("synthetic", "", *(Split(*arrays) for arrays in (found.train, found.validation, found.test)))

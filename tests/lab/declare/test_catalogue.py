@@ -15,8 +15,8 @@ from lab.declare.recipe import Training
 from lab.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
-MINE = """from lab.declare.experiment import Experiment, Training, Variant
-
+MINE = """from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
 EXPERIMENT = Experiment(
     name="my-question", question="?", expectation="", sources=(), variants=(Variant("a", Training("linear")),)
 )
@@ -106,7 +106,7 @@ def folder(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ('"""Mine."""\n\nEXPERIMENT = Experiment(…)\n', ["line 3", "SyntaxError", "…"]),
-        (MINE.replace("Training, ", ""), ["line 4", "NameError", "Training"]),
+        (MINE.replace("from lab.declare.recipe import Training", ""), ["line 4", "NameError", "Training"]),
         (MINE.replace('name="my-question", ', ""), ["line 3", "TypeError", "'name'"]),
         (MINE.replace("my-question", "mine"), ["declares 'mine'", "'my-question'"]),
         (MINE.replace("my-question", "my_question"), ["line 3", "hyphen"]),

@@ -8,13 +8,15 @@ import pytest
 
 import cnn_models
 from cnn_models.zoo import MODELS, Takes
-from lab.command.main import main, parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of, main
 from lab.data import datasets
 from lab.data.datasets import Dataset, Split
 from lab.declare import catalogue, fits
 from lab.declare.outline import Outline
 from lab.declare.recipe import Canvas, Training
 from lab.errors import UsageError
+from lab.execute.plan import plan
 from lab.learn.training import Trainer
 
 LEARNING = [name for name in catalogue.names() if catalogue.find(name).dataset in datasets.DATASETS]
@@ -23,7 +25,7 @@ COLOUR = (32, 32, 3)
 
 
 def planned(name, *words):
-    return plan(catalogue.find(name), parser().parse_args(["run", name, *words]))
+    return plan(catalogue.find(name), call_of(parser().parse_args(["run", name, *words])))
 
 
 def shown(training, outline):

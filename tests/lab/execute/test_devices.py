@@ -10,13 +10,15 @@ import keras
 import numpy as np
 import pytest
 
-from lab.command.main import lay_out, main, parser, plan
+from lab.command.arguments import parser
+from lab.command.main import call_of, main
 from lab.declare import catalogue, machine
 from lab.declare.machine import Devices, Layout
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.execute import placement
+from lab.execute.plan import lay_out, plan
 from lab.learn.training import Trainer
 from lab.store.records import Records
 from tests.support.waiting import SECONDS
@@ -101,7 +103,9 @@ def test_the_tests_are_on_a_machine_without_a_gpu_whatever_there_is(two_gpus):
 def test_a_call_takes_the_gpus_that_it_may_see(monkeypatch, two_gpus):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     experiment = catalogue.find("lenet")
-    asked = parser().parse_args(["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu", "--seeds", "9"])
+    asked = call_of(
+        parser().parse_args(["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu", "--seeds", "9"])
+    )
     runs = plan(experiment, asked)
     assert lay_out(experiment, runs, asked) == Layout(Devices("gpu", 1), 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")

@@ -114,7 +114,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from lab.store.records import Attachment, Records
-from lab.declare.experiment import Run, Training
+from lab.declare.recipe import Training
+from lab.declare.run import Run
 records = Records(Path(sys.argv[1]))
 for seed in range(int(sys.argv[2]), int(sys.argv[3])):
     run = Run("lenet", "lenet1", "digits", Training("lenet1"), seed)
@@ -195,7 +196,9 @@ import subprocess, sys
 from pathlib import Path
 from lab.report import tables
 from lab.store.records import Attachment, Records
-from lab.declare.experiment import Experiment, Run, Training, Variant
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
+from lab.declare.run import Run
 
 disk = Path(sys.argv[1])
 experiment = Experiment("lenet", "?", "", (), (Variant("lenet1", Training("lenet1")),))
