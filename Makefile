@@ -6,7 +6,7 @@ RUN := .venv/bin/python -m experiments
 # An experiment is a file or a folder: experiments/compare_fc.py is `make compare-fc`. The lecture's come first, in order.
 FOUND := $(sort $(subst _,-,$(filter-out __%,$(basename $(notdir $(wildcard experiments/*.py))) \
            $(patsubst experiments/%/__init__.py,%,$(wildcard experiments/*/__init__.py)))))
-ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py)
+ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py 2> /dev/null)
 EXPERIMENTS := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
 TARGETS := help setup ray list tables report demo bench test smoke check lock clean
 .PHONY: $(TARGETS) $(EXPERIMENTS) .python

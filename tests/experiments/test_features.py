@@ -312,10 +312,10 @@ def test_the_figure_of_a_colour_data_set_is_in_colour():
         "kernels": np.tile(colours / 250, (4, side, side, 1)),
     }
     arrays = {features.layer_name(model, "trained", features.LAYERS[model][0]): found}
-    figure = Figure()
-    figure._channels(figure.add_subplot(), model, arrays)
-    figure._details(figure.add_subfigure(figure.add_gridspec()[0]), arrays)
-    drawn = [np.asarray(axes.images[0].get_array()) for axes in [figure.axes[0], *figure.subfigs[0].axes]]
+    sheet = Figure()
+    figure._channels(sheet.add_subplot(), model, arrays)
+    figure._details(sheet.add_subfigure(sheet.add_gridspec()[0]), arrays)
+    drawn = [np.asarray(axes.images[0].get_array()) for axes in [sheet.axes[0], *sheet.subfigs[0].axes]]
     assert len(drawn) == 2
     assert drawn[0][0, 0].tolist() == colours.tolist()
     assert np.ptp(drawn[1][0, 0]) > 100

@@ -104,7 +104,7 @@ def test_a_network_takes_what_the_zoo_says_and_no_smaller_picture(name):
         cnn_models.build(name, (side - 1, side - 1, 1), classes)
     if takes.side is None and takes.least > 1:  # the builder itself can make no smaller one
         module, function = MODELS[name].builder.split(".")
-        builder = getattr(importlib.import_module(f"cnn_models.{module}"), function)
+        builder = getattr(importlib.import_module(f"cnn_models.networks.{module}"), function)
         with pytest.raises(ValueError, match=r"\S"):
             builder(name=name, input_shape=(side - 1, side - 1, 1), classes=classes, **MODELS[name].options)
 
