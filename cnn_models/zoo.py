@@ -84,6 +84,7 @@ OF_ITS_PAPER = Takes(side=28, why="as in its paper")
 TEN_BITMAPS = dataclasses.replace(OF_ITS_PAPER, classes=10, why="as in its paper, which draws ten bitmaps")
 TWO_CONVOLUTIONS = Takes(least=12)  # of 5×5, each followed by a pooling of 2×2, the first one padded
 ON_A_CANVAS = Takes(least=27)
+TWO_BLURS = Takes(least=3)  # each of which mirrors a pixel beside each border, and halves
 TWO_WINDOWS = Takes(least=13)  # of 5×5 at a stride of 2
 
 
@@ -134,7 +135,12 @@ MODELS: dict[str, Architecture] = {
     ),
     # One network, nine ways to reduce: lecture slide "Нужно растить поле обзора быстрее!".
     **{
-        f"reduce-{reduction}": Architecture("downsampling.reduced", source, {"reduction": reduction})
+        f"reduce-{reduction}": Architecture(
+            "downsampling.reduced",
+            source,
+            {"reduction": reduction},
+            TWO_BLURS if reduction.startswith("blur") else Takes(),
+        )
         for reduction, source in {
             "none": "this suite",
             "max": SPRINGENBERG_2015,
