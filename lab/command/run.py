@@ -29,7 +29,7 @@ def run(call: Call) -> int:
     planned = [plan.planned(catalogue.find(name), call) for name in call.names]
     options.writable(call.results)
     failed = []
-    for part in planned:
+    for part in [*plan.needed_first(planned, call), *planned]:
         lost, ready = _search(part, call) if part.experiment.search else (False, part)
         failed += [lost, _one(ready, call)]
     return int(any(failed))

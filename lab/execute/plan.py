@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from lab.declare import fits, machine, search
+from lab.declare import catalogue, fits, machine, search
 from lab.declare.call import Call
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Training
@@ -100,6 +100,19 @@ def _with_needed(runs: list[Run]) -> list[Run]:
     """Before the runs, those of the same experiment whose networks they read: what is done again starts there."""
     needed = [need for run in runs for need in run.needs if need.experiment == run.experiment]
     return list({run.key: run for run in (*needed, *runs)}.values()) if needed else runs
+
+
+def needed_first(planned: Sequence[Planned], call: Call) -> list[Planned]:
+    """With FORCE, what comes before: the runs of other experiments whose networks these runs read, done again too."""
+    if not call.force:
+        return []
+    needs = {need.key: need for part in planned for run in part.runs for need in run.needs}
+    runs: dict[str, list[Run]] = {}
+    for need in needs.values():
+        if need.experiment not in call.names:
+            runs.setdefault(need.experiment, []).append(need)
+    experiments = [catalogue.find(name) for name in runs]
+    return [Planned(one, runs[one.name], lay_out(one, runs[one.name], call)) for one in experiments]
 
 
 def _refuse_for_fixed(experiment: Experiment, call: Call) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from cnn_models.gradients import effective
 from experiments import receptive_field as experiment
+from lab.declare.call import Call
 from lab.declare.run import Run
 from lab.errors import Unavailable
+from lab.execute import plan
 from lab.report import tables
 from lab.report.judge import Verdict, judge
 from lab.store.records import Records
@@ -135,3 +137,15 @@ def test_each_verdict_can_come_out(tmp_path, field, effective, expected):
 
 def test_nothing_run_is_not_run():
     assert {judge(evidence, pd.DataFrame())[0] for evidence in DECLARED.evidence} == {Verdict.NOT_JUDGED}
+
+
+def test_force_reaches_the_networks_of_the_experiment_that_trains_them():
+    forced, calm = (Call(("receptive-field",), force=force) for force in (True, False))
+    trained = [plan.planned(experiment.EXPERIMENT, call) for call in (forced, calm)]
+    (lenet,) = plan.needed_first(trained[:1], forced)
+    assert lenet.experiment.name == "lenet"
+    assert {(run.variant, run.settings.epochs) for run in lenet.runs} == {("lenet5-relu", 15)}
+    assert sorted(run.seed for run in lenet.runs) == list(range(5))
+    assert plan.needed_first(trained[1:], calm) == []
+    both = dataclasses.replace(forced, names=("lenet", "receptive-field"))
+    assert plan.needed_first(trained[:1], both) == []
