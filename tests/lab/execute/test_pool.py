@@ -210,13 +210,13 @@ def test_four_calls_at_once_share_the_work(tmp_path, executions):
     assert sorted(done) == sorted(("sleep-0.2", str(seed)) for seed in range(12))
 
 
-def test_a_lock_left_by_a_dead_process_is_free_at_once(tmp_path, executions):
+def test_a_lock_left_by_a_dead_process_is_free(tmp_path, executions):
     first = call(tmp_path / "r", ["hold"], 1)
     until(lambda: workers(executions), first)
     os.killpg(first.pid, 9)
     first.communicate()
-    until(lambda: not any(alive(worker) for worker in workers(executions)))
-    with Records(tmp_path / "r").lock(run("hold")).acquire(blocking=False):
+    # The system frees it when the last thread has ended, which may be a moment after the process seems gone.
+    with Records(tmp_path / "r").lock(run("hold")).acquire(timeout=SECONDS):
         pass
 
 
