@@ -71,20 +71,25 @@ def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path | None:
-    """Draws the experiment's figure to `<results>/<experiment>.svg`; None where there is nothing to show.
-
-    The experiment names its chart, `module.function`, which is called with the experiment, its table,
-    the records (for arrays beside them) and the experiment's options, and returns a figure or None.
-    """
-    chart: Callable[..., Figure | None] = resolve(experiment.figure)
-    with matplotlib.rc_context(STYLE):
-        figure = chart(experiment, frame, records, **experiment.figure_options)
-        if figure is None:
-            return None
+    """Draws the experiment's figure to `<results>/<experiment>.svg`; None where there is nothing to show."""
+    figure = chart(experiment, frame, records)
+    if figure is None:
+        return None
     path = records.results / f"{experiment.name}.svg"
     with sole_writer(records.results):
         save(figure, path)
     return path
+
+
+def chart(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
+    """The experiment's figure, yet to be saved; None where there is nothing to show.
+
+    The experiment names its chart, `module.function`, which is called with the experiment, its table, the records
+    (for arrays beside them) and the experiment's options, and returns a figure or None.
+    """
+    made: Callable[..., Figure | None] = resolve(experiment.figure)
+    with matplotlib.rc_context(STYLE):
+        return made(experiment, frame, records, **experiment.figure_options)
 
 
 def save(figure: Figure, path: Path) -> None:
