@@ -1,4 +1,4 @@
-"""The depth sweep's figure."""
+"""The figure of `make depth-sweep`: errors by depth, field, cost and gradients."""
 
 from typing import Any
 

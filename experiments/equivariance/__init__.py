@@ -7,11 +7,7 @@ from lab.declare.evidence import Evidence, FactAtLeast, FactAtMost, Part
 from lab.declare.experiment import Experiment, Variant
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from matplotlib.figure import Figure, SubFigure
-
-    from lab.store.records import Records
+    pass
 
 ROUNDING = 1e-12  # of the range of answers: float64 adds a few thousand numbers with less
 ROUNDING_FLOAT32 = 1e-5
@@ -145,7 +141,7 @@ EXPERIMENT = Experiment(
         "change_1_pixel_percent_of_itself",
         "half_changed_pixels",
     ),
-    figure="experiments.equivariance.draw",
+    figure="experiments.equivariance.figure.draw",
     reading="The cat and 60 digits are moved by all 81 shifts of up to 4 pixels; what enters the frame is real, as it "
     "would be for a camera. Deviations are shares of the range of answers. The last six rows move all 360 test "
     "digits under subsampling by 4. These digits are 8×8 pictures enlarged, so they are smoother than MNIST's.",
@@ -155,68 +151,3 @@ EXPERIMENT = Experiment(
     "move of one pixel takes it two thirds of the way to another digit; blurring before the stride takes a "
     "third off that.",
 )
-
-CURVES = {
-    "digits-none": "pixels as they are",
-    "digits-stride": "stride alone",
-    "digits-max": "max pooling",
-    "digits-average": "average pooling",
-    "digits-max-blur": "max pooling, blurred",
-    "digits-blur": "blur, then stride",
-}
-MAPS = {
-    "conv-valid": "convolution",
-    "conv-same": "zeros around",
-    "conv-stride2": "stride 2",
-    "max-pool": "max pooling",
-}
-
-
-def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """The two ways round for the cat's eye; where they differ, by layer; digits that move under pooling."""
-    from matplotlib.figure import Figure
-
-    from lab.report import figures
-
-    arrays = figures.arrays(experiment, records)
-    if not {*CURVES, *MAPS} <= set(arrays):
-        return None
-    rows = frame[frame["declared"].astype(bool)].set_index("variant")
-    figure = Figure(figsize=(10, 9.6), layout="constrained")
-    upper, middle, lower = figure.subfigures(3, 1, height_ratios=(2.7, 2.9, 4), squeeze=False).flat
-    ways = {"picture": "x", "shifted": "shift(x)", "of_shifted": "conv(shift(x))", "shifted_after": "shift(conv(x))"}
-    for axes, (name, title) in zip(upper.subplots(1, 4), ways.items(), strict=True):
-        figures.picture(axes, arrays["conv-valid"][name], title)
-    middle.suptitle("Where conv(shift(x)) and shift(conv(x)) differ for a shift of one pixel (black: nowhere)", size=11)
-    for axes, (name, title) in zip(middle.subplots(1, 4), MAPS.items(), strict=True):
-        figures.picture(axes, arrays[name]["difference"], f"{title}: {_percent(rows, name)}")
-    _curves(lower, arrays)
-    return figure
-
-
-def _percent(rows: "pd.DataFrame", name: str) -> str:
-    """The largest deviation at any pixel, for any shift, as read."""
-    worst = max(float(str(rows.loc[name, column])) for column in ("border_deviation", "any_shift_deviation"))
-    return "0 %" if worst < ROUNDING else f"up to {100 * worst:.0f} %"
-
-
-def _curves(part: "SubFigure", arrays: "dict[str, dict[str, np.ndarray]]") -> None:
-    """Change against shift, a line a subsampling, by the answer itself and by another digit's."""
-    from lab.report import figures
-
-    part.suptitle("How far subsampling by 4 is invariant to shift, on 360 real digits", size=11)
-    panels = {
-        "change_of_itself": "by the size of the answer itself",
-        "change": "by the distance to another digit's answer",
-    }
-    for axes, (measure, label) in zip(part.subplots(1, 2), panels.items(), strict=True):
-        for name, colour, marker in zip(CURVES, figures.COLOURS, figures.MARKERS, strict=True):
-            change = arrays[name][measure][:5]
-            axes.plot(range(len(change)), change, marker=marker, color=colour, label=CURVES[name])
-        axes.axhline(100, color="0.4", linestyle=":")
-        axes.set_xticks(range(5))
-        axes.set_xlabel("shift of the digit, pixels")
-        axes.set_ylabel("change of the answer, %")
-        axes.set_title(label, fontsize=10)
-        axes.grid(color="0.9")
-    part.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

@@ -1,4 +1,4 @@
-"""What `experiments/equivariance/__init__.py` measures: Keras's layers on pictures and on the same pictures moved."""
+"""What `make equivariance` measures: Keras's layers on pictures and on the same pictures moved."""
 
 import collections
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `experiments/filters/__init__.py` measures: Keras's convolutions with fixed weights, against scipy."""
+"""What `make filters` measures: Keras's convolutions with fixed weights, against scipy."""
 
 import math
 from typing import Any

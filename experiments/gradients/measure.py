@@ -1,4 +1,4 @@
-"""What `experiments/gradients/__init__.py` measures: gradients by TensorFlow, sums over copies, finite differences."""
+"""What `make gradients` measures: gradients by TensorFlow, sums over copies, finite differences."""
 
 from collections.abc import Callable
 from typing import Any

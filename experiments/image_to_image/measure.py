@@ -1,4 +1,4 @@
-"""What `experiments/image_to_image/__init__.py` does: trains translators and has a LeNet-5 read what they make."""
+"""What `make image-to-image` does: trains translators and has a LeNet-5 read what they make."""
 
 import time
 from typing import Any

@@ -8,19 +8,10 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Canvas, Training
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from lab.store.records import Records
+    pass
 
 COPIES = "copies_beyond_half_turn_percent"
-CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `_relearning.beyond`
-STYLES = {
-    "trained": ("-", "trained"),
-    "half_turn": ("--", "others turned by 180°"),
-    "quarter_turn": ("-.", "others turned by 90°"),
-    "untrained": (":", "untrained"),
-}
+CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `measure.beyond`
 
 
 def _row(positions: str, about: str) -> Variant:
@@ -29,40 +20,6 @@ def _row(positions: str, about: str) -> Variant:
         "fc-64", epochs=15, learning_rate=0.01, examples=10_000, canvas=Canvas(56, positions, positions != "centre")
     )
     return Variant(positions, settings, about)
-
-
-def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """How well filters are matched by shifts of others, beside the controls, and the best matched pairs."""
-    from lab.report import figures
-
-    kept = figures.arrays(experiment, records)
-    if not kept:
-        return None
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 2.2 + 2.4 * len(kept)), layout="constrained")
-    parts = figure.subfigures(1 + len(kept), 1, height_ratios=[3, *[2.2] * len(kept)], squeeze=False)[:, 0]
-    axes = parts[0].subplots()
-    for number, (variant, arrays) in enumerate(kept.items()):
-        for name, (style, words) in STYLES.items():
-            values = sorted(arrays[name].tolist())
-            shares = [100 * (1 - place / len(values)) for place in range(len(values))]
-            label = f"{variant}: {words}"
-            axes.step(values, shares, style, color=figures.COLOURS[number], where="post", label=label)
-    axes.set_xlabel("best match of a filter with another one, shifted (normalised correlation)")
-    axes.set_ylabel("share of filters matched\nat least as well, %")
-    axes.grid(color="0.92")
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    for part, (variant, arrays) in zip(parts[1:], kept.items(), strict=True):
-        where = "in the centre" if variant == "centre" else variant
-        part.suptitle(f"trained on digits {where}: best matched pairs", size=10)
-        for axes, pair, match, shift in zip(
-            part.subplots(1, len(arrays["pairs"])), arrays["pairs"], arrays["matches"], arrays["shifts"], strict=True
-        ):
-            axes.imshow(pair, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_title(f"{match:.2f}, shifted by {shift[0]:+d}, {shift[1]:+d}", size=8)
-            axes.set_axis_off()
-    return figure
 
 
 EXPERIMENT = Experiment(
@@ -111,7 +68,7 @@ EXPERIMENT = Experiment(
         "seeds",
         "train_seconds_mean",
     ),
-    figure="experiments.relearning.draw",
+    figure="experiments.relearning.figure.draw",
     reading="The 64 first-layer filters of 56×56 weights of the fully connected net in `shift`. A filter's best "
     "match is the largest normalised correlation with any other filter shifted by at least 3 pixels (and up "
     "to 28), nothing being known outside the frame. It counts as a shifted copy if it is better than 99 % of "

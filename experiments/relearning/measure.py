@@ -1,4 +1,4 @@
-"""What `experiments/relearning/__init__.py` measures: filters matched to one another under translation."""
+"""What `make relearning` measures: filters matched to one another under translation."""
 
 import dataclasses
 from typing import Any

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments import parameters
+from experiments.parameters import measure
 from lab.declare.run import Run
 from lab.report import tables
 from lab.report.judge import Verdict, judge
@@ -15,7 +16,7 @@ EXPERIMENT = parameters.EXPERIMENT
 
 def outcome(variant):
     run = Run("parameters", variant.name, "none", variant.settings, 0)
-    return parameters.CountingWork(None).execute(run, lambda event: None)[0]
+    return measure.CountingWork(None).execute(run, lambda event: None)[0]
 
 
 def judged(tmp_path, changes):
@@ -41,7 +42,7 @@ def test_the_lectures_numbers():
 
 
 def test_what_was_counted_is_never_made_later():
-    with parameters.without_weights():
+    with measure.without_weights():
         keras.Sequential([keras.Input((300, 300, 1)), keras.layers.Flatten(), keras.layers.Dense(90_000)])
     with keras.StatelessScope():  # here Keras makes what it has noted: 32 GB would not fit
         pass
@@ -50,7 +51,7 @@ def test_what_was_counted_is_never_made_later():
 def test_the_formula_is_what_keras_allocates():
     layer = keras.layers.Conv2D(7, (3, 5))
     layer.build((None, 16, 16, 4))
-    assert sum(variable.numpy().size for variable in layer.variables) == parameters.by_formula(5, 3, 4, 7)
+    assert sum(variable.numpy().size for variable in layer.variables) == measure.by_formula(5, 3, 4, 7)
 
 
 @pytest.mark.parametrize(

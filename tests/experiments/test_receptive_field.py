@@ -8,6 +8,7 @@ import pytest
 
 from cnn_models.gradients import effective
 from experiments import receptive_field as experiment
+from experiments.receptive_field import measure
 from lab.declare.call import Call
 from lab.declare.run import Run
 from lab.errors import Unavailable
@@ -22,7 +23,7 @@ VARIANTS = {variant.name: variant for variant in DECLARED.variants}
 
 def execute(name, records, seed=0):
     run = Run("receptive-field", name, "none", VARIANTS[name].settings, seed)
-    return experiment.FieldWork(records).execute(run, lambda event: None)
+    return measure.FieldWork(records).execute(run, lambda event: None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.sample_efficiency import EXPERIMENT, NETS, SIZES, WANTED, crossing
+from experiments.sample_efficiency import EXPERIMENT, NETS, SIZES, WANTED
+from experiments.sample_efficiency.measure import crossing
 from lab.declare.run import Run
 from lab.report import figures, tables
 from lab.report.judge import Verdict, judge

@@ -7,10 +7,7 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from lab.store.records import Records
+    pass
 
 # Rungs with their learning rates: for each the best of 0.001, 0.003, 0.01 and 0.03 on the validation split,
 # learning from 10,000 pictures with seed 100 (0.03 was not tried for the fully connected net, past its best).
@@ -34,46 +31,17 @@ def _row(rung: str, examples: int, shuffled: bool) -> Variant:
     # With pixels in their place a rung stands beside the convolution; shuffled, beside itself in place, but the
     # convolution beside the fully connected net, whose better it was.
     if not shuffled:
-        against = _name("convolution", examples, False)
+        against = row_name("convolution", examples, False)
     else:
-        against = _name("full", examples, True) if rung == "convolution" else _name(rung, examples, False)
+        against = row_name("full", examples, True) if rung == "convolution" else row_name(rung, examples, False)
     about = f"{'pixels in one random order' if shuffled else 'pixels in their place'}, {examples:,} examples"
-    name = _name(rung, examples, shuffled)
+    name = row_name(rung, examples, shuffled)
     return Variant(name, settings, about, against=against if against != name else None)
 
 
-def _name(rung: str, examples: int, shuffled: bool) -> str:
+def row_name(rung: str, examples: int, shuffled: bool) -> str:
+    """The name of a rung's row."""
     return f"{rung}{'-shuffled' if shuffled else ''}-{examples}"
-
-
-def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """Test error by rung, pixels in their place and shuffled, a panel for each number of examples."""
-    from matplotlib.figure import Figure
-
-    from lab.report.figures import COLOURS, MARKERS
-
-    if f"{MEASURE}_mean" not in frame:
-        return None
-    rows = frame[(frame["dataset"] == frame["dataset"].iloc[0]) & frame["declared"]]
-    rows = rows if len(rows) else frame
-    figure = Figure(figsize=(8, 3.9))
-    panels = figure.subplots(1, len(SIZES), sharey=True, squeeze=False)[0]
-    for axes, examples in zip(panels, SIZES, strict=True):
-        for place, (shuffled, label) in enumerate(((False, "pixels in their place"), (True, "in one random order"))):
-            names = [_name(rung, examples, shuffled) for rung in RUNGS]
-            found = rows.drop_duplicates("variant").set_index("variant").reindex(names)
-            mean, low, high = (found[f"{MEASURE}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
-            style = {"marker": MARKERS[place], "color": COLOURS[place], "ls": ("-", "--")[place], "capsize": 3}
-            axes.errorbar(range(len(RUNGS)), mean, yerr=[mean - low, high - mean], label=label, **style)
-        axes.set_title(f"{examples:,} examples", size=10)
-        axes.set_xticks(range(len(RUNGS)), ["fully\nconnected", "locally\nconnected", "convolution"])
-        axes.set_xlim(-0.4, len(RUNGS) - 0.6)
-        axes.grid(axis="y", color="0.9")
-        axes.set_ylim(bottom=0)
-    panels[0].set_ylabel("test error, %; bars: 95 % interval")
-    panels[-1].legend(frameon=False)
-    figure.tight_layout()
-    return figure
 
 
 EXPERIMENT = Experiment(
@@ -99,15 +67,15 @@ EXPERIMENT = Experiment(
                 for part in (
                     Part(
                         f"from {examples:,} examples the fully connected net errs more than the convolution",
-                        MoreThanBaseline(_name("full", examples, False), MEASURE, 0.0, " points"),
+                        MoreThanBaseline(row_name("full", examples, False), MEASURE, 0.0, " points"),
                     ),
                     Part(
                         f"from {examples:,} examples windows with weights of their own err more than shared ones",
-                        MoreThanBaseline(_name("local", examples, False), MEASURE, 0.0, " points"),
+                        MoreThanBaseline(row_name("local", examples, False), MEASURE, 0.0, " points"),
                     ),
                     Part(
                         f"from {examples:,} shuffled examples the convolution errs more than the fully connected net",
-                        MoreThanBaseline(_name("convolution", examples, True), MEASURE, 0.0, " points"),
+                        MoreThanBaseline(row_name("convolution", examples, True), MEASURE, 0.0, " points"),
                     ),
                 )
             ),
@@ -133,7 +101,7 @@ EXPERIMENT = Experiment(
         "seeds",
         "train_seconds_mean",
     ),
-    figure="experiments.weight_sharing.draw",
+    figure="experiments.weight_sharing.figure.draw",
     reading="The three nets have hidden layers of 1,152 and 256 units whatever connects them; the last two see the "
     "same windows, 5×5 at a stride of 2. Shuffled: all pictures of a run, training and test, have their pixels in one "
     'random order, drawn by the seed. "Minus baseline" is minus the row that "comparison" names.',

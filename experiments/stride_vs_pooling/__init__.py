@@ -1,16 +1,13 @@
 """What buys a larger field, and at what price (slide "Нужно растить поле обзора быстрее!")."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lab.declare.evidence import Above, Evidence, FactAtLeast, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from lab.store.records import Records
+    pass
 
 ERROR, CONSISTENCY = "test_error_percent", "shift_consistency_percent"
 # Arms with their learning rates, the best of 0.005, 0.01 and 0.02 on MNIST's validation split with seed 100, three
@@ -48,39 +45,6 @@ def _row(arm: str) -> Variant:
     # A blur is measured against what it blurs.
     against = {"blur-max": "max", "blur-stride": "strided"}.get(arm)
     return Variant(arm, settings, published={} if published is None else {PUBLISHED: published}, against=against)
-
-
-def draw(experiment: Experiment, frame: "pd.DataFrame", records: "Records") -> "Figure | None":
-    """Error, shift consistency and field of each arm with 95 % intervals, a row an arm, a marker a data set."""
-    from matplotlib.figure import Figure
-
-    if f"{ERROR}_mean" not in frame:
-        return None
-    arms = [arm for arm in ARMS if arm in set(frame["variant"])][::-1]
-    figure = Figure(figsize=(11, 1.6 + 0.38 * len(arms)), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True)
-    titles = ("test error, %", "shift consistency, %", "field of the last convolution, pixels")
-    for axes, stem, title in zip(panels, (ERROR, CONSISTENCY, "effective_field_pixels"), titles, strict=True):
-        for place, (dataset, rows) in enumerate(frame.groupby("dataset", sort=False)):
-            _draw_dots(axes, rows, arms, stem, place, str(dataset))
-        axes.set_xlabel(title)
-        axes.grid(axis="x", color="0.9")
-    theory = frame.drop_duplicates("variant").set_index("variant")["receptive_field_pixels"].reindex(arms)
-    panels[2].plot(theory, range(len(arms)), "x", color="black", label="in theory")
-    panels[2].set_xlim(left=0)
-    panels[0].set_yticks(range(len(arms)), arms)
-    figure.legend(*panels[2].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=3)
-    return figure
-
-
-def _draw_dots(axes: Any, rows: "pd.DataFrame", arms: list[str], stem: str, place: int, label: str) -> None:
-    from lab.report.figures import COLOURS, MARKERS
-
-    found = rows.drop_duplicates("variant").set_index("variant").reindex(arms)
-    mean, low, high = (found[f"{stem}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
-    heights = [number + 0.16 - 0.32 * place for number in range(len(arms))]
-    style = {"fmt": MARKERS[place], "color": COLOURS[place], "ms": 5, "capsize": 3}
-    axes.errorbar(mean, heights, xerr=[mean - low, high - mean], label=label, **style)
 
 
 EXPERIMENT = Experiment(
@@ -148,7 +112,7 @@ EXPERIMENT = Experiment(
         "seeds",
         "diverged",
     ),
-    figure="experiments.stride_vs_pooling.draw",
+    figure="experiments.stride_vs_pooling.figure.draw",
     reading="All arms are one network of five 3×3 convolutions that learns from 8,000 pictures; they differ in what "
     "reduces the maps twice. conv-pool and all-conv have a convolution more in each block. The effective field is that "
     "of the last convolution's middle position after training, over 200 validation pictures. Shift consistency is the "

@@ -1,0 +1,72 @@
+"""26 parameters against 8.1×10⁹ (slide "В сверточном слое меньше параметров")."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from lab.declare.evidence import Equals, Evidence, Part
+from lab.declare.experiment import Experiment, Variant
+
+if TYPE_CHECKING:
+    pass
+
+SIDE = 300  # pixels of the lecture's picture
+# The networks of 1998 and their present forms; what others cost stands in the tables of their own experiments.
+NETWORKS = (
+    *("linear", "fc-300", "fc-1000", "fc-300-100", "fc-500-150", "fc-relu", "fc-matched"),
+    *("lenet1", "lenet4", "lenet5-1998", "lenet5", "lenet5-relu"),
+)
+KERNELS, CHANNELS = (1, 2, 3, 5, 7), (1, 3, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting:
+    """What is counted.
+
+    Attributes:
+        what: "convolution" or "dense" (one layer from 300×300 to 300×300), "grid" (many small
+            convolutions), or "network".
+        model: name in the zoo, for a network.
+        kernel: side of the convolution's kernel, pixels.
+    """
+
+    what: str
+    model: str = ""
+    kernel: int = 0
+
+
+EXPERIMENT = Experiment(
+    name="parameters",
+    question="How many parameters and multiply-accumulates does a layer or a network have?",
+    expectation="From 300×300 to 300×300 a 5×5 convolution has 26 parameters, a fully connected layer 8.1×10⁹.",
+    sources=("slide: В сверточном слое меньше параметров", "slide: Одного фильтра мало!"),
+    variants=(
+        Variant("fully-connected-300", Counting("dense"), "300×300 pixels to 300×300 units"),
+        Variant("convolution-5x5-300", Counting("convolution", kernel=5), "300×300 pixels to 300×300 units"),
+        Variant("formula-grid", Counting("grid"), "convolutions of 25 kernel shapes and 9 pairs of channels"),
+        *(Variant(name, Counting("network", model=name), "zoo") for name in NETWORKS),
+    ),
+    dataset="none",
+    seeds=1,
+    work="experiments.parameters.measure.CountingWork",
+    figure="experiments.parameters.figure.draw",
+    evidence=(
+        Evidence(
+            "parameters",
+            parts=(
+                Part("a 5×5 convolution has 26 parameters", Equals("convolution-5x5-300", "params", 26)),
+                Part("a fully connected layer has 8.1×10⁹ weights", Equals("fully-connected-300", "weights", 8.1e9)),
+            ),
+            reproduced_if="Keras itself counts 26 and 8,100,000,000 (without the 90,000 biases, as the slide does)",
+            contradicted_if="it counts something else in both",
+        ),
+        Evidence(
+            "formula",
+            parts=(Part("Keras and the formula agree everywhere", Equals("formula-grid", "grid_mismatches", 0)),),
+            reproduced_if="no layer of the grid differs",
+            contradicted_if="one does",
+        ),
+    ),
+    columns=("variant", "params", "weights", "macs", "float32_bytes", "peak_memory_megabytes_mean"),
+    reading='Keras itself counts these, without making a single weight (StatelessScope); "peak memory" is what the '
+    "process's memory rose by while counting the 32.4 GB layer.",
+)

@@ -1,0 +1,119 @@
+"""How many examples a fully connected net needs, and how many LeNet-5 does (slide "Не, так не работает!")."""
+
+from typing import TYPE_CHECKING
+
+from lab.declare.evidence import Evidence, Part, TimesAbove
+from lab.declare.experiment import Experiment, Variant
+from lab.declare.recipe import Training
+
+if TYPE_CHECKING:
+    pass
+
+# Nets with their learning rates: for each the best of 0.006, 0.02 and 0.06 (0.006 and 0.02 for LeNet-5) on MNIST's
+# validation split, learning from 10,000 pictures with seed 100.
+LENET = "lenet5-relu"
+NETS = {LENET: 0.02, "fc-matched": 0.02, "fc-524": 0.02}
+LABELS = {LENET: "LeNet-5", "fc-matched": "FC, as many parameters", "fc-524": "FC, as many MACs"}
+# Examples learned from: batch size, epochs, and optimizer steps an epoch where these are more than one pass.
+SIZES: dict[int, tuple[int, int, int | None]] = {
+    100: (32, 2, 100),
+    300: (32, 2, 120),
+    1_000: (32, 2, 200),
+    3_000: (64, 3, 150),
+    10_000: (128, 6, None),
+    30_000: (128, 4, None),
+    55_000: (128, 4, None),  # all but the 5,000 of the validation split
+}
+# Wanted accuracy by data set: chosen before the runs, within reach of all three nets.
+WANTED = {"mnist": 0.95, "fashion-mnist": 0.85}
+DATASETS = tuple(WANTED)
+MEASURE = "test_accuracy"
+PARTS = ("mean", "ci95_low", "ci95_high")
+
+
+def _row(net: str, examples: int) -> Variant:
+    batch_size, epochs, steps = SIZES[examples]
+    settings = Training(
+        net,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=NETS[net],
+        examples=examples,
+        steps_per_epoch=steps,
+    )
+    against = None if net == LENET else row_name(LENET, examples)
+    return Variant(row_name(net, examples), settings, LABELS[net], against=against)
+
+
+def row_name(net: str, examples: int) -> str:
+    """The name of a net's row with so many examples."""
+    return f"{net}-{examples}"
+
+
+def _needs_more(net: str, dataset: str, times: float) -> Part:
+    on = f" on {dataset}" if dataset != DATASETS[0] else ""
+    ours, theirs = (row_name(name, max(SIZES)) + on for name in (net, LENET))
+    like = LABELS[net].removeprefix("FC, ")
+    return Part(
+        f"for {100 * WANTED[dataset]:g} % on {dataset} the fully connected net with {like} needs over {times:g} times "
+        "the examples of LeNet-5",
+        TimesAbove(ours, theirs, "examples_needed", times),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="sample-efficiency",
+    question="How many examples does a fully connected net need, and how many does LeNet-5?",
+    expectation="The fully connected net needs several times as many examples for the same accuracy.",
+    sources=(
+        "slide: Не, так не работает!",
+        "d'Ascoli et al. 2019; Li, Zhang and Arora 2021, Why are convolutional nets more sample-efficient",
+    ),
+    variants=tuple(_row(net, examples) for net in NETS for examples in SIZES),
+    dataset=DATASETS[0],
+    also_on=DATASETS[1:],
+    compared=("test_error_percent",),
+    derived="experiments.sample_efficiency.measure.derive",
+    evidence=(
+        Evidence(
+            "fc-relearns",
+            parts=tuple(_needs_more(net, dataset, 2) for dataset in WANTED for net in ("fc-matched", "fc-524")),
+            reproduced_if="for 95 % on MNIST and for 85 % on Fashion-MNIST a fully connected net with as many "
+            "parameters as LeNet-5, and one with as many multiply-accumulates, need over twice LeNet-5's examples",
+            contradicted_if="neither needs twice as many on either",
+            literature_for="Li, Zhang and Arora 2021: a task on which a convolutional net needs O(1) examples and "
+            "a fully connected net, trained as usual, a number that grows with the square of the picture's size.",
+            literature_against="Tolstikhin et al. 2021 (MLP-Mixer), Bachmann et al. 2023 (Scaling MLPs): with "
+            "enough data the gap closes.",
+        ),
+    ),
+    columns=(
+        "variant",
+        "dataset",
+        "params",
+        "examples",
+        "learning_rate",
+        "test_error_percent_mean",
+        "test_error_percent_minus_baseline_mean",
+        "test_error_percent_minus_baseline_p_value_holm",
+        "examples_needed_mean",
+        "times_lenet5_examples_mean",
+        "seeds",
+        "train_seconds_mean",
+    ),
+    figure="experiments.sample_efficiency.figure.draw",
+    reading="A run learns from a stratified random choice of the training split; a seed's smaller choice is part of "
+    "its larger one, and all nets get the same. 5,000 of the 60,000 pictures are the validation split, so the most is "
+    "55,000. The recipe is the same for all nets but for the learning rate. Examples needed are where a seed's own "
+    "curve of test accuracy first is at 95 % (MNIST) or 85 % (Fashion-MNIST), by a straight line over the logarithm of "
+    "examples between two sizes; they stand in the row of the most examples, beside their ratio to LeNet-5's, paired "
+    "by seed. A curve that never gets there counts as needing 55,000, one that begins there as 100: bounds.",
+    surprises="On MNIST LeNet-5 needs 836 ± 79 examples where the fully connected nets need 7,195 ± 995 and 11,756 ± "
+    "1,921; on Fashion-MNIST it is 3,628 ± 469 against 8,805 ± 697 and 9,941 ± 1,174. The net with as many MACs on "
+    "Fashion-MNIST is undecided by the rule set before the runs, which takes the nearest ends of both intervals; "
+    "paired by seed its ratio is 2.4, 2.1 to 2.8. There, with 100 to 1,000 examples, no net is surely "
+    "better than another, and the convolution's lead grows with data, to 3 points, instead of closing; on "
+    "MNIST it shrinks from 7 points to 2. The learning rate was chosen at 10,000 examples of MNIST for each "
+    "net; the wide fully connected net at 100 examples would be better off with a lower one (seed 100, "
+    "validation: 27 % errors at 0.001, where the table's 0.02 gives 31 %).",
+)
