@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 # The process interrupts itself where the import of a module begins, within that of `figures`: so it is in the
 # middle of an import, on any machine. The handler says whether `figures` was whole when it was called at last.
 PROGRAM = """
-import os, signal, sys
+import os, signal, sys, time
 from lab.command.interrupts import between_imports
 
 number, name = int(sys.argv[1]), sys.argv[2]
@@ -31,7 +31,7 @@ signal.signal(number, between_imports(handle))
 sys.meta_path.insert(0, Interrupting())
 from lab.report import figures
 while True:
-    signal.pause()
+    time.sleep(0.01)  # not signal.pause(): what came a moment before it would be waited for without end
 """
 
 
