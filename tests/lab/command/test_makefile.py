@@ -48,10 +48,14 @@ def copy(tmp_path):
     return folder
 
 
+def surroundings():
+    """The environment without what a make that runs these tests has put there: by it make says more, and to whom."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 def make(folder, *words, **variables):
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", *words], cwd=folder, env=surroundings | variables, capture_output=True, text=True, check=False
+        ["make", *words], cwd=folder, env=surroundings() | variables, capture_output=True, text=True, check=False
     )
 
 
@@ -135,9 +139,8 @@ def test_whoever_reads_no_further_than_the_head_of_a_list_sees_no_error(copy):
         shutil.rmtree(copy / package, ignore_errors=True)
         (copy / package).symlink_to(ROOT / package)
     for target in ("help", "list"):
-        done = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; make {target} | head -n 1"], cwd=copy, capture_output=True, text=True
-        )
+        words = ["bash", "-c", f"set -o pipefail; make {target} | head -n 1"]
+        done = subprocess.run(words, cwd=copy, env=surroundings(), capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
 
 
