@@ -214,7 +214,9 @@ def storing(path: Path) -> Iterator[None]:
     except (Unwritable, filelock.Timeout):
         raise
     except OSError as error:
-        raise Unwritable(f"{error.strerror or error}: {error.filename or path}") from error
+        unwritable = Unwritable(f"{error.strerror or error}: {error.filename or path}")
+        unwritable.errno = error.errno  # whoever catches an OSError may ask
+        raise unwritable from error
 
 
 def _finite(outcome: Record) -> Record:
