@@ -53,7 +53,7 @@ TRIAL = "trial"  # the variant that all trials of searches are, and no declared 
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """A search that finds the recipes of an experiment's rows before they are run, see `lab.search.search`.
+    """A search that finds the recipes of an experiment's rows before they are run, see `lab.declare.search`.
 
     Attributes:
         start: name of the row it sets out from, with which what it finds is compared.

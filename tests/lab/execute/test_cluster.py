@@ -1,4 +1,4 @@
-"""The fan-out over a real Ray cluster of two nodes, one of which is killed in mid-study."""
+"""Runs over a real Ray cluster of two nodes, one of which is killed in mid-study."""
 
 import contextlib
 import importlib
