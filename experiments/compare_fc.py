@@ -2,7 +2,7 @@
 
 from lab.declare.evidence import Evidence, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Training
+from lab.declare.recipe import Measures, Training
 
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 SHIFTS = (2, 4)
@@ -10,7 +10,9 @@ SHIFTS = (2, 4)
 
 def _row(model: str, about: str, error_percent_1998: float | None = None, learning_rate: float = 2e-3) -> Variant:
     published = {} if error_percent_1998 is None else {"error_percent_1998": error_percent_1998}
-    return Variant(model, Training(model, learning_rate=learning_rate, test_shifts=SHIFTS), about, published)
+    return Variant(
+        model, Training(model, learning_rate=learning_rate, measures=Measures(test_shifts=SHIFTS)), about, published
+    )
 
 
 def _errs_more(model: str, measure: str, where: str, margin: float = 0.0) -> Part:

@@ -2,7 +2,7 @@
 
 from lab.declare.evidence import Above, Evidence, FactAtLeast, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Canvas, Training
+from lab.declare.recipe import Canvas, Measures, Training, View
 
 ERROR, FIELD, EFFECTIVE = "test_error_percent", "receptive_field_pixels", "effective_field_pixels"
 POINTS = " points"
@@ -51,9 +51,8 @@ def _row(family: str, depth: int, side: int) -> Variant:
         batch_size=32,
         learning_rate=LEARNING_RATE,
         examples=9_600,
-        canvas=Canvas(SIDE, object_side=side),
-        field_layer="last",
-        gradient_norms=True,
+        view=View(canvas=Canvas(SIDE, object_side=side)),
+        measures=Measures(field_layer="last", gradient_norms=True),
     )
     # A plain net stands beside half as many layers, or nearly, the others beside the plain net of their depth.
     depths = DEPTHS["plain", side]

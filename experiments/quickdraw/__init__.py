@@ -2,21 +2,21 @@
 
 from lab.declare.evidence import AtMost, Evidence, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Distortion, Training
+from lab.declare.recipe import Distortion, Measures, Training, View
 
 STROKES = "quickdraw-strokes"
+MEASURES = Measures(map_at=3, mistakes=12)
 HAND = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)
 
 
 def _row(name: str, model: str, about: str, learning_rate: float, distortion: Distortion | None = HAND) -> Variant:
-    training = Training(model, learning_rate=learning_rate, distortion=distortion, map_at=3, mistakes=12)
+    training = Training(model, learning_rate=learning_rate, distortion=distortion, measures=MEASURES)
     return Variant(name, training, about)
 
 
-def _stroke_row(name: str, about: str, against: str | None = None, merged: bool | None = None) -> Variant:
-    training = Training(
-        "lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HAND, map_at=3, mistakes=12, merged_channels=merged
-    )
+def _stroke_row(name: str, about: str, against: str | None = None, merged: bool = False) -> Variant:
+    view = View(merged_channels=merged)
+    training = Training("lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HAND, view=view, measures=MEASURES)
     return Variant(name, training, about, against=against, dataset=STROKES)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Above, AtLeast, Evidence, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Canvas, Training
+from lab.declare.recipe import Canvas, Training, View
 
 if TYPE_CHECKING:
     pass
@@ -16,10 +16,8 @@ CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `me
 
 def _row(positions: str, about: str) -> Variant:
     # The learning rate is that of the same net in `shift`.
-    settings = Training(
-        "fc-64", epochs=15, learning_rate=0.01, examples=10_000, canvas=Canvas(56, positions, positions != "centre")
-    )
-    return Variant(positions, settings, about)
+    view = View(canvas=Canvas(56, positions, moving=positions != "centre"))
+    return Variant(positions, Training("fc-64", epochs=15, learning_rate=0.01, examples=10_000, view=view), about)
 
 
 EXPERIMENT = Experiment(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lab.declare.evidence import Above, AtLeast, Evidence, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Canvas, Distortion, Training
+from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 
 if TYPE_CHECKING:
     pass
@@ -31,9 +31,9 @@ def _row(net: str, positions: str, moving: bool) -> Variant:
         epochs=5,
         learning_rate=learning_rate,
         examples=8_000,
-        canvas=Canvas(SIDE, positions, moving=moving and not around_centre),
         distortion=Distortion(shift_pixels=CENTRE_SHIFT) if around_centre else None,
-        position_grid=9,
+        view=View(canvas=Canvas(SIDE, positions, moving=moving and not around_centre)),
+        measures=Measures(position_grid=9),
     )
     # Augmentation is measured against the same net without; nets without it against pooling over all positions.
     against = row_name(net, positions, False) if moving else row_name("global-max", positions, False)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lab.declare.evidence import Above, Evidence, FactAtLeast, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Training
+from lab.declare.recipe import Measures, Training
 
 if TYPE_CHECKING:
     pass
@@ -39,8 +39,7 @@ def _row(arm: str) -> Variant:
         batch_size=32,
         learning_rate=learning_rate,
         examples=8_000,
-        consistency_shift=3,
-        field_layer="last",
+        measures=Measures(consistency_shift=3, field_layer="last"),
     )
     # A blur is measured against what it blurs.
     against = {"blur-max": "max", "blur-stride": "strided"}.get(arm)

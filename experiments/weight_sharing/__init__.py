@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lab.declare.evidence import Evidence, MoreThanBaseline, Part
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Training
+from lab.declare.recipe import Training, View
 
 if TYPE_CHECKING:
     pass
@@ -26,7 +26,7 @@ def _row(rung: str, examples: int, shuffled: bool) -> Variant:
         learning_rate=RUNGS[rung],
         examples=examples,
         steps_per_epoch=steps,
-        shuffled_pixels=True if shuffled else None,
+        view=View(shuffled_pixels=shuffled),
     )
     # With pixels in their place a rung stands beside the convolution; shuffled, beside itself in place, but the
     # convolution beside the fully connected net, whose better it was.

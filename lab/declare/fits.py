@@ -7,6 +7,7 @@ from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.outline import Outline
 from lab.declare.recipe import Training
+from lab.declare.run import flat
 from lab.errors import UsageError
 
 NEED_ARRAYS = ("canvas", "examples", "steps_per_epoch", "random_labels")  # a number for every training picture
@@ -25,13 +26,14 @@ def refusal(experiment: Experiment, settings: Any, dataset: Outline) -> str | No
 def recipe_refusal(training: Training, dataset: Outline) -> str | None:
     """Why a recipe cannot be followed on this data set; None where it can."""
     if dataset.stored:
+        settings = flat(training)
         for name in NEED_ARRAYS:
-            if getattr(training, name) is not None:
+            if name in settings:
                 return f"{dataset.name} stays in files, so a recipe with {name} cannot be trained on it"
         if training.splits == "final":
             return f"{dataset.name} stays in files, so its training and validation pictures cannot be joined"
     height, width, channels = dataset.shape
-    canvas = training.canvas
+    canvas = training.view.canvas
     if canvas:
         picture = (canvas.object_side or height, canvas.object_side or width)
         if max(picture) > canvas.side:

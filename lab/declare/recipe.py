@@ -1,8 +1,8 @@
-"""Recipes: how a network of the zoo is trained, on what view of the pictures, and what is measured of it."""
+"""A training: how a network of the zoo is trained, what view of the pictures it is shown, what is measured of it."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from cnn_models.names import unknown
 from cnn_models.search_space import known_options
@@ -59,9 +59,14 @@ SPLITS = ("search", "final")
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
+def _refuse_unless_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise UsageError(f"{name} must be more than 0, got {value}.")
+
+
 @dataclasses.dataclass(frozen=True)
-class Training:
-    """How a network of the zoo is trained and what is measured of it.
+class Recipe:
+    """How a network of the zoo is trained.
 
     Attributes:
         model: name in `cnn_models.MODELS`.
@@ -73,28 +78,12 @@ class Training:
         distortion: random distortion of training pictures, or None.
         rubbish_penalty: None for cross-entropy; else the constant j of LeCun 1998, equation 9, see
             `cnn_models.layers.losses.MapCriterion`.
-        test_shifts: also measure accuracy on the test set with every picture shifted by a fixed
-            random offset of up to this many pixels along each axis.
-        consistency_shift: also measure how often two random shifts of a test picture, of up to this
-            many pixels along each axis, get the same class (shift consistency, Zhang 2019).
         examples: learn from this many pictures only: a stratified choice by the run's seed, of which
             a smaller one is a part; None: from all.
         steps_per_epoch: optimizer steps an epoch, in which pictures come again in a new order when
             all were shown; None: one pass.
-        canvas: put each picture on a larger canvas, or None.
-        field_layer: name of the layer whose receptive field is also given: as the graph says, and in effect
-            after training (Luo et al. 2016), on validation pictures.
-        gradient_norms: also record the norm of the loss's gradient in each kernel, before and after training.
-        position_grid: also measure, on a canvas, accuracy everywhere on it and by position, on a grid of this
-            many places along each axis (see `lab.learn.maps`).
-        shuffled_pixels: show all pictures with their pixels in one random order, drawn by the seed.
         random_labels: learn the training pictures with each other's classes, in one random order drawn by
             the seed; validation and test keep their own.
-        merged_channels: show every channel of a picture as the brightest of all its channels.
-        map_at: also measure mean average precision at this rank: a test picture counts 1/r where its
-            class is the r-th likeliest, and nothing beyond the rank.
-        mistakes: keep which class was taken for which on the test split, and so many of the mistakes
-            that were made with the most confidence.
         precision: None for float32; "float64": all in that, to compare two ways of computing the same;
             "mixed_bfloat16" or "mixed_float16": layers compute in that, weights and loss stay in float32,
             and for float16 the loss is scaled.
@@ -112,30 +101,18 @@ class Training:
     weight_decay: float = 0.05
     distortion: Distortion | None = None
     rubbish_penalty: float | None = None
-    test_shifts: tuple[int, ...] = ()
-    consistency_shift: int | None = None
     examples: int | None = None
     steps_per_epoch: int | None = None
-    canvas: Canvas | None = None
-    shuffled_pixels: bool | None = None
-    precision: str | None = None
-    position_grid: int | None = None
-    field_layer: str | None = None
-    gradient_norms: bool | None = None
     random_labels: bool | None = None
-    merged_channels: bool | None = None
-    map_at: int | None = None
-    mistakes: int | None = None
+    precision: str | None = None
     options: Mapping[str, Any] | None = None
     splits: str | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise UsageError(unknown("model", self.model, MODELS))
-        for name in ("epochs", "batch_size", "learning_rate", "examples", "steps_per_epoch", "consistency_shift"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} must be more than 0, got {getattr(self, name)}.")
+        for name in ("epochs", "batch_size", "learning_rate", "examples", "steps_per_epoch"):
+            _refuse_unless_positive(name, getattr(self, name))
         if self.precision == PRECISIONS[0]:  # one way to say it, so that equal recipes have equal names
             object.__setattr__(self, "precision", None)
         elif self.precision is not None and self.precision not in PRECISIONS:
@@ -146,9 +123,86 @@ class Training:
                 raise UsageError(unknown(f"option of {self.model}", option, known))
         if self.splits not in (None, *SPLITS):
             raise UsageError(unknown("splits", str(self.splits), dict.fromkeys(SPLITS)))
-        if self.splits == "final" and self.field_layer:
-            raise UsageError("field_layer looks at validation pictures, which a final run learns from.")
-        if self.position_grid and not self.canvas:
-            raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How pictures of all splits are shown to the network; as they are, where nothing is said.
+
+    Attributes:
+        canvas: each picture lies on a larger canvas.
+        merged_channels: every channel of a picture is the brightest of all its channels.
+        shuffled_pixels: the pixels of all pictures are in one random order, drawn by the seed.
+    """
+
+    canvas: Canvas | None = None
+    merged_channels: bool = False
+    shuffled_pixels: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What is measured of a trained network beside its accuracy.
+
+    Attributes:
+        test_shifts: accuracy on the test set with every picture shifted by a fixed random offset of up to
+            this many pixels along each axis.
+        consistency_shift: how often two random shifts of a test picture, of up to this many pixels along
+            each axis, get the same class (shift consistency, Zhang 2019).
+        field_layer: name of the layer whose receptive field is given: as the graph says, and in effect
+            after training (Luo et al. 2016), on validation pictures.
+        gradient_norms: the norm of the loss's gradient in each kernel, before and after training.
+        position_grid: accuracy everywhere on a canvas and by position, on a grid of this many places along
+            each axis (see `lab.learn.maps`).
+        map_at: mean average precision at this rank: a test picture counts 1/r where its class is the r-th
+            likeliest, and nothing beyond the rank.
+        mistakes: which class was taken for which on the test split, and so many of the mistakes that were
+            made with the most confidence.
+    """
+
+    test_shifts: tuple[int, ...] = ()
+    consistency_shift: int | None = None
+    field_layer: str | None = None
+    gradient_norms: bool = False
+    position_grid: int | None = None
+    map_at: int | None = None
+    mistakes: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_unless_positive("consistency_shift", self.consistency_shift)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training(Recipe):
+    """A recipe, the view of the pictures that the network is shown, and what is measured of it.
+
+    Attributes:
+        view: how pictures are shown.
+        measures: what is measured beside accuracy.
+    """
+
+    view: View = View()
+    measures: Measures = Measures()
+
+    PARTS: ClassVar = ("view", "measures")  # see `lab.declare.run.flat`
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.splits == "final" and self.measures.field_layer:
+            raise UsageError("field_layer looks at validation pictures, which a final run learns from.")
+        if self.measures.position_grid and not self.view.canvas:
+            raise UsageError("position_grid asks where on a canvas pictures may lie, so it needs a canvas.")
+
+
+def with_options(settings: Any, **options: Any) -> Any:
+    """Settings as a call's options change them.
+
+    Args:
+        settings: of a run; a frozen dataclass.
+        options: values by the setting's name. None, or a setting that these do not have, changes nothing.
+    """
+    known = {field.name for field in dataclasses.fields(settings)}
+    said = {name: value for name, value in options.items() if value is not None and name in known}
+    return dataclasses.replace(settings, **said)

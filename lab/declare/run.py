@@ -31,13 +31,24 @@ class Run:
         What is absent (None, or empty) is left out, so that a setting invented later, and absent
         from earlier runs, leaves their specification as it was.
         """
-        settings = {key: value for key, value in dataclasses.asdict(self.settings).items() if value not in (None, ())}
-        return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": settings}))
+        return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": flat(self.settings)}))
 
     @functools.cached_property
     def key(self) -> str:
         """The run's name among the records: equal if and only if the specification is equal."""
         return key(self.specification())
+
+
+def flat(settings: Any) -> dict[str, Any]:
+    """Settings by name, without those that are absent.
+
+    The fields of a part, which the class names in `PARTS`, stand among the others; in a part false, zero and
+    empty are absent too.
+    """
+    values = dataclasses.asdict(settings)
+    for part in getattr(settings, "PARTS", ()):
+        values |= {name: value for name, value in values.pop(part).items() if value}
+    return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 def resolve(dotted: str) -> Any:

@@ -13,8 +13,8 @@ from cnn_models.search_space import Choice, space
 from cnn_models.zoo import MODELS
 from lab.declare.call import Call
 from lab.declare.experiment import TRIAL, Experiment
-from lab.declare.recipe import Distortion, Training
-from lab.declare.run import Run, digest
+from lab.declare.recipe import Distortion, Recipe, Training, with_options
+from lab.declare.run import Run, digest, flat
 from lab.errors import UsageError
 
 TUNERS = ("hyperband", "random", "bayesian")
@@ -59,7 +59,7 @@ class Search:
             value = float(f"{values[name]:.3g}") if isinstance(values[name], float) else values[name]
             if name == "distortion":
                 recipe[name] = distortion(value)
-            elif name in Training.__dataclass_fields__:
+            elif name in Recipe.__dataclass_fields__:
                 recipe[name] = value
             else:
                 options[name] = value
@@ -88,7 +88,7 @@ class Search:
         bounds = {name: dataclasses.asdict(choice) for name, choice in space(self.start.model).items()}
         # Of random trials the first are the same however many there are to be; the others plan for their number.
         trials = None if self.tuner == "random" else self.trials
-        whole = dataclasses.asdict(self) | {"trials": trials, "space": bounds}
+        whole = dataclasses.asdict(self) | {"start": flat(self.start)} | {"trials": trials, "space": bounds}
         return f"{self.tuner}.{self.start.model}.{self.dataset}.{digest(whole)}"
 
 
@@ -169,7 +169,7 @@ def finals(experiment: Experiment, search: Search, epochs: int | None, trials: I
     tuning = experiment.search
     assert tuning
     (default,) = experiment.select([tuning.start])
-    recipe = dataclasses.replace(search.start, epochs=epochs or search.start.epochs, splits="final")
+    recipe = with_options(search.start, epochs=epochs, splits="final")
     rows = [dataclasses.replace(default, settings=recipe)]
     for name, trial in zip(tuning.found, best(trials, len(tuning.found)), strict=False):
         about = f"{search.tuner}'s trial {trial.number}"

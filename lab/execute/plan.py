@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lab.declare import catalogue, fits, machine, search
 from lab.declare.call import Call
 from lab.declare.experiment import Experiment
-from lab.declare.recipe import Training
+from lab.declare.recipe import Training, with_options
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.execute import placement
@@ -83,11 +83,8 @@ def plan(experiment: Experiment, call: Call) -> list[Run]:
                 f"takes, {MOST_RUNS:,}; ask for fewer SEEDS, or for some VARIANTS."
             )
         for variant in chosen:
-            settings = variant.settings
-            if call.epochs and hasattr(settings, "epochs") and not experiment.search:  # which has used it already
-                settings = dataclasses.replace(settings, epochs=call.epochs)
-            if call.precision and hasattr(settings, "precision"):
-                settings = dataclasses.replace(settings, precision=call.precision)
+            epochs = None if experiment.search else call.epochs  # a search has used them already
+            settings = with_options(variant.settings, epochs=epochs, precision=call.precision)
             if outline and outline.size is not None and getattr(settings, "batch_size", 0) > outline.size:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {outline.size} pictures."

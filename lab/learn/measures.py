@@ -34,11 +34,11 @@ def of(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]
     details: dict[str, Any] = {"misread": {}}
     if asked.splits != "search":
         metrics, details = _read(trainer, seed)
-        if asked.position_grid:
-            details["maps"] = _by_position(trainer, asked.position_grid)
+        if asked.measures.position_grid:
+            details["maps"] = _by_position(trainer, asked.measures.position_grid)
             metrics |= maps.summary(details["maps"])
-    if asked.field_layer:
-        metrics["effective_field_pixels"] = effective_field(trainer, asked.field_layer)
+    if asked.measures.field_layer:
+        metrics["effective_field_pixels"] = effective_field(trainer, asked.measures.field_layer)
     return metrics, details
 
 
@@ -46,9 +46,9 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
     """Accuracy, misread pictures and what else is asked of the answers, on the test split as it is and shifted."""
     test = trainer.view(trainer.dataset.test, seed)
     seen = {"test": test.images} | {
-        f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in trainer.training.test_shifts
+        f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in trainer.training.measures.test_shifts
     }
-    if trainer.training.position_grid:
+    if trainer.training.measures.position_grid:
         seen["test_everywhere"] = trainer.view(trainer.dataset.test, seed, "everywhere").images
     metrics: dict[str, float] = {}
     details: dict[str, Any] = {}
@@ -66,8 +66,10 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
         metrics[f"{name}_accuracy"] = accuracy
         metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
         metrics[f"{name}_loss"] = loss
-    if trainer.training.consistency_shift:
-        metrics["shift_consistency_percent"] = 100 * consistency(trainer, test, trainer.training.consistency_shift)
+    if trainer.training.measures.consistency_shift:
+        metrics["shift_consistency_percent"] = 100 * consistency(
+            trainer, test, trainer.training.measures.consistency_shift
+        )
     return metrics, {"misread": misread} | details
 
 
@@ -95,14 +97,14 @@ def gradient_norms(trainer: "Trainer") -> list[float]:
 
 def _by_position(trainer: "Trainer", grid: int) -> dict[str, list[list[float]]]:
     """The test pictures read at a grid of positions, whatever positions were learned from."""
-    assert trainer.training.canvas
+    assert trainer.training.view.canvas
     predict = lambda images: trainer.evaluate(Split(images, np.zeros(len(images), "int64")))[1]  # noqa: E731
-    return maps.by_position(predict, trainer.dataset.test, trainer.training.canvas, grid)
+    return maps.by_position(predict, trainer.dataset.test, trainer.training.view.canvas, grid)
 
 
 def _ranked(trainer: "Trainer", logits: np.ndarray, labels: np.ndarray) -> tuple[dict[str, float], dict[str, Any]]:
     """Precision at a rank, and the mistakes, where the recipe asks for them."""
-    map_at, mistakes = trainer.training.map_at, trainer.training.mistakes
+    map_at, mistakes = trainer.training.measures.map_at, trainer.training.measures.mistakes
     metrics: dict[str, float] = {}
     details: dict[str, Any] = {}
     if map_at:

@@ -87,12 +87,14 @@ class Trainer:
         self.training = training
         if reason := fits.recipe_refusal(training, dataset.outline):
             raise UsageError(f"{reason}.")
-        self.dataset = dataset = _divided(_scaled(dataset, training.canvas), training.splits)
+        self.dataset = dataset = _divided(_scaled(dataset, training.view.canvas), training.splits)
         self.examples = min(training.examples or len(dataset.train.labels), len(dataset.train.labels))
         self.batch_size = min(training.batch_size, self.examples)
         self.steps = training.steps_per_epoch or self.examples // self.batch_size
         self.shape = (
-            (training.canvas.side, training.canvas.side, dataset.shape[2]) if training.canvas else dataset.shape
+            (training.view.canvas.side, training.view.canvas.side, dataset.shape[2])
+            if training.view.canvas
+            else dataset.shape
         )
         self.dtype = "float64" if training.precision == "float64" else "float32"  # of weights, logits and loss
         self.strategy = strategy or tf.distribute.get_strategy()
@@ -128,7 +130,7 @@ class Trainer:
             kernel to last).
         """
         self.reset(seed)
-        norms = {"before": measures.gradient_norms(self)} if self.training.gradient_norms else {}
+        norms = {"before": measures.gradient_norms(self)} if self.training.measures.gradient_norms else {}
         self.callbacks.on_train_begin()
         began = time.perf_counter()
         history, finite = in_epochs(self.training.epochs, lambda epoch: self._epoch(seed, epoch, report))
@@ -160,25 +162,25 @@ class Trainer:
         facts = {"params": self.model.count_params(), "trainable_params": trainable}
         with contextlib.suppress(TypeError):  # a layer of which nobody has said how often it multiplies
             facts["macs"] = cost.macs(self.model)
-        if self.training.field_layer:
-            side = cnn_models.receptive_field(self.model, self.training.field_layer).size[0]
+        if self.training.measures.field_layer:
+            side = cnn_models.receptive_field(self.model, self.training.measures.field_layer).size[0]
             if side is not None:  # None: it depends on a size that the graph does not tell
                 facts["receptive_field_pixels"] = side
         if self.training.examples:
             facts["examples"] = self.examples  # a small data set may have fewer than are asked for
-        if self.training.map_at:
+        if self.training.measures.map_at:
             facts["classes"] = self.dataset.classes
         return facts
 
     def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
         """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
-        images, canvas = split.images, self.training.canvas
+        images, canvas = split.images, self.training.view.canvas
         if canvas:
             canvas = dataclasses.replace(canvas, positions=positions or canvas.positions)
             images = views.place(images, views.positions(canvas, images.shape[1], len(images), seed), canvas.side)
-        if self.training.merged_channels:
+        if self.training.view.merged_channels:
             images = views.merged(images)
-        if self.training.shuffled_pixels:
+        if self.training.view.shuffled_pixels:
             images = views.reordered(images, views.pixel_order(images.shape[1] * images.shape[2], seed))
         return Split(images, split.labels)
 
@@ -202,7 +204,7 @@ class Trainer:
         self.optimizer = self._optimizer()
         self.optimizer.build(self.model.trainable_variables)
         self.loss = self._loss()
-        train, canvas = self.dataset.train, self.training.canvas
+        train, canvas = self.dataset.train, self.training.view.canvas
         if self.dataset.stored:
             # The pictures of one call's steps, and no more, are on the device; `_at_hand` assigns them.
             images = tf.zeros([0, *self.dataset.shape], tf.uint8)
@@ -253,9 +255,9 @@ class Trainer:
         count = len(self.dataset.train.labels)
         if not self.dataset.stored:
             self._chosen = views.nested_order(self.dataset.train.labels, seed)[: self.examples]
-        if self.training.canvas:
-            self._corners.assign(views.positions(self.training.canvas, self.dataset.shape[0], count, seed))
-        if self.training.shuffled_pixels:
+        if self.training.view.canvas:
+            self._corners.assign(views.positions(self.training.view.canvas, self.dataset.shape[0], count, seed))
+        if self.training.view.shuffled_pixels:
             self._pixels.assign(views.pixel_order(self._pixels.shape[0], seed))
         if self.training.random_labels:
             self._labels.assign(views.shuffled_labels(self.dataset.train.labels, seed).astype("int32"))
@@ -364,7 +366,7 @@ class Trainer:
                 depend on how many replicas share it.
             first: place of the first of them within the batch.
         """
-        canvas = self.training.canvas
+        canvas = self.training.view.canvas
         whole = tf.size(batch) * self.replicas
         if self.training.distortion:
             images = distort(images, self.training.distortion, seed, first, whole)
@@ -375,9 +377,9 @@ class Trainer:
                 draws = tf.random.stateless_uniform([whole, 2], seed + 1)[first : first + tf.size(batch)]
                 corners = tf.floor(low + draws * (high - low + 1))
             images = place(images, corners, canvas.side)
-        if self.training.merged_channels:
+        if self.training.view.merged_channels:
             images = tf.repeat(tf.reduce_max(images, axis=3, keepdims=True), self.shape[2], axis=3)
-        if self.training.shuffled_pixels:
+        if self.training.view.shuffled_pixels:
             flat = tf.reshape(images, [-1, self._pixels.shape[0], self.shape[2]])
             images = tf.reshape(tf.gather(flat, self._pixels, axis=1), [-1, *self.shape])
         return images

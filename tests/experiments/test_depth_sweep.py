@@ -118,9 +118,9 @@ def test_plain_nets_are_compared_with_half_their_layers_others_with_the_plain_ne
 
 def test_rows_of_a_size_differ_in_their_network_alone():
     for side in SIZES:
-        rows = [variant.settings for variant in EXPERIMENT.variants if variant.settings.canvas.object_side == side]
+        rows = [variant.settings for variant in EXPERIMENT.variants if variant.settings.view.canvas.object_side == side]
         assert len(rows) == sum(len(depths) for (_, own), depths in DEPTHS.items() if own == side)
-        recipes = {(row.epochs, row.batch_size, row.examples, row.learning_rate, row.canvas) for row in rows}
+        recipes = {(row.epochs, row.batch_size, row.examples, row.learning_rate, row.view) for row in rows}
         assert len(recipes) == 1
 
 

@@ -14,7 +14,7 @@ from lab.command.arguments import parser
 from lab.command.main import call_of, main
 from lab.data import datasets, quickdraw, strokes
 from lab.declare import catalogue
-from lab.declare.recipe import Canvas, Training
+from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.execute.plan import plan
@@ -224,7 +224,9 @@ def test_damaged_strokes_are_not_drawn(bucket, cache, capsys):
 
 def test_training_from_files_learns_and_repeats_itself(bucket):
     fetched = datasets.load("quickdraw:cat,hot air balloon")
-    trainer = Trainer(Training("lenet5-relu", epochs=4, batch_size=32, map_at=3, mistakes=5), fetched)
+    trainer = Trainer(
+        Training("lenet5-relu", epochs=4, batch_size=32, measures=Measures(map_at=3, mistakes=5)), fetched
+    )
     outcome = trainer.run(1)
     assert outcome["metrics"]["test_accuracy"] > 0.85  # seeds 0 to 5: 0.98
     assert outcome["metrics"]["test_map3"] == pytest.approx((1 + outcome["metrics"]["test_accuracy"]) / 2)
@@ -248,14 +250,14 @@ def test_an_epoch_shows_every_stored_picture_once(bucket):
 
 def test_a_recipe_that_needs_a_place_for_every_picture_is_refused(bucket):
     fetched = datasets.load("quickdraw:cat,tree")
-    for wrong in ({"canvas": Canvas(56)}, {"examples": 10}, {"steps_per_epoch": 3}):
+    for wrong in ({"view": View(Canvas(56))}, {"examples": 10}, {"steps_per_epoch": 3}):
         with pytest.raises(UsageError, match="stays in files"):
             Trainer(Training("linear", **wrong), fetched)
 
 
 def test_merged_channels_are_the_whole_drawing_in_training_and_test():
     drawn = datasets.load("quickdraw-strokes")
-    trainer = Trainer(Training("lenet5-relu", epochs=1, merged_channels=True), drawn)
+    trainer = Trainer(Training("lenet5-relu", epochs=1, view=View(merged_channels=True)), drawn)
     shown = trainer._shown(drawn.train.images[:9], np.arange(9, dtype="int32"), np.array([0, 0], "int32")).numpy()
     np.testing.assert_array_equal(shown, trainer.view(drawn.train, 0).images[:9])
     for channel in range(3):
@@ -263,7 +265,7 @@ def test_merged_channels_are_the_whole_drawing_in_training_and_test():
 
 
 def test_details_are_those_of_the_answers():
-    trainer = Trainer(Training("linear", epochs=1, map_at=3, mistakes=4), datasets.load("quickdraw"))
+    trainer = Trainer(Training("linear", epochs=1, measures=Measures(map_at=3, mistakes=4)), datasets.load("quickdraw"))
     outcome = trainer.run(0)
     right = sum(count for own, said, count in outcome["confusions"] if own == said)
     assert right / 2_000 == pytest.approx(outcome["metrics"]["test_accuracy"])

@@ -8,7 +8,7 @@ import pytest
 from experiments.shift import EVERYWHERE, EXPERIMENT
 from lab.data import views
 from lab.data.datasets import Split
-from lab.declare.recipe import Canvas, Training
+from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.errors import UsageError
 from lab.learn import maps
 from lab.learn.training import Trainer
@@ -58,7 +58,9 @@ def few():
 
 def test_a_map_is_the_accuracy_at_each_place(digits):
     canvas, grid = Canvas(40), 3
-    settings = Training("conv-global-max", epochs=1, batch_size=32, canvas=canvas, position_grid=grid)
+    settings = Training(
+        "conv-global-max", epochs=1, batch_size=32, view=View(canvas), measures=Measures(position_grid=grid)
+    )
     trainer = Trainer(dataclasses.replace(settings, precision="float64"), digits)
     outcome = trainer.run(0)
     found = outcome["maps"]
@@ -92,7 +94,9 @@ def test_a_reader_that_looks_at_one_pixel_is_consistent_only_where_it_is_the_sam
 
 
 def test_the_centre_is_seen_from_where_the_canvas_says_nothing_else(digits):
-    trainer = Trainer(Training("linear", epochs=1, canvas=Canvas(56, "centre"), position_grid=3), digits)
+    trainer = Trainer(
+        Training("linear", epochs=1, view=View(Canvas(56, "centre")), measures=Measures(position_grid=3)), digits
+    )
     everywhere = trainer.view(digits.test, 0, "everywhere").images
     assert not np.array_equal(everywhere, trainer.view(digits.test, 0).images)
     assert everywhere.sum(dtype="int64") == digits.test.images.sum(dtype="int64")
@@ -100,4 +104,4 @@ def test_the_centre_is_seen_from_where_the_canvas_says_nothing_else(digits):
 
 def test_positions_without_a_canvas_are_refused():
     with pytest.raises(UsageError, match="canvas"):
-        Training("linear", position_grid=9)
+        Training("linear", measures=Measures(position_grid=9))

@@ -50,7 +50,7 @@ def test_each_verdict_can_come_out(tmp_path, world):
 
 def test_rows_differ_in_connection_pixels_and_examples_alone():
     settings = [variant.settings for variant in EXPERIMENT.variants]
-    assert len({(one.model, one.examples, one.shuffled_pixels) for one in settings}) == len(settings) == 12
+    assert len({(one.model, one.examples, one.view) for one in settings}) == len(settings) == 12
     for one in settings:
         alike = [other for other in settings if other.examples == one.examples]
         assert len({(other.epochs, other.batch_size, other.steps_per_epoch) for other in alike}) == 1

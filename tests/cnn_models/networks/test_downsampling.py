@@ -6,7 +6,7 @@ import pytest
 
 import cnn_models
 from cnn_models.layers.blur import BlurPool2D
-from lab.declare.recipe import Training
+from lab.declare.recipe import Measures, Training
 from lab.learn import measures
 from lab.learn.training import Trainer
 
@@ -45,7 +45,7 @@ def test_another_reduction_is_refused():
 
 
 def test_the_measured_field_lies_within_the_theoretical_one(digits):
-    trainer = Trainer(Training("reduce-max", epochs=1, batch_size=32, field_layer="last"), digits)
+    trainer = Trainer(Training("reduce-max", epochs=1, batch_size=32, measures=Measures(field_layer="last")), digits)
     outcome = trainer.run(0)
     assert outcome["facts"]["receptive_field_pixels"] == PIXELS["max"]
     assert 3 < outcome["metrics"]["effective_field_pixels"] <= PIXELS["max"]  # seeds 0 to 4: 17.9 to 22.5 of 27

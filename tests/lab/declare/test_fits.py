@@ -14,7 +14,7 @@ from lab.data import datasets
 from lab.data.datasets import Dataset, Split
 from lab.declare import catalogue, fits
 from lab.declare.outline import Outline
-from lab.declare.recipe import Canvas, Training
+from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
 from lab.execute.plan import plan
 from lab.learn.training import Trainer
@@ -30,7 +30,7 @@ def planned(name, *words):
 
 def shown(training, outline):
     """Height, width and channels that the network of a recipe is shown."""
-    side = training.canvas.side if training.canvas else None
+    side = training.view.canvas.side if training.view.canvas else None
     return (side or outline.shape[0], side or outline.shape[1], outline.shape[2])
 
 
@@ -129,9 +129,9 @@ def test_a_trainer_refuses_what_a_plan_refuses():
     pictures = Dataset("colour", "", colour(64), colour(20), colour(20))
     for training, message in (
         (Training("lenet4"), "28×28"),
-        (Training("linear", canvas=Canvas(30)), "32×32 pixels do not fit on a canvas of 30×30"),
+        (Training("linear", view=View(Canvas(30))), "32×32 pixels do not fit on a canvas of 30×30"),
     ):
         assert message in fits.recipe_refusal(training, pictures.outline)
         with pytest.raises(UsageError, match=message):
             Trainer(training, pictures)
-    assert fits.recipe_refusal(Training("linear", canvas=Canvas(30)), Outline("small", (28, 28, 1), 10, 9)) is None
+    assert fits.recipe_refusal(Training("linear", view=View(Canvas(30))), Outline("small", (28, 28, 1), 10, 9)) is None

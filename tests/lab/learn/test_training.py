@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lab.data import views
 from lab.data.datasets import Split
-from lab.declare.recipe import Canvas, Distortion, Training
+from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn import measures
@@ -21,6 +21,7 @@ from lab.learn.training import STEPS_PER_CALL, Trainer
 from lab.store.records import Records
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
+NORMS = Measures(gradient_norms=True)
 
 
 def fingerprint(trainer):
@@ -51,7 +52,7 @@ def test_all_steps_of_all_seeds_are_one_graph(digits):
 
 def test_training_learns_and_reports(digits):
     events = []
-    trainer = Trainer(Training("lenet5-relu", epochs=6, batch_size=32, test_shifts=(4,)), digits)
+    trainer = Trainer(Training("lenet5-relu", epochs=6, batch_size=32, measures=Measures(test_shifts=(4,))), digits)
     outcome = trainer.run(0, events.append)
     assert outcome["status"] == "finished"
     # Seeds 0 to 7: 0.961 to 0.983, 0.394 to 0.444 shifted; a guess has 0.1. So neither hangs on rounding.
@@ -112,7 +113,7 @@ def test_a_measure_of_the_test_split_that_is_not_finite_is_a_run_that_diverged(d
         def on_train_end(self, logs=None):
             self.model.trainable_variables[-1].assign(np.full(10, np.inf))
 
-    training = Training("linear", epochs=1, test_shifts=(2,))
+    training = Training("linear", epochs=1, measures=Measures(test_shifts=(2,)))
     outcome = Trainer(training, digits, [Overflow()]).run(0)
     records = Records(tmp_path)
     records.folder("lenet").mkdir(parents=True)
@@ -178,7 +179,7 @@ def test_placing_in_the_graph_is_placing_in_numpy(digits, positions):
 
 @pytest.mark.parametrize("moving", [False, True])
 def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
-    trainer = Trainer(Training("linear", epochs=1, canvas=Canvas(56, "left", moving)), digits)
+    trainer = Trainer(Training("linear", epochs=1, view=View(Canvas(56, "left", moving))), digits)
     trainer.reset(0)
     batch = np.arange(50, dtype="int32")
     images = digits.train.images[:50]
@@ -193,7 +194,7 @@ def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
 
 
 def test_shuffled_pixels_are_the_same_for_training_and_test(digits):
-    trainer = Trainer(Training("linear", epochs=1, shuffled_pixels=True), digits)
+    trainer = Trainer(Training("linear", epochs=1, view=View(shuffled_pixels=True)), digits)
     trainer.reset(5)
     shown = trainer._shown(digits.train.images[:9], np.arange(9, dtype="int32"), np.array([5, 0], "int32")).numpy()
     np.testing.assert_array_equal(shown, trainer.view(digits.train, 5).images[:9])
@@ -220,7 +221,7 @@ def test_fewer_examples_than_a_batch_make_a_batch(digits):
 
 
 def test_consistency_is_whole_for_a_network_that_cannot_tell_and_less_for_one_that_can(digits):
-    trainer = Trainer(Training("lenet5-relu", epochs=1, batch_size=32, consistency_shift=4), digits)
+    trainer = Trainer(Training("lenet5-relu", epochs=1, batch_size=32, measures=Measures(consistency_shift=4)), digits)
     assert 0 < trainer.run(0)["metrics"]["shift_consistency_percent"] < 100  # seeds 0 to 4: 25 to 31
     for variable in trainer.model.variables:
         variable.assign(np.zeros(variable.shape))
@@ -236,7 +237,7 @@ def test_what_cannot_be_is_refused(wrong):
 
 
 def test_norms_of_gradients_are_those_of_one_batch(digits):
-    settings = Training("deep-plain-3", epochs=1, batch_size=32, gradient_norms=True, precision="float64")
+    settings = Training("deep-plain-3", epochs=1, batch_size=32, precision="float64", measures=NORMS)
     trainer = Trainer(settings, digits)
     outcome = trainer.run(0)
     norms = outcome["gradient_norms"]
@@ -262,7 +263,7 @@ def test_norms_of_gradients_are_those_of_one_batch(digits):
 def test_measuring_gradients_leaves_the_run_as_it_was(digits):
     plain = Training("deep-plain-3", epochs=1, batch_size=32)
     without = Trainer(plain, digits).run(0)
-    measured = Trainer(dataclasses.replace(plain, gradient_norms=True), digits).run(0)
+    measured = Trainer(dataclasses.replace(plain, measures=NORMS), digits).run(0)
     assert measured["misread"] == without["misread"]
     assert measured["metrics"]["test_loss"] == without["metrics"]["test_loss"]
     assert "gradient_norms" not in without

@@ -18,7 +18,7 @@ from cnn_models.search_space import Choice, space
 from lab.command.main import main
 from lab.declare import catalogue, search
 from lab.declare.experiment import TRIAL
-from lab.declare.recipe import Training
+from lab.declare.recipe import Measures, Training
 from lab.declare.search import Search, Trial
 from lab.errors import UsageError
 from lab.execute.job import Job
@@ -83,7 +83,7 @@ def test_distortion_grows_from_none_to_that_of_lenet():
         lambda: Training("lenet5", options={"widht": 2}),
         lambda: Training("linear", options={"width": 2}),
         lambda: Training("lenet5", splits="test"),
-        lambda: Training("lenet5", splits="final", field_layer="c3"),
+        lambda: Training("lenet5", splits="final", measures=Measures(field_layer="c3")),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(wrong):

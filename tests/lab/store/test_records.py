@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.declare.recipe import Distortion, Training
+from lab.declare.recipe import Canvas, Distortion, Measures, Training, View, with_options
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.store.records import Attachment, Records, Unwritable, write
@@ -67,6 +67,19 @@ def test_another_specification_is_another_record(records, change):
     assert records.find(other) is None
     records.save(other, OUTCOME)
     assert len(records.of("lenet")) == 2
+
+
+def test_a_view_and_measures_stand_among_the_settings_of_a_specification():
+    canvas = {"side": 40, "positions": "left", "moving": False}
+    settings = Training("linear", view=View(Canvas(40, "left")), measures=Measures(test_shifts=(2,), map_at=3))
+    recipe = {"model": "linear", "epochs": 15, "batch_size": 128, "learning_rate": 6e-3, "warmup": 0.2}
+    rest = {"weight_decay": 0.05, "canvas": canvas | {"object_side": None}, "test_shifts": [2], "map_at": 3}
+    assert dataclasses.replace(RUN, settings=settings).specification()["settings"] == recipe | rest
+
+
+def test_options_of_a_call_change_the_settings_that_have_them():
+    changed = with_options(Training("linear", measures=Measures(map_at=3)), epochs=2, precision=None, what=1)
+    assert changed == Training("linear", epochs=2, measures=Measures(map_at=3))
 
 
 def test_a_setting_that_is_absent_leaves_the_specification_as_it_was():
