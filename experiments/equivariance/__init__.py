@@ -1,13 +1,9 @@
 """Does convolution commute with shift, and what do borders, strides and pooling make of it?"""
 
 import dataclasses
-from typing import TYPE_CHECKING
 
-from lab.declare.evidence import Evidence, FactAtLeast, FactAtMost, Part
+from lab.declare.evidence import Answer, Evidence, Fact, Identity, Statement
 from lab.declare.experiment import Experiment, Variant
-
-if TYPE_CHECKING:
-    pass
 
 ROUNDING = 1e-12  # of the range of answers: float64 adds a few thousand numbers with less
 ROUNDING_FLOAT32 = 1e-5
@@ -46,12 +42,12 @@ class Invariance:
     subsampling: str
 
 
-def _exact(variant: str, what: str, column: str = "deviation_float64", bound: float = ROUNDING) -> Part:
-    return Part(what, FactAtMost(variant, column, bound, " of the range"))
+def _exact(variant: str, words: str, column: str = "deviation_float64", bound: float = ROUNDING) -> Identity:
+    return Identity(words, Fact(variant, column).at_most(bound))
 
 
-def _keeps_maximum(variant: str, what: str, column: str = "max_change_digits") -> Part:
-    return Part(what, FactAtMost(variant, column, ROUNDING, " of the range"))
+def _breaks(variant: str, words: str, column: str = "any_shift_deviation") -> Statement:
+    return Statement(words, Fact(variant, column).above(ROUNDING))
 
 
 EXPERIMENT = Experiment(
@@ -89,40 +85,61 @@ EXPERIMENT = Experiment(
     evidence=(
         Evidence(
             "equivariance",
-            parts=(
-                _exact("conv-valid", "a convolution commutes with all shifts to float64 rounding"),
-                _exact("conv-valid", "and in float32", "deviation_float32", ROUNDING_FLOAT32),
-                _exact("conv-relu-conv", "so do two with ReLU between"),
-                _exact("conv-same", "so does one with zeros around, away from the border"),
-                _exact("conv-same", "and at the border", "border_deviation"),
-                _exact("conv-stride2", "so does one of stride 2, for shifts of whole strides"),
-                _exact("conv-stride2", "and for all shifts", "any_shift_deviation"),
-                _exact("max-pool", "so does 2×2 max pooling, for all shifts", "any_shift_deviation"),
+            Answer(
+                "A convolution's response to the shifted picture and its shifted response to the picture differ by "
+                "{convolution} of the range; with a stride of 2 they differ by up to {stride}, with 2×2 max pooling by "
+                "up to {pooling}.",
+                convolution=Fact("conv-valid", "deviation_float64"),
+                stride=Fact("conv-stride2", "any_shift_deviation"),
+                pooling=Fact("max-pool", "any_shift_deviation"),
             ),
-            reproduced_if="on a photograph and on digits every layer's answer to the shifted picture is its shifted "
-            "answer to the picture, to rounding: inside and at the border, at stride 1 and 2, and in pooling",
-            contradicted_if="none of them, not even a convolution of stride 1 away from borders, does so",
+            checked="The cat and 60 digits move by all 81 shifts of up to 4 pixels; real pixels enter the frame. Away "
+            "from the border, responses are compared number by number.",
+            core=(
+                _exact("conv-valid", "a convolution commutes with every shift to float64 rounding"),
+                _exact("conv-valid", "so it does to float32 rounding", "deviation_float32", ROUNDING_FLOAT32),
+                _exact("conv-relu-conv", "two convolutions with a ReLU between commute too"),
+            ),
+            limits=(
+                _breaks("conv-same", "At the border, zeros around the picture break it", "border_deviation"),
+                _breaks("conv-stride2", "A stride of 2 breaks it for shifts of an odd number of pixels"),
+                _breaks("max-pool", "2×2 max pooling breaks it for shifts of an odd number of pixels"),
+            ),
             literature_for="Convolution on the whole plane commutes with translation, by its definition.",
             literature_against="Azulay and Weiss 2019, Zhang 2019: strides and pooling break it for all shifts but "
             "multiples of the stride.",
         ),
         Evidence(
             "max-invariance",
-            parts=(
-                Part("the slide's maximum is 2 at every position", FactAtLeast("worked-4x4", "max_least", 2)),
-                Part("and never more", FactAtMost("worked-4x4", "max_largest", 2)),
-                _keeps_maximum("conv-valid", "the largest response to a digit that moves within the frame stays"),
-                _keeps_maximum("max-pool", "it survives 2×2 max pooling"),
-                _keeps_maximum("conv-stride2", "it survives a stride of 2"),
-                _keeps_maximum("conv-valid", "it stays where the cat moves out of the frame", "max_change_cat"),
-                Part(
-                    "max pooling (2×2, twice) changes by at most 5 % of the way to another digit, for one pixel",
-                    FactAtMost("digits-max", "change_1_pixel_percent", 5, " %"),
+            Answer(
+                "The slide's maximum stays {slide} at all nine positions; on digits that move within the frame it "
+                "changes by {digits} of the range, behind a stride of 2 by up to {stride}.",
+                slide=Fact("worked-4x4", "max_least"),
+                digits=Fact("conv-valid", "max_change_digits"),
+                stride=Fact("conv-stride2", "max_change_digits"),
+            ),
+            checked="The slide's 4×4 picture at all nine positions, and digits that move within the frame.",
+            core=(
+                Identity(
+                    "the slide's maximum is 2 at every position",
+                    Fact("worked-4x4", "max_least").equals(2),
+                    Fact("worked-4x4", "max_largest").equals(2),
+                ),
+                _exact(
+                    "conv-valid",
+                    "the largest response to a digit that moves within the frame stays",
+                    "max_change_digits",
                 ),
             ),
-            reproduced_if="the largest response stays, to rounding, for the slide's picture and for real ones, within "
-            "the frame and across it, also at stride 2, and local maxima change little for a pixel",
-            contradicted_if="none of this is so, not even for the slide's own picture",
+            limits=(
+                _breaks("conv-stride2", "Behind a stride of 2 the largest response changes", "max_change_digits"),
+                _breaks("conv-valid", "Where the cat moves out of the frame it changes", "max_change_cat"),
+                Statement(
+                    "Max pooling (2×2, twice) is not invariant: when a digit moves by one pixel, its output changes by "
+                    "over half of the way to another digit's",
+                    Fact("digits-max", "change_1_pixel_percent").above(50),
+                ),
+            ),
             literature_against="Zhang 2019: max pooling of stride 2 is not invariant to a shift of one pixel, and "
             "blurring before the stride mends most of it.",
         ),

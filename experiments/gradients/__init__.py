@@ -1,19 +1,16 @@
 """Gradients of shared weights and of pooling; softmax and cross-entropy, on paper and in floating point."""
 
 import dataclasses
-from typing import TYPE_CHECKING
 
-from lab.declare.evidence import Evidence, FactAtLeast, FactAtMost, Part
+from lab.declare.evidence import Answer, Evidence, Fact, Identity, Statement
 from lab.declare.experiment import Experiment, Variant
-
-if TYPE_CHECKING:
-    pass
 
 ROUNDING = 1e-12
 ROUNDING_FLOAT32 = 1e-5
 # The bound on adding the 2,704 uses of a weight, 676 in each of 4 digits: 1.6e-4. It replaced 1e-5, which took
 # no account of how many are added, after 1.9e-5 was measured.
 SUMMED_FLOAT32 = 2704 * 2**-24
+FINITE = "extreme_finite_percent"
 DIFFERENCES = 1e-7  # central differences in float64, with steps of 1e-6
 
 
@@ -56,12 +53,8 @@ class CrossEntropy:
     how: str
 
 
-def _at_most(variant: str, what: str, column: str, bound: float, unit: str = "") -> Part:
-    return Part(what, FactAtMost(variant, column, bound, unit))
-
-
-def _at_least(variant: str, what: str, column: str, bound: float, unit: str = "") -> Part:
-    return Part(what, FactAtLeast(variant, column, bound, unit))
+def _exact(variant: str, words: str, column: str, bound: float = ROUNDING) -> Identity:
+    return Identity(words, Fact(variant, column).at_most(bound))
 
 
 EXPERIMENT = Experiment(
@@ -95,73 +88,126 @@ EXPERIMENT = Experiment(
     evidence=(
         Evidence(
             "shared-gradient",
-            parts=(
-                _at_most("shared-2d", "Conv2D's gradient is the sum", "gradient_deviation_float64", ROUNDING),
-                _at_most("shared-2d", "in float32 too", "gradient_deviation_float32", SUMMED_FLOAT32),
-                _at_most("shared-2d", "as finite differences say", "finite_difference_deviation", DIFFERENCES),
-                _at_most("shared-1d", "Conv1D's gradient is the sum", "gradient_deviation_float64", ROUNDING),
-                _at_most("shared-1d", "as finite differences say", "finite_difference_deviation", DIFFERENCES),
+            Answer(
+                "A shared weight's gradient and the sum over its uses differ by {exact} in float64 and {single} in "
+                "float32.",
+                exact=Fact("shared-2d", "gradient_deviation_float64"),
+                single=Fact("shared-2d", "gradient_deviation_float32"),
             ),
-            reproduced_if="in one and two dimensions the gradients of equal untied copies add up to the shared "
-            "weight's gradient, to rounding, and both agree with finite differences",
-            contradicted_if="none of this is so",
+            checked="A convolution's gradient beside the sum over the equal copies of a locally connected layer, and "
+            "beside finite differences.",
+            core=(
+                _exact("shared-2d", "Conv2D's gradient is the sum", "gradient_deviation_float64"),
+                _exact("shared-2d", "so it is in float32", "gradient_deviation_float32", SUMMED_FLOAT32),
+                _exact("shared-2d", "finite differences agree", "finite_difference_deviation", DIFFERENCES),
+                _exact("shared-1d", "Conv1D's gradient is the sum", "gradient_deviation_float64"),
+                _exact("shared-1d", "finite differences agree in 1-D", "finite_difference_deviation", DIFFERENCES),
+            ),
+            rules="Set before the runs; the bound in float32 took no account of how many uses are added (1e-5), and "
+            "was derived anew (1.6e-4) after 1.9e-5 had been measured.",
             literature_for="It is the chain rule; LeCun et al. 1989 train shared weights so.",
         ),
         Evidence(
             "pooling",
-            parts=(
-                _at_most("max-pool", "max pooling gives each window's maximum", "deviation_float64", 0),
-                _at_most("max-pool", "and the slide's 8, 8 and 9", "printed_deviation", 0),
-                _at_most("average-pool", "average pooling gives each window's mean", "deviation_float64", ROUNDING),
-                _at_most("average-pool", "which is a convolution with 1/4", "as_convolution_deviation", ROUNDING),
-                _at_most("average-pool", "also of what is real at a padded border", "border_deviation", ROUNDING),
+            Answer(
+                "Keras's pooling and NumPy's maximum and mean of each window differ by {maximum} and {mean}.",
+                maximum=Fact("max-pool", "deviation_float64"),
+                mean=Fact("average-pool", "deviation_float64"),
             ),
-            reproduced_if="Keras's layers give NumPy's maximum and mean of every window, also at a padded border",
-            contradicted_if="none of this is so",
+            checked="Keras's pooling layers beside NumPy, on real pictures and on the slide's numbers.",
+            core=(
+                _exact("max-pool", "max pooling gives each window's maximum", "deviation_float64", 0),
+                _exact("max-pool", "it gives the slide's 8, 8 and 9", "printed_deviation", 0),
+                _exact("average-pool", "average pooling gives each window's mean", "deviation_float64"),
+                _exact("average-pool", "that is a convolution with 1/4", "as_convolution_deviation"),
+                _exact("average-pool", "at a padded border it is the mean of the real pixels", "border_deviation"),
+            ),
         ),
         Evidence(
             "pooling-gradient",
-            parts=(
-                _at_most("max-pool", "the slide's example gives 0 1 0 0", "printed_gradient_deviation", 0),
-                _at_most("max-pool", "1 for the largest and 0 for the rest", "gradient_deviation_float64", 0),
-                _at_most("max-pool", "as finite differences say", "finite_difference_deviation", DIFFERENCES),
-                _at_least("ties-max-pool", "at a tie MaxPooling2D gives 1 to a largest", "tie_gradient_max", 1),
-                _at_least("ties-global-max", "and so does GlobalMaxPooling2D", "tie_gradient_max", 1),
+            Answer(
+                "The gradient of max pooling and the slide's rule (1 for the largest input, 0 for the rest) differ by "
+                "{deviation}; where inputs tie, GlobalMaxPooling2D gives each of two {tie}.",
+                deviation=Fact("max-pool", "gradient_deviation_float64"),
+                tie=Fact("ties-global-max", "tie_gradient_max"),
             ),
-            reproduced_if="the gradient is 1 for the largest input of a window and 0 for the rest, where one is "
-            "largest and at ties",
-            contradicted_if="none of this is so",
+            checked="Keras's gradient beside the slide's rule and finite differences, on windows with one largest "
+            "input.",
+            core=(
+                _exact("max-pool", "the slide's example gives 0 1 0 0", "printed_gradient_deviation", 0),
+                _exact("max-pool", "it is 1 for the largest input and 0 for the rest", "gradient_deviation_float64", 0),
+                _exact("max-pool", "finite differences agree", "finite_difference_deviation", DIFFERENCES),
+            ),
+            limits=(
+                Statement(
+                    "Where inputs tie, as the slide says, there is no one gradient: MaxPooling2D gives 1 to the first, "
+                    "GlobalMaxPooling2D shares it out",
+                    Fact("ties-max-pool", "tie_gradient_max").equals(1),
+                    Fact("ties-global-max", "tie_gradient_max").below(1),
+                ),
+            ),
             literature_against="The maximum is not differentiable at ties, as the slide says: any split that adds up "
             "to 1 is a subgradient.",
         ),
         Evidence(
-            "softmax",
-            parts=(
-                _at_least("softmax", "no value is below 0", "lowest", 0),
-                _at_most("softmax", "none is above 1", "highest", 1),
-                _at_most("softmax", "they sum to 1 in float64", "sum_deviation_float64", ROUNDING),
-                _at_most("softmax", "and in float32", "sum_deviation_float32", ROUNDING_FLOAT32),
-                _at_least("softmax", "they are finite at logits of ±1000", "extreme_finite_percent", 100, " %"),
-                _at_least("softmax-printed", "so is the slide's formula", "extreme_finite_percent", 100, " %"),
+            "softmax-logistic",
+            Answer(
+                "With two classes, softmax and the logistic function of the difference of the logits differ by "
+                "{deviation}.",
+                deviation=Fact("softmax", "logistic_deviation_float64"),
             ),
-            reproduced_if="all values are in [0, 1] and sum to 1, also at logits of ±1000, by Keras and by the formula "
-            "as printed",
-            contradicted_if="none of this is so",
+            checked="Keras's softmax of two logits beside SciPy's logistic function of their difference, for logits "
+            "from −30 to 30.",
+            core=(_exact("softmax", "with two classes they are the same function", "logistic_deviation_float64"),),
+            rules="Added after the other numbers had been seen: no claim covered this sentence of the slide.",
+        ),
+        Evidence(
+            "softmax",
+            Answer(
+                "Softmax gives values from {lowest} to {highest}; their sum differs from 1 by at most {deviation}.",
+                lowest=Fact("softmax", "lowest"),
+                highest=Fact("softmax", "highest"),
+                deviation=Fact("softmax", "sum_deviation_float64"),
+            ),
+            checked="Keras's softmax on random logits, in float64 and float32.",
+            core=(
+                Identity("no value is below 0", Fact("softmax", "lowest").at_least(0)),
+                Identity("none is above 1", Fact("softmax", "highest").at_most(1)),
+                _exact("softmax", "they sum to 1 in float64", "sum_deviation_float64"),
+                _exact("softmax", "they sum to 1 in float32", "sum_deviation_float32", ROUNDING_FLOAT32),
+            ),
+            limits=(
+                Statement(
+                    "At logits of ±1000 the formula as printed overflows, and Keras's does not",
+                    Fact("softmax-printed", FINITE).below(100),
+                    Fact("softmax", FINITE).equals(100),
+                ),
+            ),
             literature_against="e^z overflows beyond 88.7 in float32 and 709.8 in float64; libraries subtract the "
             "largest logit first.",
         ),
         Evidence(
             "cross-entropy",
-            parts=(
-                _at_most("cross-entropy", "Keras's loss is −log p of the true class", "deviation_float64", ROUNDING),
-                _at_most("cross-entropy", "its gradient is p − y", "gradient_deviation_float64", ROUNDING),
-                _at_most("cross-entropy", "as finite differences say", "finite_difference_deviation", DIFFERENCES),
-                _at_most("cross-entropy", "from logits of ±1000 it is 2000", "extreme_deviation", 0.01),
-                _at_most("cross-entropy-p", "so it is from their probabilities", "extreme_deviation", 0.01),
+            Answer(
+                "Keras's loss and −log p of the true class differ by {loss}, its gradient and p − y by {gradient}.",
+                loss=Fact("cross-entropy", "deviation_float64"),
+                gradient=Fact("cross-entropy", "gradient_deviation_float64"),
             ),
-            reproduced_if="Keras's loss is −Σ log p_k [y=k] and its gradient p − y, to rounding, also at logits of "
-            "±1000, whether it gets logits or probabilities",
-            contradicted_if="none of this is so",
+            checked="Keras's loss of logits beside the slide's formula in NumPy, its gradient beside p − y and finite "
+            "differences.",
+            core=(
+                _exact("cross-entropy", "Keras's loss is −log p of the true class", "deviation_float64"),
+                _exact("cross-entropy", "its gradient is p − y", "gradient_deviation_float64"),
+                _exact("cross-entropy", "finite differences agree", "finite_difference_deviation", DIFFERENCES),
+            ),
+            limits=(
+                Statement(
+                    "Given probabilities instead of logits, Keras clips the loss: at logits of ±1000 it is far from "
+                    "the 2,000 that it should be",
+                    Fact("cross-entropy-p", "extreme_deviation").above(0.01),
+                    Fact("cross-entropy", "extreme_deviation").at_most(0.01),
+                ),
+            ),
             literature_against="Keras clips probabilities to 1e-7 from either end, and so a loss to 16.1.",
         ),
     ),

@@ -3,7 +3,7 @@
 import dataclasses
 
 from cnn_models.zoo import Takes
-from lab.declare.evidence import AtLeast, Evidence, MoreThanBaseline, Part
+from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 
 PIX2PIX = "Isola, Zhu, Zhou, Efros 2017, Image-to-image translation with conditional adversarial networks"
@@ -43,8 +43,17 @@ class Untrained:
     what: str
 
 
-def _more(variant: str, measure: str, words: str, margin: float = 0.0, unit: str = "") -> Part:
-    return Part(f"{variant}: {words}", MoreThanBaseline(variant, measure, margin, unit))
+def _core(unet: str) -> tuple[Statement, ...]:
+    return (
+        Statement(
+            f"{unet}: its pictures are more like the digits than filled edges are",
+            Difference(unet, "fill", "test_ssim").above(0),
+        ),
+        Statement(
+            f"{unet}: a LeNet-5 reads them better than filled edges", Difference(unet, "fill", "read_percent").above(0)
+        ),
+        Statement(f"{unet}: the LeNet-5 reads at least 95 %", Mean(unet, "read_percent").at_least(95)),
+    )
 
 
 EXPERIMENT = Experiment(
@@ -69,17 +78,26 @@ EXPERIMENT = Experiment(
     evidence=(
         Evidence(
             "image-to-image",
-            parts=(
-                _more("unet-l1", "test_ssim", "its pictures are more like the digits than filled edges are"),
-                _more("unet-l1", "read_percent", "a LeNet-5 reads them better than filled edges", unit=" points"),
-                Part("unet-l1: the LeNet-5 reads at least 95 %", AtLeast("unet-l1", "read_percent", 95, " %")),
-                _more("unet-pix2pix", "test_ssim", "with the discriminator they are more like them, too"),
-                _more("unet-pix2pix", "read_percent", "and are read better", unit=" points"),
-                Part("unet-pix2pix: at least 95 %", AtLeast("unet-pix2pix", "read_percent", 95, " %")),
+            Answer(
+                "A U-Net turns the edges of digits into digits: its pictures have a structural similarity of {unet} to "
+                "the real ones, filled edges {fill}; a LeNet-5 reads {read} of them, of filled edges {fill_read}, of "
+                "the bare edges {edges_read}.",
+                unet=Mean("unet-l1", "test_ssim"),
+                fill=Mean("fill", "test_ssim"),
+                read=Mean("unet-l1", "read_percent"),
+                fill_read=Mean("fill", "read_percent"),
+                edges_read=Mean("edges", "read_percent"),
             ),
-            reproduced_if="with and without the discriminator, a U-Net's pictures are structurally more like digits "
-            "than filled edges, and a LeNet-5 trained on real digits reads more of them, and 95 % at least",
-            contradicted_if="with and without it, they are not more like them, and neither more nor 95 % are read",
+            checked="U-Nets learn from 5,000 pairs of edges and digits, with and without a discriminator. Their "
+            "pictures are compared with the digits, and read by a LeNet-5 that learned from real digits.",
+            core=tuple(statement for unet in ("unet-l1", "unet-pix2pix") for statement in _core(unet)),
+            limits=(
+                Statement(
+                    "The task is easy: the same LeNet-5 reads over 90 % of the bare edges",
+                    Mean("edges", "read_percent").above(90),
+                ),
+            ),
+            rules="Bounds were set before the runs; the limit was added after their numbers had been seen.",
             literature_for="Isola et al. 2017, table 1: of a U-Net trained with L1 and a discriminator, a network for "
             "real photographs segments the pictures nearly as well as photographs (FCN-score).",
         ),

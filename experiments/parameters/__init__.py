@@ -1,13 +1,9 @@
 """26 parameters against 8.1×10⁹ (slide "В сверточном слое меньше параметров")."""
 
 import dataclasses
-from typing import TYPE_CHECKING
 
-from lab.declare.evidence import Equals, Evidence, Part
+from lab.declare.evidence import Answer, Evidence, Fact, Identity
 from lab.declare.experiment import Experiment, Variant
-
-if TYPE_CHECKING:
-    pass
 
 SIDE = 300  # pixels of the lecture's picture
 # The networks of 1998 and their present forms; what others cost stands in the tables of their own experiments.
@@ -52,18 +48,31 @@ EXPERIMENT = Experiment(
     evidence=(
         Evidence(
             "parameters",
-            parts=(
-                Part("a 5×5 convolution has 26 parameters", Equals("convolution-5x5-300", "params", 26)),
-                Part("a fully connected layer has 8.1×10⁹ weights", Equals("fully-connected-300", "weights", 8.1e9)),
+            Answer(
+                "From 300×300 to 300×300 pixels a 5×5 convolution has {convolution} parameters, a fully connected "
+                "layer {connected} weights.",
+                convolution=Fact("convolution-5x5-300", "params"),
+                connected=Fact("fully-connected-300", "weights"),
             ),
-            reproduced_if="Keras itself counts 26 and 8,100,000,000 (without the 90,000 biases, as the slide does)",
-            contradicted_if="it counts something else in both",
+            checked="Keras itself counts both layers (the slide's 8.1×10⁹ leaves the 90,000 biases out).",
+            core=(
+                Identity("a 5×5 convolution has 26 parameters", Fact("convolution-5x5-300", "params").equals(26)),
+                Identity(
+                    "a fully connected layer has 8.1×10⁹ weights", Fact("fully-connected-300", "weights").equals(8.1e9)
+                ),
+            ),
         ),
         Evidence(
             "formula",
-            parts=(Part("Keras and the formula agree everywhere", Equals("formula-grid", "grid_mismatches", 0)),),
-            reproduced_if="no layer of the grid differs",
-            contradicted_if="one does",
+            Answer(
+                "Keras and the formula differ in {mismatches} of {cases} convolutions.",
+                mismatches=Fact("formula-grid", "grid_mismatches"),
+                cases=Fact("formula-grid", "grid_cases"),
+            ),
+            checked="Keras counts the parameters of convolutions of 25 kernel shapes and 9 pairs of channels.",
+            core=(
+                Identity("Keras and the formula agree everywhere", Fact("formula-grid", "grid_mismatches").equals(0)),
+            ),
         ),
     ),
     columns=("variant", "params", "weights", "macs", "float32_bytes", "peak_memory_megabytes_mean"),

@@ -1,18 +1,14 @@
 """How far a layer sees, in theory and in effect (slides "N сверточных слоев", "Нужно растить поле обзора быстрее!")."""
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from lab.declare import catalogue
-from lab.declare.evidence import AtLeast, Equals, Evidence, Finding, Outcome, Part
+from lab.declare.evidence import Answer, Evidence, Fact, Identity, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.run import Run
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
 SIDE = 300  # pixels of the lecture's cat
+FIELD, EFFECTIVE = "receptive_field_pixels", "effective_field_pixels"
 CHANNELS = 8  # of every layer of a stack
 LARGEST_EFFECTIVE = 400  # pixels; beyond, a stack's gradient is not measured
 GROWTHS = {
@@ -60,38 +56,6 @@ class Named:
     layer: str
 
 
-def _grows_linearly(table: "pd.DataFrame") -> Finding:
-    """Every plain stack's field against 2N + 1."""
-    rows = table[table["growth"] == "plain"] if "growth" in table else table
-    if rows.empty:
-        return Finding(Outcome.MISSING, "no plain stack was run")
-    wrong = rows[rows["receptive_field_pixels"] != 2 * rows["depth"] + 1]
-    outcome = Outcome.FAILS if len(wrong) else Outcome.HOLDS
-    span = f"from {rows['depth'].min():.0f} to {rows['depth'].max():.0f}"
-    return Finding(outcome, f"{len(rows) - len(wrong)} of {len(rows)} depths {span}")
-
-
-def _needs_fewer(growth: str) -> Part:
-    """The smallest depth whose field reaches 300, against the plain stack's."""
-
-    def judge(table: "pd.DataFrame") -> Finding:
-        needed = {name: layers_needed(table, name) for name in ("plain", growth)}
-        if None in needed.values():
-            return Finding(Outcome.MISSING, f"no stack reaches {SIDE} in this table")
-        outcome = Outcome.HOLDS if needed[growth] < needed["plain"] else Outcome.FAILS  # type: ignore[operator]
-        return Finding(outcome, f"{needed[growth]} layers, plain {needed['plain']}")
-
-    return Part(f"{GROWTHS[growth]}: fewer layers reach 300", judge)
-
-
-def layers_needed(table: "pd.DataFrame", growth: str) -> int | None:
-    """The smallest measured depth of this growth whose theoretical field reaches 300 pixels."""
-    if "growth" not in table:
-        return None
-    depths = table.loc[(table["growth"] == growth) & (table["reaches_300"] == 1), "depth"]
-    return None if depths.empty else int(depths.min())
-
-
 DRAWN = ("growth", "depth", *(f"effective_field_pixels_{part}" for part in ("mean", "ci95_low", "ci95_high")))
 LARGEST_HEAT_MAP = 130  # pixels
 NETWORKS = {
@@ -128,24 +92,47 @@ EXPERIMENT = Experiment(
     evidence=(
         Evidence(
             "rf-linear",
-            parts=(
-                Part("N layers of 3×3 see 2N+1 pixels", _grows_linearly),
-                Part("149 layers do not reach 300", Equals("plain-149", "receptive_field_pixels", 299)),
-                Part("150 layers do", Equals("plain-150", "receptive_field_pixels", 301)),
-                Part("what 150 layers see in effect is 300 too", AtLeast("plain-150", "effective_field_pixels", 300)),
+            Answer(
+                "149 layers of 3×3 see {less}, 150 see {enough}; in effect, before training, 150 layers see "
+                "{effective}.",
+                less=Fact("plain-149", FIELD),
+                enough=Fact("plain-150", FIELD),
+                effective=Mean("plain-150", EFFECTIVE),
             ),
-            reproduced_if="the field is 2N+1 at every depth, 150 layers are the first to reach 300, and they do so in "
-            "effect as well",
-            contradicted_if="none of this is so",
+            checked="The receptive field of stacks of 1 to 150 layers, computed from the network's graph and compared "
+            "with 2N + 1.",
+            core=(
+                Identity(
+                    "N layers of 3×3 see 2N + 1 pixels",
+                    *(Fact(f"plain-{depth}", FIELD).equals(2 * depth + 1) for depth in DEPTHS["plain"]),
+                ),
+                Identity(f"149 layers do not see {SIDE} pixels", Fact("plain-149", FIELD).below(SIDE)),
+                Identity("150 layers do", Fact("plain-150", FIELD).at_least(SIDE)),
+            ),
+            limits=(
+                Statement(
+                    "In effect 150 layers see less than 300 pixels: the effective field is smaller",
+                    Mean("plain-150", EFFECTIVE).below(SIDE),
+                ),
+            ),
             literature_for="Araujo, Norris, Sim 2019: r = Σ (k − 1)·Π s + 1.",
             literature_against="Luo et al. 2016: the effective field is Gaussian and grows only with the square root "
             "of depth, so that 150 layers are a lower bound.",
         ),
         Evidence(
             "rf-faster",
-            parts=(_needs_fewer("stride"), _needs_fewer("pooling")),
-            reproduced_if="stacks with stride, and with pooling, reach 300 pixels with fewer layers than plain ones",
-            contradicted_if="neither does",
+            Answer(
+                "With a stride of 2 in every layer 8 layers see {stride}, with 2×2 pooling after every layer 7 see "
+                "{pooling}; plain layers of 3×3 need 150 for 300 pixels.",
+                stride=Fact("stride-8", FIELD),
+                pooling=Fact("pooling-7", FIELD),
+            ),
+            checked="The receptive field of stacks with strides and with pooling, computed from the network's graph.",
+            core=(
+                Identity("149 plain layers do not see 300 pixels", Fact("plain-149", FIELD).below(SIDE)),
+                Identity("8 layers with a stride of 2 do", Fact("stride-8", FIELD).at_least(SIDE)),
+                Identity("7 layers with 2×2 pooling do", Fact("pooling-7", FIELD).at_least(SIDE)),
+            ),
             literature_for="Araujo, Norris, Sim 2019: strides multiply.",
         ),
     ),

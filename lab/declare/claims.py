@@ -1,6 +1,6 @@
-"""The lecture's claims: the slide's own words, and what they say in English.
+"""The lecture's claims in the order of its slides: the slide's own words, and what they say in English.
 
-A claim is here once; experiments say what would reproduce or contradict it (`lab.declare.evidence.Evidence`).
+A claim is here once; experiments say how they check it (`lab.declare.evidence.Evidence`).
 """
 
 import dataclasses
@@ -14,13 +14,13 @@ class Claim:
         slide: the slide's heading.
         words: the slide's own words; where it only shows a picture, the heading says it.
         statement: what is claimed, in English.
-        shown_by: the command that shows it, where it is for eyes and no number could decide it.
+        unjudged: why no experiment bears on it.
     """
 
     slide: str
     words: str
     statement: str
-    shown_by: str = ""
+    unjudged: str = "no experiment"
 
 
 CLAIMS: dict[str, Claim] = {
@@ -31,10 +31,18 @@ CLAIMS: dict[str, Claim] = {
     ),
     "fc-relearns": Claim(
         "Не, так не работает!",
-        "Мы учим те же самые «признаки кота» в разных областях картинки и не полностью используем наши прецеденты! "
+        "Мы учим те же самые «признаки кота» в разных областях картинки",
+        "A fully connected network learns the same features again in each part of the picture.",
+    ),
+    "fc-wastes-examples": Claim(
+        "Не, так не работает!",
+        "и не полностью используем наши прецеденты!",
+        "A fully connected network does not make full use of its examples.",
+    ),
+    "fc-fails-elsewhere": Claim(
+        "Не, так не работает!",
         "А вдруг нам покажут кота в другой части картинки?",
-        "A fully connected net learns the same features separately for every position, wastes its examples, "
-        "and fails when the object moves.",
+        "A fully connected network fails when the object is in another part of the picture.",
     ),
     "filters": Claim(
         "Свертки применяют к картинкам давно",
@@ -53,11 +61,6 @@ CLAIMS: dict[str, Claim] = {
         "Свертка и сдвиг коммутативны",
         "Convolution commutes with shift: conv(shift(x)) = shift(conv(x)).",
     ),
-    "max-invariance": Claim(
-        "Давайте вспомним инвариантность к сдвигу!",
-        "Max = 2 … Не изменился … Max = 2",
-        "The largest response does not change when the picture shifts.",
-    ),
     "shared-gradient": Claim(
         "Как считать градиенты",
         "Суммируем градиенты по всем использованием веса w_4 !",
@@ -68,10 +71,25 @@ CLAIMS: dict[str, Claim] = {
         "Картинка 300x300 … Свертка 5x5 – 26 параметров … В полно-связном слое – 8.1×10^9 параметров",
         "From 300×300 to 300×300 pixels a 5×5 convolution has 26 parameters, a fully connected layer 8.1×10⁹.",
     ),
+    "colour": Claim(
+        "Цветная картинка",
+        "Цветная картинка – это тензор W × H × C_in … количество каналов (3 RGB канала)",
+        "A colour picture is a tensor of width × height × 3 channels.",
+    ),
+    "one-filter": Claim(
+        "Одного фильтра мало!",
+        "В одном пикселе появляется глубина с разными характеристиками пикселя изображения",
+        "One filter is not enough: a pixel needs depth, several filters that describe it.",
+    ),
     "formula": Claim(
         "Одного фильтра мало!",
         "(W_k * H_k * C_in + 1) * C_out",
         "A convolutional layer has (Wk·Hk·Cin + 1)·Cout parameters.",
+    ),
+    "second-layer": Claim(
+        "Да и одного сверточного слоя мало!",
+        "Нейроны первого слоя смотрят на кусочек 3×3. А что если кошка больше? Нужен второй слой!",
+        "Neurons of the first layer see 3×3 pixels; a larger object needs a second layer.",
     ),
     "rf-linear": Claim(
         "N сверточных слоев",
@@ -82,6 +100,11 @@ CLAIMS: dict[str, Claim] = {
         "Нужно растить поле обзора быстрее!",
         "Можно увеличить шаг свертки!",
         "A larger stride, or pooling, makes the receptive field grow faster.",
+    ),
+    "max-invariance": Claim(
+        "Давайте вспомним инвариантность к сдвигу!",
+        "Max = 2 … Не изменился … Max = 2",
+        "The largest response does not change when the picture shifts.",
     ),
     "pooling": Claim(
         "Пулинг слой",
@@ -98,6 +121,11 @@ CLAIMS: dict[str, Claim] = {
         "LeNet-5 архитектура (1998) для распознавания рукописных цифр (датасет MNIST)",
         "LeNet-5 recognises handwritten digits.",
     ),
+    "softmax-logistic": Claim(
+        "Softmax",
+        "Softmax — это обобщение логистической функции для многомерного случая",
+        "Softmax generalises the logistic function: with two classes they are the same.",
+    ),
     "softmax": Claim(
         "Softmax",
         "Преобразует вектор значений в такие, что каждое из них на отрезке [0,1] и в сумме они дают 1",
@@ -110,14 +138,19 @@ CLAIMS: dict[str, Claim] = {
     ),
     "hierarchy": Claim(
         "Нейросеть учит иерархические шаблоны",
+        "Глубокая нейронная сеть: входы, на которые реагируют нейроны",
+        "Neurons of deeper layers respond to larger and more telling patterns.",
+    ),
+    "finds-patterns": Claim(
+        "Нейросеть учит иерархические шаблоны",
         "Имея достаточное количество обучающих примеров машина сама найдет все эти шаблоны в данных.",
-        "Deeper neurons answer to larger, more composite patterns, found by training alone.",
+        "Given enough examples, training alone finds these patterns in the data.",
     ),
     "see-inside": Claim(
         "Демо: визуализация обученной сети для MNIST",
         "Демо: визуализация обученной сети для MNIST",
         "One can look inside a trained digit network and watch it work.",
-        shown_by="make demo",
+        unjudged="shown, not measured: make demo",
     ),
     "image-to-image": Claim(
         "Приложение: image to image",
@@ -128,10 +161,5 @@ CLAIMS: dict[str, Claim] = {
         "Приложение: рисунки от руки",
         "Приложение: рисунки от руки",
         "A convolutional network recognises hand drawings (Quick, Draw!).",
-    ),
-    "depth": Claim(
-        "Да и одного сверточного слоя мало!",
-        "Нейроны первого слоя смотрят на кусочек 3×3. А что если кошка больше? Нужен второй слой!",
-        "More layers see more and do better.",
     ),
 }

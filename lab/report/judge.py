@@ -1,56 +1,284 @@
-"""Judging: what an experiment's table says of a claim. Computed from the table, never typed."""
+"""Judging: whether a statement holds, by an experiment's rows, and what that makes of a claim.
 
+A statement about means holds or fails where the whole 95 % interval says so, and is undecided where
+it does not. An exact fact has no interval: it holds or fails.
+"""
+
+import dataclasses
 import enum
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    import pandas as pd
-from lab.declare.evidence import Evidence, Outcome
-
-COLUMNS = (
-    "claim",
-    "experiment",
-    "verdict",
-    "evidence",
-    "statement",
-    "slide",
-    "words",
-    "reproduced_if",
-    "contradicted_if",
-    "literature_for",
-    "literature_against",
+from lab.declare.evidence import (
+    MIN_SEEDS,
+    Answer,
+    Bound,
+    Difference,
+    Evidence,
+    Fact,
+    Identity,
+    Mean,
+    Quantity,
+    Ratio,
+    Statement,
 )
+from lab.report.rows import NotJudged, Rows
+from lab.report.statistics import summarise
+
+
+class Outcome(enum.Enum):
+    """What a table says of a statement."""
+
+    HOLDS = "holds"
+    LESS = "less than the margin"
+    REVERSED = "reversed"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    MISSING = "not judged"
+
+
+FAILURES = {Outcome.LESS, Outcome.REVERSED, Outcome.FAILS}
 
 
 class Verdict(enum.Enum):
-    """What a table says of one claim."""
+    """What a claim comes to."""
 
+    CONSTRUCTED = "true by construction"
     REPRODUCED = "reproduced"
-    PARTLY = "partly"
     CONTRADICTED = "contradicted"
+    MIXED = "mixed"
+    UNDECIDED = "undecided"
     NOT_JUDGED = "not judged"
 
 
-def judge(evidence: Evidence, table: "pd.DataFrame") -> tuple[Verdict, str]:
-    """The verdict on a claim, and its evidence: each statement with its outcome and numbers.
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A quantity's value.
 
-    Args:
-        evidence: the claim's parts.
-        table: rows of the declared recipe, indexed by variant, see `lab.report.tables.judged`.
+    Attributes:
+        mean: the value.
+        low, high: the 95 % interval over seeds; the value itself for a fact.
+        seeds: how many it rests on; 0 for a fact.
+        unit: with its space, such as " %".
+        pictures: the 95 % interval over seeds and test pictures, where the table has one.
     """
-    findings = [part.judge(table) for part in evidence.parts]
-    words = "; ".join(
-        f"{part.statement}: {finding.outcome.value} ({finding.numbers})"
-        for part, finding in zip(evidence.parts, findings, strict=True)
-    )
-    return verdict([finding.outcome for finding in findings]), words
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    unit: str = ""
+    pictures: tuple[float, float] | None = None
+
+    def __format__(self, spec: str) -> str:
+        """For reading; `spec` as in `lab.declare.evidence.Answer`."""
+        digits = _digits(self)
+        value = f"{self.mean:,.{digits}f}{self.unit}" if digits is not None else f"{self.mean:.2g}{self.unit}"
+        if not self.seeds or spec == "value":
+            return value
+        seeds = f"{self.low:,.{digits}f}, {self.high:,.{digits}f}"
+        if spec != "pictures" or self.pictures is None:
+            return f"{value} [{seeds}]"
+        both = ", ".join(f"{end:,.{digits}f}" for end in self.pictures)
+        return f"{value} [{seeds} over seeds; {both} over seeds and pictures]"
 
 
-def verdict(outcomes: list[Outcome]) -> Verdict:
-    """All hold: reproduced; all fail: contradicted; something missing: not judged; else partly."""
-    found = set(outcomes)
-    if not found or Outcome.MISSING in found:
+def _digits(estimate: Estimate) -> int | None:
+    """Decimals for reading: an interval's half-width keeps one digit; None for a fact that is tiny."""
+    half = (estimate.high - estimate.low) / 2
+    if half > 0:
+        return max(0, -math.floor(math.log10(half)))
+    if float(estimate.mean).is_integer():
+        return 0
+    return None if abs(estimate.mean) < 0.01 else 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What the rows say of one statement.
+
+    Attributes:
+        statement: which one.
+        outcome: what came out.
+        numbers: what it rests on, or why it is not judged, in words.
+    """
+
+    statement: Statement
+    outcome: Outcome
+    numbers: str
+
+
+def estimate(quantity: Quantity, rows: Rows) -> Estimate:
+    """A quantity by an experiment's rows.
+
+    Raises:
+        NotJudged: the rows do not give it; the message says why.
+    """
+    if isinstance(quantity, Fact):
+        value = rows.fact(quantity.variant, quantity.column)
+        return Estimate(value, value, value, 0, unit(quantity))
+    values = list(_by_seed(quantity, rows))
+    if len(values) < MIN_SEEDS:
+        raise NotJudged(f"{_who(quantity)}: too few seeds, {len(values)} of at least {MIN_SEEDS}{rows.lost(quantity)}")
+    found = summarise(values)
+    pictures = rows.over_pictures(quantity.variant, quantity.measure) if isinstance(quantity, Mean) else None
+    return Estimate(found.mean, found.ci95_low, found.ci95_high, found.n, unit(quantity), pictures)
+
+
+def _by_seed(quantity: Quantity, rows: Rows) -> Iterable[float]:
+    """A quantity's value of each seed."""
+    if isinstance(quantity, Mean):
+        return rows.values(quantity.variant, quantity.measure).values()
+    if not isinstance(quantity, Difference | Ratio):
+        raise TypeError(f"no quantity that varies by seed: {quantity}")
+    ours, theirs = (rows.values(name, quantity.measure) for name in (quantity.variant, quantity.than))
+    seeds = sorted(ours.keys() & theirs.keys())
+    if isinstance(quantity, Difference):
+        return [ours[seed] - theirs[seed] for seed in seeds]
+    return [ours[seed] / theirs[seed] for seed in seeds if theirs[seed]]
+
+
+def unit(quantity: Quantity) -> str:
+    """The unit of a quantity with its space, by the name of what is measured."""
+    if isinstance(quantity, Ratio):
+        return " times"
+    measure = quantity.column if isinstance(quantity, Fact) else getattr(quantity, "measure", "")
+    percent = " points" if isinstance(quantity, Difference) else " %"
+    units = {"percent": percent, "pixels": " pixels", "levels": " levels", "seconds": " s", "needed": " examples"}
+    return units.get(measure.rpartition("_")[2], "")
+
+
+def named(quantity: Quantity) -> str:
+    """A quantity for reading, such as "none − max: test error"."""
+    measure = quantity.column if isinstance(quantity, Fact) else getattr(quantity, "measure", "")
+    words = measure.replace("_", " ").removesuffix(" percent").removesuffix(" pixels")
+    return f"{_who(quantity)}: {words}"
+
+
+def _who(quantity: Quantity) -> str:
+    variant = getattr(quantity, "variant", "")
+    if isinstance(quantity, Difference):
+        return f"{variant} − {quantity.than}"
+    return f"{variant} / {quantity.than}" if isinstance(quantity, Ratio) else variant
+
+
+def judge(statement: Statement, rows: Rows) -> Finding:
+    """What the rows say of a statement: it holds where all bounds hold, and fails where one fails."""
+    found = [_bound(bound, rows) for bound in statement.bounds]
+    outcomes = [outcome for outcome, _ in found]
+    order = (Outcome.MISSING, *(each for each in Outcome if each in FAILURES), Outcome.UNDECIDED, Outcome.HOLDS)
+    outcome = next(each for each in order if each in outcomes)
+    telling = [words for each, words in found if each is outcome or outcome is not Outcome.MISSING]
+    return Finding(statement, outcome, _joined(list(dict.fromkeys(telling)), outcome))
+
+
+def _joined(numbers: list[str], outcome: Outcome) -> str:
+    """Many bounds in few words: all of those that fail, but of many that hold their number."""
+    many = len(numbers) > 4 and outcome is Outcome.HOLDS
+    return f"all {len(numbers)}, from {numbers[0]} to {numbers[-1]}" if many else "; ".join(numbers)
+
+
+def _bound(bound: Bound, rows: Rows) -> tuple[Outcome, str]:
+    """Whether a bound holds, and the numbers in words."""
+    try:
+        found = estimate(bound.of, rows)
+    except NotJudged as reason:
+        return Outcome.MISSING, str(reason)
+    seeds = f", n={found.seeds}" if found.seeds else ""
+    return _compared(bound, found), f"{named(bound.of)} {found}{seeds}"
+
+
+def _compared(bound: Bound, found: Estimate) -> Outcome:
+    """An interval beside a bound."""
+    low, high, value = found.low, found.high, bound.value
+    holds, fails = {
+        "<": (high < value, low >= value),
+        "<=": (high <= value, low > value),
+        "==": (low == high == value, high < value or low > value or not found.seeds),
+        ">=": (low >= value, high < value),
+        ">": (low > value, high <= value),
+    }[bound.relation]
+    if holds:
+        return Outcome.HOLDS
+    return _failure(bound, found) if fails else Outcome.UNDECIDED
+
+
+def _failure(bound: Bound, found: Estimate) -> Outcome:
+    """How a comparison of two arms fails: the other one has more, or this one has, but by less than the margin."""
+    if not isinstance(bound.of, Difference | Ratio):
+        return Outcome.FAILS
+    equal = 0.0 if isinstance(bound.of, Difference) else 1.0
+    more = bound.relation in (">", ">=")
+    if found.high < equal if more else found.low > equal:
+        return Outcome.REVERSED
+    return Outcome.LESS if (found.low > equal if more else found.high < equal) else Outcome.FAILS
+
+
+def verdict(findings: Sequence[Finding]) -> Verdict:
+    """What core statements make of a claim.
+
+    An identity that holds decides nothing where something is measured; one that does not hold fails as
+    any other statement does.
+    """
+    outcomes = [finding.outcome for finding in findings]
+    if not outcomes or Outcome.MISSING in outcomes:
         return Verdict.NOT_JUDGED
-    if found == {Outcome.HOLDS}:
+    identities = [isinstance(finding.statement, Identity) for finding in findings]
+    if all(identities) and set(outcomes) == {Outcome.HOLDS}:
+        return Verdict.CONSTRUCTED
+    telling = {
+        outcome
+        for outcome, identity in zip(outcomes, identities, strict=True)
+        if not (identity and outcome is Outcome.HOLDS)
+    }
+    failed = telling & FAILURES
+    if telling == {Outcome.HOLDS}:
         return Verdict.REPRODUCED
-    return Verdict.CONTRADICTED if found == {Outcome.FAILS} else Verdict.PARTLY
+    if telling == failed:
+        return Verdict.CONTRADICTED
+    return Verdict.MIXED if failed and Outcome.HOLDS in telling else Verdict.UNDECIDED
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One experiment's say on a claim.
+
+    Attributes:
+        experiment: its name.
+        evidence: what it declares.
+        core, limits: what its rows say of each statement.
+        answer: the claim's sentence with its numbers; nothing where one of them is missing.
+    """
+
+    experiment: str
+    evidence: Evidence
+    core: tuple[Finding, ...]
+    limits: tuple[Finding, ...]
+    answer: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """By this experiment alone."""
+        return verdict(self.core)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not judged; nothing where it is."""
+        missing = [finding.numbers for finding in self.core if finding.outcome is Outcome.MISSING]
+        return "; ".join(dict.fromkeys(missing))
+
+
+def judged(experiment: str, evidence: Evidence, rows: Rows) -> Judged:
+    """What an experiment's rows say of a claim."""
+    core = tuple(judge(statement, rows) for statement in evidence.core)
+    limits = tuple(judge(statement, rows) for statement in evidence.limits)
+    return Judged(experiment, evidence, core, limits, filled(evidence.answer, rows))
+
+
+def filled(answer: Answer, rows: Rows) -> str:
+    """An answer's sentence with its numbers; nothing where the rows lack one of them."""
+    try:
+        numbers = {name: estimate(quantity, rows) for name, quantity in answer.quantities.items()}
+    except NotJudged:
+        return ""
+    return answer.template.format(**numbers)

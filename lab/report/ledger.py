@@ -1,57 +1,138 @@
-"""The ledger with its verdicts: every claim of the lecture, judged from the tables in a results folder."""
+"""The ledger: every claim of the lecture with its answer, from the tables in a results folder.
 
+`claims.csv` has one row a claim, `statements.csv` one row a statement.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from lab.declare import catalogue
-from lab.declare.claims import CLAIMS
-from lab.declare.evidence import Evidence
-from lab.declare.experiment import Experiment
-from lab.report import tables
-from lab.report.judge import COLUMNS, Verdict, judge
+from lab.declare.claims import CLAIMS, Claim
+from lab.declare.evidence import Identity
+from lab.report import rows, tables
+from lab.report.judge import Finding, Judged, Outcome, Verdict, judged, verdict
+
+CLAIM_COLUMNS = (
+    "claim",
+    "slide",
+    "words",
+    "statement",
+    "verdict",
+    "answer",
+    "checked",
+    "limits",
+    "reason",
+    "experiments",
+    "rules",
+    "literature_for",
+    "literature_against",
+)
+STATEMENT_COLUMNS = ("claim", "experiment", "kind", "statement", "outcome", "numbers")
 
 
-def write(results: Path) -> pd.DataFrame:
-    """Writes `results/claims.csv` and returns it: one row a claim and experiment, in the lecture's order."""
-    frame = ledger(results)
-    tables.write_csv(frame, results / "claims.csv")
-    return frame
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One claim with what each experiment says of it.
+
+    Attributes:
+        name: the claim's name.
+        claim: what the slide says.
+        judged: one an experiment that bears on it, in the lecture's order.
+    """
+
+    name: str
+    claim: Claim
+    judged: tuple[Judged, ...]
+
+    @property
+    def deciding(self) -> tuple[Judged, ...]:
+        """The experiments whose core statements are all judged; the others are named in `reason`."""
+        return tuple(one for one in self.judged if one.verdict is not Verdict.NOT_JUDGED)
+
+    @property
+    def verdict(self) -> Verdict:
+        """By the core statements of all deciding experiments together."""
+        return verdict([finding for one in self.deciding for finding in one.core])
+
+    @property
+    def answer(self) -> str:
+        """The claim's sentences with their numbers."""
+        return " ".join(one.answer for one in self.deciding if one.answer)
+
+    @property
+    def limits(self) -> tuple[Finding, ...]:
+        """Where the claim was found to stop holding."""
+        found = (finding for one in self.judged for finding in one.limits)
+        return tuple(finding for finding in found if finding.outcome is Outcome.HOLDS)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not judged, or which of its experiments do not count and why."""
+        if not self.judged:
+            return self.claim.unjudged
+        return "; ".join(f"{one.experiment}: {one.reason}" for one in self.judged if one.reason)
 
 
-def ledger(results: Path) -> pd.DataFrame:
-    """Judges every claim. One that no experiment bears on, or whose table is not there, is "not judged"."""
-    found = {name: [] for name in CLAIMS}  # type: dict[str, list[dict[str, str]]]
+def entries(results: Path) -> list[Entry]:
+    """Judges every claim, in the lecture's order."""
+    found: dict[str, list[Judged]] = {name: [] for name in CLAIMS}
     for experiment in catalogue.whole():
-        table = _table(experiment, results)
-        for evidence in experiment.evidence:
-            verdict, words = judge(evidence, table)
-            found[evidence.claim].append(_line(evidence.claim, experiment.name, verdict, words, evidence))
-    for claim, lines in found.items():
-        if not lines:
-            shown_by = CLAIMS[claim].shown_by
-            words = f"shown, not measured: {shown_by}" if shown_by else "no experiment yet"
-            lines.append(_line(claim, "", Verdict.NOT_JUDGED, words, None))
-    return pd.DataFrame([line for lines in found.values() for line in lines], columns=list(COLUMNS))
+        if experiment.evidence:
+            of_experiment = rows.read(experiment, results)
+            for evidence in experiment.evidence:
+                found[evidence.claim].append(judged(experiment.name, evidence, of_experiment))
+    return [Entry(name, CLAIMS[name], tuple(says)) for name, says in found.items()]
 
 
-def _table(experiment: Experiment, results: Path) -> pd.DataFrame:
-    path = results / f"{experiment.name}.csv"
-    return tables.judged(experiment, tables.read_of(experiment, path)) if path.exists() else pd.DataFrame()
+def write(results: Path) -> list[Entry]:
+    """Writes `claims.csv` and `statements.csv` into a results folder, and returns what they say."""
+    judged_claims = entries(results)
+    tables.write_csv(claims(judged_claims), results / "claims.csv")
+    tables.write_csv(statements(judged_claims), results / "statements.csv")
+    return judged_claims
 
 
-def _line(claim: str, experiment: str, verdict: Verdict, words: str, evidence: Evidence | None) -> dict[str, str]:
-    said = CLAIMS[claim]
+def claims(judged_claims: Sequence[Entry]) -> pd.DataFrame:
+    """One row a claim."""
+    return pd.DataFrame([_claim(entry) for entry in judged_claims], columns=list(CLAIM_COLUMNS))
+
+
+def statements(judged_claims: Sequence[Entry]) -> pd.DataFrame:
+    """One row a statement."""
+    lines = (line for entry in judged_claims for one in entry.judged for line in _statements(entry.name, one))
+    return pd.DataFrame(list(lines), columns=list(STATEMENT_COLUMNS))
+
+
+def _claim(entry: Entry) -> dict[str, str]:
+    evidence = [one.evidence for one in entry.judged]
     return {
-        "claim": claim,
-        "experiment": experiment,
-        "verdict": verdict.value,
-        "evidence": words,
-        "statement": said.statement,
-        "slide": said.slide,
-        "words": said.words,
-        "reproduced_if": evidence.reproduced_if if evidence else "",
-        "contradicted_if": evidence.contradicted_if if evidence else "",
-        "literature_for": evidence.literature_for if evidence else "",
-        "literature_against": evidence.literature_against if evidence else "",
+        "claim": entry.name,
+        "slide": entry.claim.slide,
+        "words": entry.claim.words,
+        "statement": entry.claim.statement,
+        "verdict": entry.verdict.value,
+        "answer": entry.answer,
+        "checked": " ".join(each.checked for each in evidence),
+        "limits": " ".join(f"{finding.statement.words}." for finding in entry.limits),
+        "reason": entry.reason,
+        "experiments": " ".join(one.experiment for one in entry.judged),
+        "rules": " ".join(dict.fromkeys(each.rules for each in evidence)),
+        "literature_for": " ".join(each.literature_for for each in evidence if each.literature_for),
+        "literature_against": " ".join(each.literature_against for each in evidence if each.literature_against),
     }
+
+
+def _statements(claim: str, one: Judged) -> Iterator[dict[str, str]]:
+    for kind, findings in (("core", one.core), ("limit", one.limits)):
+        for finding in findings:
+            yield {
+                "claim": claim,
+                "experiment": one.experiment,
+                "kind": "identity" if isinstance(finding.statement, Identity) else kind,
+                "statement": finding.statement.words,
+                "outcome": finding.outcome.value,
+                "numbers": finding.numbers,
+            }
