@@ -264,7 +264,7 @@ def printed_softmax(z: Any) -> Any:
 
 
 def softmax(how: str) -> tuple[Facts, Arrays]:
-    """Softmax by Keras, or as printed: range, sum, deviation from scipy's, and what logits of ±1000 give."""
+    """Softmax by Keras, or as printed: range, sum, deviation from scipy's and from the logistic function, extremes."""
     function = {"keras": keras.activations.softmax, "printed": printed_softmax}[how]
     facts: Facts = {}
     for dtype in PRECISIONS:
@@ -273,6 +273,9 @@ def softmax(how: str) -> tuple[Facts, Arrays]:
         facts[f"sum_deviation_{dtype}"] = deviation(p.sum(axis=-1, dtype="float64"), 1)
         facts["lowest"] = min(float(p.min()), float(facts.get("lowest", 1)))
         facts["highest"] = max(float(p.max()), float(facts.get("highest", 0)))
+    steps = np.linspace(-30, 30, 601)
+    first = np.asarray(function(tf.constant(np.stack([steps, np.zeros_like(steps)], axis=-1))))[:, 0]
+    facts["logistic_deviation_float64"] = deviation(first, scipy.special.expit(steps))
     found = np.asarray(function(tf.constant(extreme("float64"))))
     return facts | _at_extremes(found, scipy.special.softmax(extreme("float64"), axis=-1)), {}
 

@@ -86,12 +86,14 @@ def _one(part: plan.Planned, call: Call) -> bool:
 
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:
-    """Writes and prints the table, and draws the figure."""
-    from lab.report import figures, notes, printing  # heavy, and of no use before there are records
+    """Writes and prints the table and the answers, and draws the figure."""
+    from lab.report import figures, ledger, notes, printing  # heavy, and of no use before there are records
 
     frame, figure = figures.write(experiment, records)
     note = " ".join(notes.notes(experiment, frame))
     printing.show(screen, frame, notes.columns(experiment, frame), experiment.question, experiment, note)
+    for line in ledger.answers(experiment, records.results):
+        screen.print(line, markup=False, highlight=False)
     print(f"table: {records.results / experiment.name}.csv" + (f"\nfigure: {figure}" if figure else ""))
 
 

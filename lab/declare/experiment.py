@@ -22,7 +22,7 @@ LONGEST_NAME = 100  # characters; a file's name may have 255, and a run's adds i
 # two that answer to it.
 TAKEN = (
     *("bench", "check", "clean", "demo", "help", "list", "lock", "ray", "report", "setup", "smoke", "tables", "test"),
-    *("benchmark", "claims", "lab", "runs"),
+    *("benchmark", "claims", "lab", "runs", "seeds", "statements", "summary"),
 )
 
 

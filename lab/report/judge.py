@@ -144,7 +144,7 @@ def unit(quantity: Quantity) -> str:
         return " times"
     measure = quantity.column if isinstance(quantity, Fact) else getattr(quantity, "measure", "")
     percent = " points" if isinstance(quantity, Difference) else " %"
-    units = {"percent": percent, "pixels": " pixels", "levels": " levels", "seconds": " s", "needed": " examples"}
+    units = {"percent": percent, "pixels": " pixels", "seconds": " s", "needed": " examples"}
     return units.get(measure.rpartition("_")[2], "")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.claims import CLAIMS, Claim
 from lab.declare.evidence import Identity
+from lab.declare.experiment import Experiment
 from lab.report import rows, tables
 from lab.report.judge import Finding, Judged, Outcome, Verdict, judged, verdict
 
@@ -85,6 +86,20 @@ def entries(results: Path) -> list[Entry]:
             for evidence in experiment.evidence:
                 found[evidence.claim].append(judged(experiment.name, evidence, of_experiment))
     return [Entry(name, CLAIMS[name], tuple(says)) for name, says in found.items()]
+
+
+def answers(experiment: Experiment, results: Path) -> Iterator[str]:
+    """What an experiment's own rows answer, a line a claim and a line a limit, for reading."""
+    if not experiment.evidence:
+        return
+    of_experiment = rows.read(experiment, results)
+    for evidence in experiment.evidence:
+        one = judged(experiment.name, evidence, of_experiment)
+        said = one.answer if one.verdict is not Verdict.NOT_JUDGED else one.reason
+        yield f"{CLAIMS[evidence.claim].statement.rstrip('.')}: {one.verdict.value}. {said}"
+        for finding in one.limits:
+            if finding.outcome is Outcome.HOLDS:
+                yield f"  limit: {finding.statement.words}."
 
 
 def write(results: Path) -> list[Entry]:

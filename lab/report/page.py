@@ -1,10 +1,11 @@
 """The report: one HTML file that holds everything and asks no other host for anything.
 
-It is made from a results folder alone: tables, figures and verdicts. Nothing here imports TensorFlow.
+It is made from a results folder alone: tables, figures and answers. Nothing here imports TensorFlow.
 """
 
+import collections
 import dataclasses
-import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
@@ -12,9 +13,18 @@ import jinja2
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.report import ledger, notes, printing, tables
+from lab.report.judge import Verdict
+from lab.report.ledger import Entry
 from lab.store.files import sole_writer, write_whole
 
-MARKS = {"reproduced": "✓", "partly": "◐", "contradicted": "✗", "not judged": "–"}
+MARKS = {
+    Verdict.CONSTRUCTED: "≡",
+    Verdict.REPRODUCED: "✓",
+    Verdict.CONTRADICTED: "✗",
+    Verdict.MIXED: "◐",
+    Verdict.UNDECIDED: "?",
+    Verdict.NOT_JUDGED: "–",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,22 +40,32 @@ class Section:
 
 def write(results: Path) -> Path:
     """Writes `results/report.html` and the ledger beside it; returns the report's path."""
-    judged = ledger.write(results)
+    entries = ledger.write(results)
     experiments = list(catalogue.whole())
-    sections = [_section(experiment, results) for experiment in experiments if _path(experiment, results).exists()]
-    lines = judged.to_dict("records")
+    sections = {one.name: _section(one, results) for one in experiments if _path(one, results).exists()}
     page = _template().render(
-        ledger=lines,
-        claims=[list(of_claim) for _, of_claim in itertools.groupby(lines, key=lambda line: line["claim"])],
-        counts=judged.loc[judged["experiment"] != "", "verdict"].value_counts().to_dict(),
+        entries=entries,
+        counts=collections.Counter(entry.verdict for entry in entries),
+        pictured=pictured(entries, sections),
         sections=sections,
-        waiting=[experiment for experiment in experiments if not _path(experiment, results).exists()],
+        waiting=[experiment for experiment in experiments if experiment.name not in sections],
         marks=MARKS,
     )
     path = results / "report.html"
     with sole_writer(results):
         write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
     return path
+
+
+def pictured(entries: Sequence[Entry], sections: Iterable[str]) -> dict[str, str]:
+    """The experiment whose figure each claim shows: the first that bears on it and that no claim before it shows."""
+    shown: dict[str, str] = {}
+    for entry in entries:
+        for judged in entry.judged:
+            if judged.experiment in sections and judged.experiment not in shown.values():
+                shown[entry.name] = judged.experiment
+                break
+    return shown
 
 
 def _section(experiment: Experiment, results: Path) -> Section:

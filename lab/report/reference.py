@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 
 from lab.declare import catalogue
-from lab.declare.claims import CLAIMS
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
 from lab.report import figures, ledger, notes, printing, tables
@@ -24,13 +23,13 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
-SHOWN = "#look-inside-a-trained-network"  # where the README says how to start what shows a claim
 HEAD = """# What came out
 
 Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
-cores of an AMD EPYC; the records are in `runs/`, the verdicts with their evidence in `claims.csv`, the meaning
-of columns in [the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other
-work ran on the machine meanwhile, so seconds are longer than on a quiet one. This page is written from the
+cores of an AMD EPYC; the records are in `runs/`, each seed's values in `seeds/`, the answers to the lecture's
+claims in `claims.csv` and `statements.csv`, the meaning of columns in [the page above](../README.md). ± is half
+the 95 % interval of the mean over seeds (Student's t). Other work ran on the machine meanwhile, so seconds are
+longer than on a quiet one. This page is written from the
 tables by `python -m experiments keep`."""
 
 
@@ -56,10 +55,15 @@ def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, rea
         _copy(experiment, Records(results), copy)
         _check(experiment, results, copy)
         _replace(copy.folder(experiment.name), Records(reference).folder(experiment.name))
-        for ending in ("csv", "svg"):
-            os.replace(copy.results / f"{experiment.name}.{ending}", reference / f"{experiment.name}.{ending}")
+        for path in (Path(f"{experiment.name}.csv"), Path(f"{experiment.name}.svg"), _seeds(experiment)):
+            (reference / path).parent.mkdir(exist_ok=True)
+            os.replace(copy.results / path, reference / path)
         ledger.write(reference)
         write_pages(reference, readme)
+
+
+def _seeds(experiment: Experiment) -> Path:
+    return tables.seeds_path(Path(), experiment.name)
 
 
 def _copy(experiment: Experiment, results: Records, copy: Records) -> None:
@@ -144,14 +148,10 @@ def _section(experiment: Experiment, reference: Path) -> str:
 
 
 def with_ledger(readme: str, claims: pd.DataFrame) -> str:
-    """The README with the verdicts on all claims between its two marks."""
-    lines = ["| claim of the lecture | verdict, by experiment |", "| --- | --- |"]
-    for claim, rows in claims.groupby("claim", sort=False):
-        judged = rows.dropna(subset="experiment")
-        verdicts_ = ", ".join(f"{row.experiment}: *{row.verdict}*" for row in judged.itertuples())
-        command = CLAIMS[str(claim)].shown_by
-        shown = command and f"shown, not measured: [`{command}`]({SHOWN})"
-        lines.append(f"| {rows['statement'].iloc[0]} | {verdicts_ or shown or 'no experiment yet'} |")
+    """The README with the answers to all claims between its two marks."""
+    lines = ["| claim of the lecture | verdict | answer |", "| --- | --- | --- |"]
+    for _, claim in claims.fillna("").iterrows():
+        lines.append(f"| {claim['statement']} | {claim['verdict']} | {claim['answer'] or claim['reason']} |")
     table = "\n".join([BEGIN, *lines, END])
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
 

@@ -68,7 +68,7 @@ class Rows:
     def _row(self, variant: str) -> pd.Series:
         if variant not in self.table.index:
             raise NotJudged(str(self.reasons.get(variant, f"{variant} was not run")))
-        return self.table.loc[variant]
+        return self.table.loc[[variant]].iloc[0]
 
 
 def _lost(row: pd.Series) -> str:

@@ -143,6 +143,8 @@ def _value(value: Any) -> str:
 
 # The columns of every table, that of no rows too.
 EVERY = ("experiment", "variant", "dataset", "declared", "seeds", "diverged", "failed", "specification")
+OF_SEEDS = ("variant", "dataset", "specification", "declared", "seed")  # of every table of seeds, of no runs too
+OVER_PICTURES = "seeds_and_pictures_ci95"  # what columns of an interval over seeds and test pictures have in common
 # Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
 Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
 
@@ -157,9 +159,23 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
+    return both(experiment, records)[0]
+
+
+def both(experiment: Experiment, records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The experiment's table, see `table`, and every seed's values.
+
+    Returns:
+        The table, and one row a finished run: its row's names, `seed` and its measures.
+    """
     declaration = Declared(experiment)
     rows = _rows(experiment, records)
     _derive(declaration, rows)
+    return _table(declaration, rows), _by_seed(declaration, rows)
+
+
+def _table(declaration: Declared, rows: list[Row]) -> pd.DataFrame:
+    experiment = declaration.experiment
     described = [_describe(declaration, row) for row in rows]
     if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
         for row, line in zip(rows, described, strict=True):
@@ -170,6 +186,17 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
             _compare(declaration, rows, described, measure, pairs)
     lines = [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
     return pd.DataFrame(lines, columns=None if lines else EVERY)
+
+
+def _by_seed(declaration: Declared, rows: list[Row]) -> pd.DataFrame:
+    lines = []
+    for row in rows:
+        names = {"variant": row.variant, "dataset": row.dataset, "specification": row.specification}
+        measures = {name: row.values(name) for name in row.metrics}
+        for seed in sorted(row.finished):
+            values = {name: by_seed[seed] for name, by_seed in measures.items() if seed in by_seed}
+            lines.append(names | {"declared": declaration.has(row), "seed": seed} | values)
+    return pd.DataFrame(lines, columns=None if lines else OF_SEEDS)
 
 
 def declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
@@ -238,11 +265,19 @@ def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
 
 
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
-    """Makes `results/<experiment>.csv` from the records alone, and returns the table."""
+    """Makes `results/<experiment>.csv`, and that of its seeds, from the records alone, and returns the first."""
     with sole_writer(records.results):  # records are read under it, too, so that no older table replaces a newer one
-        frame = table(experiment, records.each(experiment.name))
+        frame, seeds = both(experiment, records.each(experiment.name))
+        path = seeds_path(records.results, experiment.name)
+        path.parent.mkdir(exist_ok=True)
+        _write_csv(seeds, path)
         _write_csv(frame, records.results / f"{experiment.name}.csv")
     return frame
+
+
+def seeds_path(results: Path, experiment: str) -> Path:
+    """Where the values of each seed are."""
+    return results / "seeds" / f"{experiment}.csv"
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -326,7 +361,7 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     line["declared"] = declaration.has(row)
     line |= {"seeds": row.counted["finished"], "diverged": row.counted["diverged"], "failed": row.counted["failed"]}
     if experiment.search:
-        line |= _by_seed(row)
+        line |= _scores(row)
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
@@ -350,7 +385,7 @@ def _of_zoo(settings: dict[str, Any]) -> bool:
     return isinstance(settings.get("model"), str) and settings["model"] in MODELS
 
 
-def _by_seed(row: Row) -> dict[str, str]:
+def _scores(row: Row) -> dict[str, str]:
     """What became of a row, and the score of each seed: of a search, nothing is to be lost."""
     status = next((word for word in ("failed", "diverged") if row.counted[word]), "finished")
     scores = row.values("validation_accuracy")
