@@ -1,9 +1,9 @@
-# Every habit is one command. `make help` lists them.
+# One command for each task. `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 RUN := .venv/bin/python -m experiments
 
-# An experiment is a file or a folder: experiments/compare_fc.py is `make compare-fc`. The lecture's come first, in order.
+# Each file or folder of experiments/ is a target: experiments/compare_fc.py is `make compare-fc`. Listed in ORDER.
 FOUND := $(sort $(subst _,-,$(filter-out __%,$(basename $(notdir $(wildcard experiments/*.py))) \
            $(patsubst experiments/%/__init__.py,%,$(wildcard experiments/*/__init__.py)))))
 ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py 2> /dev/null)
@@ -11,39 +11,40 @@ EXPERIMENTS := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
 TARGETS := help setup ray list tables report demo bench test smoke check lock clean
 .PHONY: $(TARGETS) $(EXPERIMENTS) .python
 
-# The variables: which targets take each, an example, and what it says. TRIAL_SEEDS=1 is the option --trial-seeds=1.
-#= experiment SEEDS=5 runs a variant, with seeds 0 to SEEDS-1
+# The variables: targets that take it, an example, and its help. TRIAL_SEEDS=1 becomes the option --trial-seeds=1, which
+# has the same help in lab/command/arguments.py.
+#= experiment SEEDS=5 number of runs of each variant, with the seeds 0, 1, 2, …
 #= experiment EPOCHS=10 passes over the training pictures, for all variants
-#= experiment VARIANTS=a,b only these variants
-#= experiment,smoke DATASET=mnist only on mnist, fashion-mnist, cifar-10, or digits (which needs no network)
-#= experiment CLASSES=cat,dog of quickdraw: fetch the official drawings of these classes (all: of 345)
-#= experiment,tables,report,demo,bench RESULTS=results folder for records, tables and figures
-#= experiment,smoke WORKERS=2 worker processes; default: the number of cores
-#= experiment,smoke DEVICES=cpu:2 what each run computes on: cpu, gpu, and how many of them; default: a GPU each if there are any
-#= experiment,smoke PRECISION=float32 what layers compute in: float32, float64, mixed_bfloat16 or mixed_float16
-#= experiment CLUSTER=ray run on a Ray cluster: ray for this machine's, or host:port of its head
-#= experiment TUNER=hyperband of tune: how recipes are searched: hyperband, random or bayesian
-#= experiment TRIALS=12 of tune: recipes tried, each for at most EPOCHS; default: 23 by hyperband, 20 by the others
-#= experiment TRIAL_SEEDS=1 of tune: runs a trial
-#= experiment VARIANT=lenet5-relu of tune: the network of the zoo whose recipe is searched
-#= experiment RETRIES=0 tries more for a run that fails
-#= experiment FORCE=1 run again what has a record
-#= demo PORT=7860 of demo: where the page is served
-#= bench ONLY=epoch,start of bench: only these measurements
-#= bench REPEATS=5 of bench: turns of each
-#= bench QUICK=1 of bench: what says most, in fewer turns
-#= test PYTEST=-x of test: options of pytest, as PYTEST='-k "zoo or depth"'
+#= experiment VARIANTS=a,b run only these variants
+#= experiment,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)
+#= experiment CLASSES=cat,dog for quickdraw: download the official drawings of these classes, or of all 345 with `all`
+#= experiment,tables,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
+#= experiment,smoke WORKERS=2 number of worker processes (default: one per core)
+#= experiment,smoke DEVICES=cpu:2 devices of each run: cpu, gpu, or with their number, as cpu:2 (default: one GPU if there are any)
+#= experiment,smoke PRECISION=float32 number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16
+#= experiment CLUSTER=ray run on a Ray cluster: `ray` for this machine's own, or host:port of the head node
+#= experiment TUNER=hyperband for tune: the search method, hyperband, random or bayesian (default: hyperband)
+#= experiment TRIALS=12 for tune: number of recipes to try (default: 23 by hyperband, 20 by the others)
+#= experiment TRIAL_SEEDS=1 for tune: number of runs of each trial, with the seeds 100, 101, …
+#= experiment VARIANT=lenet5-relu for tune: the network whose recipe is searched
+#= experiment RETRIES=0 how often a failed run is tried again
+#= experiment FORCE=1 run again what already has a record
+#= demo PORT=7860 port of the page (default: the first free one from 7860)
+#= bench ONLY=epoch,start only these measurements; an unknown name lists all
+#= bench REPEATS=5 how often each is measured (default: 5, fewer if quick)
+#= bench QUICK=1 only the most telling measurements, fewer times
+#= test PYTEST=-x options of pytest, as PYTEST='-k "zoo or depth"'
 #= all PYTHON=python3.11 the Python that makes .venv: 3.11, 3.12 or 3.13
 HASH := \#
 TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, "", $$3); \
            for (i = 1; i <= n; i++) print targets[i] ":" $$3 }' $(firstword $(MAKEFILE_LIST)))
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
 SWITCHES := FORCE QUICK
-# What programs read by themselves; make passes on what its command line names.
+# Environment variables that programs read. `make NAME=value` passes these on too.
 SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_%
 
-# A value is what was typed, whatever is in it: nothing of it is make's or the shell's to expand. So it is never text
-# of a command; it goes by the environment, and the command has its name alone: --seeds="$SEEDS".
+# A value must reach the program exactly as typed: neither make nor the shell may expand any part of it. So it is
+# exported to the environment, and the command contains only its name: --seeds="$SEEDS".
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(filter $(VARIABLES) $(SURROUNDINGS),$(GIVEN)) $(VARIABLES),\
   $(if $(filter undefined default,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -59,7 +60,7 @@ option = $(if $(filter $1,$(SWITCHES)),$(if $(asked),--$(shell echo $1 | tr A-Z_
            $(filter $1,$(GIVEN))$($1),--$(shell echo $1 | tr A-Z_ a-z-)="$$$1"))
 options = $(foreach name,$(call taken,$1),$(call option,$(name)))
 
-# What cannot be is refused before anything is made.
+# Unknown targets and variables are refused before anything is built.
 GOALS := $(or $(MAKECMDGOALS),help)
 STRANGE := $(firstword $(filter-out $(TARGETS) $(EXPERIMENTS) .venv/.% Makefile,$(GOALS)))
 ifneq ($(filter $(VARIABLES),$(STRANGE)),)
@@ -72,7 +73,7 @@ UNKNOWN := $(firstword $(filter-out $(VARIABLES) $(SURROUNDINGS) SHELL MAKEFLAGS
 ifneq ($(UNKNOWN),)
 $(error There is no variable '$(UNKNOWN)'.$(call near,$(UNKNOWN),$(VARIABLES)) `make help` lists all)
 endif
-ifeq ($(MAKELEVEL),0)  # else the variables may be those of the make that calls this one
+ifeq ($(MAKELEVEL),0)  # a make that calls this one may have set the variables for itself
 TAKEN := $(foreach goal,all $(GOALS),$(call taken,$(if $(filter $(goal),$(EXPERIMENTS)),experiment,$(goal))))
 IDLE := $(firstword $(filter-out $(TAKEN),$(filter $(VARIABLES),$(GIVEN))))
 ifneq ($(IDLE),)
@@ -81,7 +82,7 @@ endif
 endif
 $(foreach name,$(SWITCHES),$(if $(filter-out 0 no false 1 yes true,$($(name))),$(error $(name) is 1 or 0, got '$($(name))')))
 
-help: ## show this list
+help: ## print this list
 	@( echo "Usage: make TARGET [VARIABLE=value …]"; \
 	echo; echo "Experiments (make list says more):"; \
 	for name in $(EXPERIMENTS); do \
@@ -91,80 +92,80 @@ help: ## show this list
 	  printf '  %-22s %s\n' "$$name" "$$text"; done; \
 	echo; echo "Variables:"; \
 	sed -n 's/^#= [a-z,]* \([^ ]*\) \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-	  printf '  %-22s %s\n' "$$name" "$$text"; done; ) || [ $$? = 141 ] # whoever reads no further has what they want
+	  printf '  %-22s %s\n' "$$name" "$$text"; done; ) || [ $$? = 141 ] # 141: `make help | head` closes the pipe, which is no error
 
 $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(call options,experiment)
 
-list: .venv/.runtime ## the experiments, with their questions and variants
+list: .venv/.runtime ## list the experiments with their questions and variants
 	@$(RUN) list
 
-tables: .venv/.runtime ## make all tables and figures anew from the records (RESULTS)
+tables: .venv/.runtime ## write all tables and figures again from the records (RESULTS)
 	@$(RUN) tables $(call options,tables)
 
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report $(call options,report)
 
-demo: .venv/.demo ## serve a page on this machine: draw, and look inside a trained network (RESULTS, PORT)
+demo: .venv/.demo ## serve a page to this machine only: draw, and look inside a trained network (RESULTS, PORT)
 	@.venv/bin/python -m demo $(call options,demo)
 
-bench: .venv/.runtime ## measure speed side by side into benchmark.csv (RESULTS, ONLY, REPEATS, QUICK); long
+bench: .venv/.runtime ## measure speed side by side, into benchmark.csv; takes long (RESULTS, ONLY, REPEATS, QUICK)
 	@$(RUN) bench $(call options,bench)
 
-ray: .venv/.ray ## add Ray to .venv, for CLUSTER and its tests
+ray: .venv/.ray ## install Ray into .venv, for CLUSTER and its tests
 
-setup: .venv/.runtime ## build .venv from requirements.txt where it is missing or stale
+setup: .venv/.runtime ## build .venv from requirements.txt if it is missing or out of date
 
 test: .venv/.development .venv/.demo ## run the tests (PYTEST="-k zoo" passes options)
 	@.venv/bin/python -c 'import os, shlex; shlex.split(os.environ.get("PYTEST", ""))' 2> /dev/null || \
 	  { echo "error: a quotation mark of PYTEST=$$PYTEST is not closed" >&2; exit 2; }
 	@PYTEST_ADDOPTS="$$PYTEST_ADDOPTS $$PYTEST" .venv/bin/python -m pytest
 
-smoke: .venv/.runtime ## a real look in a minute or two: lenet on MNIST, one seed, one epoch
+smoke: .venv/.runtime ## try everything out in a minute or two: lenet on MNIST, one seed, one epoch (DATASET, WORKERS, DEVICES, PRECISION)
 	@folder=$$(mktemp -d) && $(RUN) run lenet --seeds=1 --epochs=1 --results="$$folder" $(call options,smoke) && rm -r $$folder
 
-check: .venv/.development ## lint, format and types
+check: .venv/.development ## check style, formatting and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-lock: .venv/.development ## compile requirements*.txt anew from requirements*.in
+lock: .venv/.development ## compile requirements*.txt again from requirements*.in
 	@for name in requirements requirements-dev requirements-ray requirements-bench requirements-demo; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
-clean: ## remove .venv and what tools cache; results stay
+clean: ## remove .venv and the caches of tools; results stay
 	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The Python that makes .venv: the one that was named, or the first of these that is there.
+# Sets $python to the Python that makes .venv: PYTHON, or the first of these that works.
 WORKS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 find_python = for python in $(if $(PYTHON),"$$PYTHON",.venv/bin/python python3.11 python3.12 python3.13 python3); do \
     "$$python" -c '$(WORKS)' 2> /dev/null && break; \
     $(if $(PYTHON),echo "error: PYTHON=$$PYTHON is $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])' \
       2> /dev/null || echo 'no Python that can be started'); expected is Python 3.11$(,) 3.12 or 3.13" >&2; exit 2;) python=; \
   done; \
-  [ "$$python" ] || { echo "error: Python 3.11, 3.12 or 3.13 is not there; install one, or name it: make PYTHON=…" >&2; exit 2; }
-# Whether .venv is that Python's.
+  [ "$$python" ] || { echo "error: no Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=…" >&2; exit 2; }
+# Whether .venv was made by $python.
 IDENTITY := import sys; print("Python %s in %s" % (sys.version.split()[0], sys.base_prefix))
 same_python = [ "$$(.venv/bin/python -c '$(IDENTITY)' 2> /dev/null)" = "$$("$$python" -c '$(IDENTITY)')" ]
 , := ,
 
-# pip names what it collects: a terminal sees how far it is, a log the beginning and the end.
+# pip prints a line for each package: a terminal shows the progress, a log only its start and its end.
 define install
 echo "Installing $1 into .venv …"; set -o pipefail; \
   .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $1 | { count=0; \
     while read -r word name rest; do case $$word in \
       Collecting) count=$$((count + 1)); [ ! -t 1 ] || printf '\r\033[K  %s: %s' $$count "$$name";; \
-      Installing) [ ! -t 1 ] || printf '\r\033[K'; echo "  $$count packages are here; unpacking them …";; \
+      Installing) [ ! -t 1 ] || printf '\r\033[K'; echo "  $$count packages downloaded; installing them …";; \
     esac; done; [ ! -t 1 ] || printf '\r\033[K'; } && touch $@
 endef
 
 .python:
-	@$(find_python); [ ! -e .venv/.runtime ] || $(same_python) || { echo "error: .venv is made by" \
+	@$(find_python); [ ! -e .venv/.runtime ] || $(same_python) || { echo "error: .venv was made by" \
 	  "$$(.venv/bin/python -c '$(IDENTITY)'), not by PYTHON=$$PYTHON: make clean, then make setup PYTHON=$$PYTHON" >&2; exit 2; }
 
-# A stamp is written last, so an interrupted installation is not taken for a whole one.
+# The stamp file is written last, so that an interrupted installation does not count as done.
 .venv/.runtime: requirements.txt | $(if $(PYTHON),.python)
 	@$(find_python); [ ! -e .venv ] || $(same_python) || clear=--clear; \
 	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])') (a minute or two, once) …"; \

@@ -1,4 +1,4 @@
-"""Names that do not exist: a message with the nearest ones."""
+"""Error messages for names that do not exist, with the most similar names."""
 
 import difflib
 import re
@@ -6,21 +6,29 @@ from collections.abc import Iterable
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
-    """The message for a name that does not exist: the nearest ones, then all of them.
+    """The message for a name that does not exist: similar names first, then all known ones.
 
     Args:
-        kind: what it should be a name of.
-        name: what was asked for.
-        known: all names.
-        others: more names that may be meant, too many to list.
+        kind: what the name should denote, as "model".
+        name: the name the user gave.
+        known: all valid names.
+        others: more valid names, too many to list; they are only suggested.
+
+    Returns:
+        `Unknown model 'lenet6'. Did you mean lenet5? Known: fc-300, lenet1, lenet5.`
     """
-    near = nearest(name, [*known, *others])
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"Unknown {kind} '{name}'.{hint} Known: {', '.join(sorted(known))}."
+    known = list(known)
+    return f"Unknown {kind} '{name}'.{did_you_mean(name, [*known, *others])} Known: {', '.join(sorted(known))}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean …?` with a leading space; empty if no known name is similar."""
+    similar = nearest(name, known)
+    return f" Did you mean {' or '.join(similar)}?" if similar else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The one name that differs in nothing but capitals and signs, else up to three that are like it."""
+    """The names that equal this one up to case and punctuation; otherwise up to three similar names."""
     plain: dict[str, list[str]] = {}
     for each in known:
         plain.setdefault(_plain(each), []).append(each)
@@ -30,5 +38,5 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A name's letters and digits; those of Keras's networks without their module."""
+    """A name in lower case, its letters and digits only, without the module of Keras's networks."""
     return re.sub(r"^.*\bapplications\.|[\W_]", "", name).lower() or name

@@ -1,4 +1,4 @@
-"""Serves the page on this machine alone: `python -m demo`."""
+"""`python -m demo`: serves the page to this machine only."""
 
 import os
 import socket
@@ -17,45 +17,56 @@ LARGEST_REQUEST = 1_000_000  # bytes; a drawing is a few thousand
 
 
 def parser() -> "options.Parser":
-    """The arguments, with their help."""
+    """The argument parser of `python -m demo`."""
     from lab.command import options
+    from lab.command.arguments import RESULTS
 
     top = options.Parser(prog="python -m demo", description="Draw, and look inside a trained network.")
-    top.add_argument("--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results")
-    top.add_argument("--port", type=options.whole(1, 65_535), metavar="N", help="default: the first free one from 7860")
+    RESULTS.add_to(top)
+    top.add_argument(
+        "--port",
+        type=options.whole_number(1, 65_535),
+        metavar="N",
+        help="port of the page (default: the first free one from 7860)",
+    )
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Reads the command line, opens the page, serves until interrupted, and returns the exit code."""
+    """Serves the page until it is interrupted, and returns the exit code."""
     from lab.command import options
     from lab.errors import UsageError
 
-    asked, rest = (known := parser()).parse_known_args(arguments)
+    command_line = parser()
+    args, rest = command_line.parse_known_args(arguments)
     if rest:
-        known.refuse(rest)
+        command_line.refuse(rest)
     try:
-        serve(options.existing(asked.results), asked.port)
+        serve(options.existing_folder(args.results), args.port)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {options.reason(error)}", file=sys.stderr)
+        print(f"error: {options.system_message(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 def serve(results: Path, port: int | None) -> None:
-    """Serves the page over a results folder until it is interrupted.
+    """Serves the page until it is interrupted.
+
+    Args:
+        results: folder whose trained networks the page offers, besides those kept with the suite.
+        port: port to listen at; None: the first free one from 7860.
 
     Raises:
-        UsageError: the port cannot be had.
+        UsageError: the port is in use or not allowed.
     """
     if port is not None:
         _refuse_taken(port)
     from lab.learn.surroundings import TENSORFLOW
 
-    # Before anything is imported that reads them: nothing is told to anybody.
+    # Set before the libraries that read them are imported. No library may send usage data.
     os.environ.update(TENSORFLOW, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
     from starlette.middleware import Middleware
 
@@ -83,24 +94,28 @@ def serve(results: Path, port: int | None) -> None:
         prevent_thread_lock=True,
     )
     print(f"Open {url} (interrupt to stop)", flush=True)
-    interrupts.end_by_exception()  # which Gradio waits for, to close its server
+    interrupts.end_by_exception()  # Gradio waits for this exception to close its server
     blocks.block_thread()
 
 
 def _refuse_taken(port: int) -> None:
-    """Raises a UsageError where the port cannot be had: at once, not when all is loaded."""
+    """Checks the port before the slow imports.
+
+    Raises:
+        UsageError: the port is in use or not allowed.
+    """
     from lab.errors import UsageError
 
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
         raise UsageError(
-            f"Port {port} cannot be had ({os.strerror(error.errno or 0)}); name another, or none."
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}). Choose another port, or leave out --port."
         ) from error
 
 
 def drawings_only(app: Any) -> Any:
-    """ASGI middleware: refuses files, and what is too large to be a drawing, before it is read."""
+    """ASGI middleware: answers 413 to file uploads and to requests too large for a drawing, without reading them."""
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and not _small(scope):
@@ -113,10 +128,11 @@ def drawings_only(app: Any) -> Any:
 
 
 def _small(scope: Any) -> bool:
+    """Whether a request has the size of a drawing and uploads no file."""
     length = dict(scope["headers"]).get(b"content-length", b"")
     return length.isdigit() and int(length) <= LARGEST_REQUEST and not scope["path"].rstrip("/").endswith("/upload")
 
 
 if __name__ == "__main__":
-    interrupts.end_at_once()  # while the page is made
+    interrupts.end_at_once()  # until the page is served
     sys.exit(main())

@@ -1,9 +1,9 @@
-"""The errors that a user meets: what cannot be done, and what is not there yet."""
+"""The errors that stop a call or a run with a message for the user."""
 
 
 class UsageError(ValueError):
-    """What the user asked for cannot be done; the message says why and what to do. Exit code 2."""
+    """The user's request cannot be done; the message says why and what to do. The exit code is 2."""
 
 
 class Unavailable(Exception):
-    """A run needs what another experiment has yet to give; the message says which. It is skipped."""
+    """A run needs the output of another run that does not exist yet; the message names it. The run is skipped."""

@@ -1,1 +1,1 @@
-"""What a user types: arguments in, a call out."""
+"""The command line: reads the arguments, plans the runs, starts them, and prints their progress."""

@@ -1,172 +1,236 @@
-"""The arguments of `python -m experiments`, each declared once, with its help and its bounds."""
+"""The arguments of `python -m experiments`: a row for each command, and a row for each of its options.
 
+The Makefile declares the same options as variables, with the same help texts; a test compares them.
+"""
+
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lab.command import options
+from lab.command.plan import MOST_RUNS
 from lab.declare.recipe import PRECISIONS
 from lab.declare.search import TUNERS
-from lab.execute.plan import MOST_RUNS
 
-# Far beyond what anyone has the time for, and near enough that all is planned, and refused, within seconds.
-
-
-MOST_EPOCHS = 100_000  # Hyperband plans about as many trials
-
-
+# Upper bounds: larger than any real study, small enough that a call is planned or refused within seconds.
+MOST_EPOCHS = 100_000  # Hyperband plans about as many trials as a trial may have epochs
 MOST_TRIALS, MOST_TRIAL_SEEDS = 100_000, 1_000
-
-
 MOST_RETRIES, MOST_REPEATS = 1_000, 1_000
-
-
 MOST_WORKERS = 10_000  # on a cluster
 
 
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One option of a command, or one positional argument.
+
+    Attributes:
+        name: what the user types, as "--seeds"; a positional argument has no dashes.
+        help: one line of `--help`.
+        settings: the other arguments of `argparse.ArgumentParser.add_argument`.
+    """
+
+    name: str
+    help: str
+    settings: Mapping[str, Any]
+
+    def add_to(self, parser: options.Parser) -> None:
+        """Adds this option to a parser."""
+        parser.add_argument(self.name, help=self.help, **self.settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: what the user types.
+        help: one line in the list of commands.
+        options: its options, in the order of `--help`.
+        description: the text at the top of its own `--help`.
+    """
+
+    name: str
+    help: str
+    options: tuple[Option, ...] = ()
+    description: str | None = None
+
+
+def _option(name: str, metavar: str | None, help: str, **settings: Any) -> Option:
+    return Option(name, help, {"metavar": metavar, **settings} if metavar else settings)
+
+
+NAMES = _option("names", "NAME", "an experiment, as `list` names it", nargs="+")
+MODEL = _option("model", None, "a network of the zoo, keras.applications.NAME, or a .keras file", type=options.model)
+RESULTS = _option(
+    "--results",
+    "FOLDER",
+    "folder of records, tables and figures (default: results)",
+    type=options.path,
+    default=Path("results"),
+)
+
+RUN = (
+    NAMES,
+    _option(
+        "--seeds",
+        "N",
+        "number of runs of each variant, with the seeds 0, 1, 2, …",
+        type=options.whole_number(1, MOST_RUNS),
+    ),
+    _option(
+        "--epochs",
+        "N",
+        "passes over the training pictures, for all variants",
+        type=options.whole_number(1, MOST_EPOCHS),
+    ),
+    _option("--variants", "A,B", "run only these variants", type=options.names),
+    _option(
+        "--dataset",
+        "NAME",
+        "run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)",
+        type=options.text,
+    ),
+    _option(
+        "--classes",
+        "A,B",
+        "for quickdraw: download the official drawings of these classes, or of all 345 with `all`",
+        type=options.names_as_text,
+    ),
+    _option(
+        "--workers",
+        "N",
+        "number of worker processes (default: one per core)",
+        type=options.whole_number(1, MOST_WORKERS),
+    ),
+    _option(
+        "--devices",
+        "KIND:N",
+        "devices of each run: cpu, gpu, or with their number, as cpu:2 (default: one GPU if there are any)",
+        type=options.text,
+    ),
+    _option(
+        "--precision",
+        None,
+        "number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16",
+        choices=PRECISIONS,
+    ),
+    _option(
+        "--cluster",
+        "ADDRESS",
+        "run on a Ray cluster: `ray` for this machine's own, or host:port of the head node",
+        type=options.text,
+    ),
+    _option(
+        "--tuner",
+        None,
+        "for tune: the search method, hyperband, random or bayesian (default: hyperband)",
+        choices=TUNERS,
+    ),
+    _option(
+        "--trials",
+        "N",
+        "for tune: number of recipes to try (default: 23 by hyperband, 20 by the others)",
+        type=options.whole_number(1, MOST_TRIALS),
+    ),
+    _option(
+        "--trial-seeds",
+        "N",
+        "for tune: number of runs of each trial, with the seeds 100, 101, …",
+        type=options.whole_number(1, MOST_TRIAL_SEEDS),
+    ),
+    _option("--variant", "NAME", "for tune: the network whose recipe is searched", type=options.text),
+    _option(
+        "--retries",
+        "N",
+        "how often a failed run is tried again",
+        type=options.whole_number(0, MOST_RETRIES),
+        default=0,
+    ),
+    _option("--force", None, "run again what already has a record", action="store_true"),
+    RESULTS,
+)
+
+INSPECT = (
+    MODEL,
+    _option(
+        "--source",
+        "NAME",
+        "for a model with several inputs: the input that receptive fields refer to",
+        type=options.text,
+    ),
+    RESULTS,
+)
+
+FEATURES = (
+    MODEL,
+    _option(
+        "--layer",
+        "NAME",
+        "a layer whose output is maps or units (inside a nested model: A/B)",
+        type=options.text,
+        required=True,
+    ),
+    _option("--call", "N", "for a shared layer: which of its calls, from 0", type=options.whole_number(0)),
+    _option("--channels", "N", "draw the first N channels (default: 64)", type=options.whole_number(1), default=64),
+    _option("--seed", "N", "seed of the initial noise (default: 0)", type=options.whole_number(0), default=0),
+    _option(
+        "--low",
+        "X",
+        "the input value of black (default: -0.5, or 0 for a model of integer inputs)",
+        type=options.number,
+    ),
+    _option(
+        "--high",
+        "X",
+        "the input value of white (default: 0.5, or 255 for a model of integer inputs)",
+        type=options.number,
+    ),
+    _option("--output", "FILE", "the SVG file to write (default: RESULTS/features-MODEL-LAYER.svg)", type=options.path),
+    RESULTS,
+)
+
+BENCH = (
+    _option("--only", "A,B", "only these measurements; an unknown name lists all", type=options.names),
+    _option(
+        "--repeats",
+        "N",
+        "how often each is measured (default: 5, fewer if quick)",
+        type=options.whole_number(1, MOST_REPEATS),
+    ),
+    _option("--quick", None, "only the most telling measurements, fewer times", action="store_true"),
+    RESULTS,
+)
+
+COMMANDS = (
+    Command("list", "list the experiments with their questions and variants"),
+    Command("run", "run experiments and write their tables and figures", RUN),
+    Command("keep", "copy a study to results/reference, and update its page and README.md's ledger", (NAMES, RESULTS)),
+    Command("report", "write report.html and claims.csv from the tables", (RESULTS,)),
+    Command("inspect", "receptive field and cost of each layer of a model, without training it", INSPECT),
+    Command(
+        "features",
+        "draw the picture that each channel of a layer responds to most, for any Keras image model",
+        FEATURES,
+        "Finds, by gradient ascent from noise, the picture that each channel of a layer responds to most, at the size "
+        "of its receptive field. The experiment of this name is `run features`.",
+    ),
+    Command("bench", "measure speed side by side; leave the machine idle meanwhile", BENCH),
+    Command("tables", "write all tables and figures again from the records", (RESULTS,)),
+)
+
+
 def parser() -> options.Parser:
-    """The arguments, with their help."""
+    """The argument parser of all commands."""
     top = options.Parser(
         prog="python -m experiments",
         description="Turns the claims of a lecture on convolutional networks into experiments anyone can run.",
-        epilog="exit codes: 0 done, 1 some runs failed or lack their data, 2 bad call, 130/143 interrupted",
+        epilog="exit codes: 0 done, 1 some runs failed or their data is missing, 2 bad call, 130/143 interrupted",
     )
     commands = top.add_subparsers(required=True, dest="command", metavar="COMMAND")
-
-    listing = commands.add_parser("list", help="the experiments, with their questions and variants")
-
-    run = commands.add_parser("run", help="run experiments and write their tables and figures")
-    run.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
-    run.add_argument("--seeds", type=options.whole(1, MOST_RUNS), metavar="N", help="runs a variant (seeds 0 to N-1)")
-    run.add_argument(
-        "--epochs",
-        type=options.whole(1, MOST_EPOCHS),
-        metavar="N",
-        help="passes over the training pictures, for all variants",
-    )
-    run.add_argument("--variants", type=options.names, metavar="A,B", help="only these variants")
-    run.add_argument(
-        "--dataset",
-        type=options.word,
-        metavar="NAME",
-        help="mnist, fashion-mnist, cifar-10, or quickdraw or digits, which need no network",
-    )
-    run.add_argument(
-        "--classes",
-        type=options.listed,
-        metavar="A,B",
-        help="of Quick, Draw!: fetch the official drawings of these classes (all: of 345)",
-    )
-    run.add_argument(
-        "--workers",
-        type=options.whole(1, MOST_WORKERS),
-        metavar="N",
-        help="worker processes (default: the number of cores)",
-    )
-    run.add_argument(
-        "--devices",
-        type=options.word,
-        metavar="KIND:N",
-        help="cpu, gpu, or with a number for each run: cpu:2 (virtual CPUs)",
-    )
-    run.add_argument("--precision", choices=PRECISIONS, help="what layers compute in, for all variants")
-    run.add_argument(
-        "--cluster", type=options.word, metavar="ADDRESS", help="run on a Ray cluster: host:port of its head, or ray"
-    )
-    run.add_argument("--tuner", choices=TUNERS, help="of an experiment that searches (tune): how (default: hyperband)")
-    run.add_argument(
-        "--trials", type=options.whole(1, MOST_TRIALS), metavar="N", help="of a search: how many recipes are tried"
-    )
-    run.add_argument(
-        "--trial-seeds",
-        type=options.whole(1, MOST_TRIAL_SEEDS),
-        metavar="N",
-        help="of a search: runs a trial (seeds 100 to 99+N)",
-    )
-    run.add_argument(
-        "--variant",
-        type=options.word,
-        metavar="NAME",
-        help="of a search: the network of the zoo whose recipe is searched",
-    )
-    run.add_argument(
-        "--retries", type=options.whole(0, MOST_RETRIES), default=0, metavar="N", help="tries more for a run that fails"
-    )
-    run.add_argument("--force", action="store_true", help="run again what has a record")
-
-    keep = commands.add_parser(
-        "keep", help="keep a study in results/reference, with its page and the ledger of README.md"
-    )
-    keep.add_argument("names", nargs="+", metavar="NAME", help="an experiment, as `list` names it")
-
-    report = commands.add_parser("report", help="write report.html and claims.csv from the tables")
-
-    inspect = commands.add_parser("inspect", help="what a model sees and costs, layer by layer, without training it")
-    inspect.add_argument(
-        "model", type=options.model, help="a network of the zoo, keras.applications.NAME, or a .keras file"
-    )
-    inspect.add_argument(
-        "--source",
-        type=options.word,
-        metavar="NAME",
-        help="of a model with several inputs: the one whose pixels fields are counted in",
-    )
-
-    features = commands.add_parser(
-        "features",
-        help="pictures of what each channel of a layer answers to, of any Keras model that takes a picture",
-        description="Pictures of what each channel of a layer answers to most, found by gradient ascent from noise, "
-        "each at the size of its receptive field. The study of this name is `run features`.",
-    )
-    features.add_argument(
-        "model", type=options.model, help="a .keras file, keras.applications.NAME, or a network of the zoo"
-    )
-    features.add_argument(
-        "--layer",
-        type=options.word,
-        required=True,
-        metavar="NAME",
-        help="a layer whose output is maps or units (in a nested model A/B)",
-    )
-    features.add_argument(
-        "--call", type=options.whole(0), metavar="N", help="of a layer that is shared: which call, from 0"
-    )
-    features.add_argument(
-        "--channels", type=options.whole(1), default=64, metavar="N", help="the first N (default: 64)"
-    )
-    features.add_argument(
-        "--seed", type=options.whole(0), default=0, metavar="N", help="decides the noise (default: 0)"
-    )
-    features.add_argument(
-        "--low",
-        type=options.number,
-        metavar="X",
-        help="the model's black (default: -0.5, or 0 where it takes whole numbers)",
-    )
-    features.add_argument("--high", type=options.number, metavar="X", help="the model's white (default: 0.5, or 255)")
-    features.add_argument(
-        "--output",
-        type=options.path,
-        metavar="FILE",
-        help="the figure, SVG (default: RESULTS/features-MODEL-LAYER.svg)",
-    )
-
-    bench = commands.add_parser("bench", help="measure speed side by side; leave the machine alone meanwhile")
-    bench.add_argument(
-        "--only", type=options.names, metavar="A,B", help="only these measurements (an unknown one lists all)"
-    )
-    bench.add_argument(
-        "--repeats",
-        type=options.whole(1, MOST_REPEATS),
-        metavar="N",
-        help="turns of each (default: 5, or fewer if quick)",
-    )
-    bench.add_argument("--quick", action="store_true", help="what says most, in fewer turns")
-
-    tables = commands.add_parser("tables", help="make all tables and figures anew from the records")
-
-    for command in (listing, run, keep, report, inspect, features, bench, tables):
-        command.set_defaults(parser=command)
-    for command in (run, keep, report, inspect, features, bench, tables):
-        command.add_argument(
-            "--results", type=options.path, default=Path("results"), metavar="FOLDER", help="default: results"
-        )
+    for command in COMMANDS:
+        one = commands.add_parser(command.name, help=command.help, description=command.description)
+        one.set_defaults(parser=one)
+        for option in command.options:
+            option.add_to(one)
     return top

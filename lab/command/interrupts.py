@@ -1,6 +1,6 @@
-"""Signals that end a call in order."""
+"""Handlers for Ctrl-C and SIGTERM that end a call cleanly."""
 
-import _signal  # type: ignore[import-not-found]  # beneath `signal`, which takes as long to import as Python to start
+import _signal  # type: ignore[import-not-found]  # `signal` takes as long to import as Python to start
 import os
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -11,40 +11,40 @@ IMPORTER = "<frozen importlib._bootstrap>"
 
 
 def end_at_once() -> None:
-    """From here on Ctrl-C ends the process with one line: for its first moments, in which there is nothing to lose."""
+    """From here on Ctrl-C ends the process with one line. For the start of a process, before it does any work."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        os.write(2, b"\nInterrupted. Nothing was begun.\n")
+        os.write(2, b"\nInterrupted before anything started.\n")
         os._exit(128 + number)
 
     _set(end)
 
 
 def end_silently() -> None:
-    """From here on Ctrl-C ends the process without a word: for its last moments, in which all is done."""
+    """From here on Ctrl-C ends the process silently. For the end of a process, after all its work."""
     _set(_signal.SIG_DFL)
 
 
 def end_by_exception() -> None:
-    """From here on Ctrl-C raises a KeyboardInterrupt, as Python has it."""
+    """From here on Ctrl-C raises a KeyboardInterrupt, which is Python's default."""
     end_silently()
     _set(_signal.default_int_handler, (_signal.SIGINT,))
 
 
 def _set(handler: Handler | int, numbers: Iterable[int] = (_signal.SIGINT, _signal.SIGTERM)) -> None:
     for number in numbers:
-        if _signal.getsignal(number) is not _signal.SIG_IGN:  # by a shell, for what it starts in its background
+        if _signal.getsignal(number) is not _signal.SIG_IGN:  # a shell ignores it for background jobs
             _signal.signal(number, handler)
 
 
 def between_imports(handler: Handler) -> Handler:
-    """A handler of signals that waits for the end of an import under way, and may then raise.
+    """Returns a signal handler that calls `handler` only when no import is in progress.
 
-    An exception in the middle of an import can be lost, or become another: compiled modules clear it, and
-    some replace it by an ImportError. Then a call that was interrupted would go on, or end with a traceback.
+    An exception raised during an import can get lost: some compiled modules clear it, others replace it
+    by an ImportError. The interrupted call would then go on, or end with a traceback.
 
     Args:
-        handler: as `signal.signal` takes it.
+        handler: a handler as `signal.signal` takes it; it may raise.
     """
 
     def wait(number: int, frame: FrameType | None) -> None:
@@ -52,7 +52,7 @@ def between_imports(handler: Handler) -> Handler:
             import signal
             import threading
 
-            main = threading.main_thread().ident  # whose waiting a signal to another thread would not end
+            main = threading.main_thread().ident  # only a signal to this thread ends what it waits for
             again = threading.Timer(AGAIN_SECONDS, signal.pthread_kill, [main, number])
             again.daemon = True
             again.start()
@@ -63,6 +63,7 @@ def between_imports(handler: Handler) -> Handler:
 
 
 def _importing(frame: FrameType | None) -> bool:
+    """Whether an import is in progress in this frame or one that called it."""
     while frame:
         if frame.f_code.co_filename == IMPORTER:
             return True

@@ -1,4 +1,4 @@
-"""Commands that look into one model without training it: `inspect` and `features`."""
+"""The commands that analyse one model without training it: `inspect` and `features`."""
 
 import argparse
 import os
@@ -13,35 +13,29 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from cnn_models.gradients.maximisation import Maximised
 
-def inspect(asked: argparse.Namespace) -> None:
-    """What a model sees and costs, layer by layer."""
-    options.writable(asked.results)
-    model = _open(asked.model)
+
+def inspect(args: argparse.Namespace) -> None:
+    """Prints the receptive field and cost of each layer of a model, and writes them as CSV."""
+    options.writable_folder(args.results)
+    model = _open(args.model)
     import cnn_models
     from lab.report import tables
 
     try:
-        table = cnn_models.layer_table(model, source=asked.source)
+        table = cnn_models.layer_table(model, source=args.source)
     except (TypeError, ValueError) as error:
         raise UsageError(_first_line(error)) from error
-    path = asked.results / f"inspect-{_model_name(asked.model)}.csv"
+    path = args.results / f"inspect-{_model_name(args.model)}.csv"
     tables.write_csv(table.frame(), path)
     print(f"{table}\ntable: {path}")
 
 
-def features(asked: argparse.Namespace) -> None:
-    """Pictures of what each channel of a layer answers to."""
-    if None not in (asked.low, asked.high) and not asked.low < asked.high:
-        raise UsageError(f"--low must be less than --high, got {asked.low:g} and {asked.high:g}.")
-    name = f"features-{_model_name(asked.model)}-{asked.layer.replace('/', '-')}.svg"
-    path = asked.output or asked.results / name
-    if path.suffix != ".svg":
-        raise UsageError(f"--output is an SVG file, its name ends in .svg; got {path}.")
-    if path.is_dir():
-        raise UsageError(f"--output is an SVG file, and {path} is a folder.")
-    options.writable(path.parent)
-    model = _open(asked.model)
+def features(args: argparse.Namespace) -> None:
+    """Draws the picture that each channel of a layer responds to most, in one SVG file."""
+    path = _figure_path(args)
+    model = _open(args.model)
     from cnn_models.gradients import maximisation
     from lab.report import channels
 
@@ -49,41 +43,65 @@ def features(asked: argparse.Namespace) -> None:
         channels.check_colours(maximisation.picture_shape(model)[-1])
         found = maximisation.maximise(
             model,
-            asked.layer,
-            call=asked.call,
-            most=asked.channels,
-            seed=asked.seed,
-            low=asked.low,
-            high=asked.high,
+            args.layer,
+            call=args.call,
+            most=args.channels,
+            seed=args.seed,
+            low=args.low,
+            high=args.high,
         )
         if (found.dead | found.broken).all():
             raise ValueError(
-                f"No channel of layer '{asked.layer}' has a picture: their answers are not finite, or no step of the "
-                "ascent changes them, as where all weights are 0."
+                f"No channel of layer '{args.layer}' has a picture: their responses are not finite, or no step of the "
+                "ascent changes them, as when all weights are 0."
             )
-        title = f"{_model_name(asked.model)}, {asked.layer}: channel, and its answer to this picture"
+        title = f"{_model_name(args.model)}, {args.layer}: channel, and its response to this picture"
         without = dict.fromkeys(_numbers(found.dead), "dead") | dict.fromkeys(_numbers(found.broken), "not finite")
         channels.write_sheet(path, title, found.pictures, found.after, without)
     except (TypeError, ValueError) as error:
         raise UsageError(_first_line(error)) from error
+    _print_channels(args.layer, found)
+    print(f"figure: {path}")
+
+
+def _figure_path(args: argparse.Namespace) -> Path:
+    """Where `features` writes its figure.
+
+    Raises:
+        UsageError: the arguments contradict each other, or the file cannot be written.
+    """
+    if None not in (args.low, args.high) and not args.low < args.high:
+        raise UsageError(f"--low must be less than --high, got {args.low:g} and {args.high:g}.")
+    name = f"features-{_model_name(args.model)}-{args.layer.replace('/', '-')}.svg"
+    path: Path = args.output or args.results / name
+    if path.suffix != ".svg":
+        raise UsageError(f"--output is an SVG file, its name ends in .svg; got {path}.")
+    if path.is_dir():
+        raise UsageError(f"--output is an SVG file, but {path} is a folder.")
+    options.writable_folder(path.parent)
+    return path
+
+
+def _print_channels(layer: str, found: "Maximised") -> None:
+    """Prints the number of pictures, and which channels have an unusual one."""
     count, height, width = found.pictures.shape[:3]
-    print(f"{count} channels of {asked.layer}, {height}×{width} pixels each")
+    print(f"{count} channels of {layer}, {height}×{width} pixels each")
     for which, remark in (
-        (found.dead, "dead, no picture changes their answer"),
-        (found.broken, "without a finite answer, as their values overflow"),
+        (found.dead, "dead, no picture changes their response"),
+        (found.broken, "without a finite response, as their values overflow"),
         (found.silent, "silent, rectified to 0 even on their own picture"),
     ):
         if which.any():
             print(f"channels {', '.join(map(str, _numbers(which)))}: {remark}")
-    print(f"figure: {path}")
 
 
 def _numbers(which: "np.ndarray") -> list[int]:
+    """The indices at which a mask is true."""
     return which.nonzero()[0].tolist()
 
 
 def _open(name: str) -> "keras.Model":
-    """A model that a user names; what its name or file alone shows is refused before TensorFlow is loaded."""
+    """Opens a model by name or file. Errors that need no TensorFlow are reported before it is loaded."""
     from cnn_models import loading
 
     try:
@@ -96,10 +114,11 @@ def _open(name: str) -> "keras.Model":
 
 
 def _first_line(error: Exception) -> str:
-    """What is wrong; further lines show what to write in Python."""
+    """The first line of a message. Further lines show Python code, so a hint takes their place."""
     first, *more = str(error).splitlines() or [type(error).__name__]
-    return f"{first} In Python it can be given one, see cnn_models/analysis/rules.py." if more else first
+    return f"{first} In Python you can pass one, see cnn_models/analysis/rules.py." if more else first
 
 
 def _model_name(model: str) -> str:
+    """A model's name for files and titles."""
     return Path(model).stem if model.endswith(".keras") else model

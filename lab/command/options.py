@@ -1,40 +1,39 @@
-"""Options of the command lines, `python -m experiments` and `python -m demo`: how a value is read, and refused.
+"""How the command lines `python -m experiments` and `python -m demo` read option values and refuse wrong ones.
 
 Each refusal is one line that says what was wrong and what is expected. Nothing here imports TensorFlow.
 """
 
 import argparse
 import contextlib
-import difflib
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from cnn_models.names import unknown
+from cnn_models.names import did_you_mean, unknown
 from lab.errors import UsageError
 
-LARGEST = 2**31 - 1  # what seeds and sizes may be, in TensorFlow and NumPy alike
+LARGEST = 2**31 - 1  # TensorFlow and NumPy both accept seeds and sizes up to here
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one line, and takes no option's name in part."""
+    """An argument parser with one-line errors. It accepts option names only in full."""
 
     def __init__(self, **settings: object) -> None:
-        # With names in part, `--seed 3` would be three seeds.
+        # With abbreviations, `--seed 3` would silently mean three seeds.
         super().__init__(**{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Ends the process with exit code 2; the usage, eleven lines of it, is what `--help` is for."""
+        """Prints one line and exits with code 2. `--help` prints the usage, which has eleven lines."""
         self.exit(2, f"error: {message.rstrip('.')}. `{self.prog} --help` lists all options.\n")
 
     def refuse(self, rest: list[str]) -> NoReturn:
-        """Ends the process: these words are none of its options.
+        """Exits with an error about words that are not options of this command.
 
         Args:
-            rest: what `parse_known_args` has left over.
+            rest: the words that `parse_known_args` did not recognise.
         """
         word = rest[0].partition("=")[0]
         if not word.startswith("-"):
@@ -43,8 +42,11 @@ class Parser(argparse.ArgumentParser):
         self.error(unknown("option", word, options))
 
 
-def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
-    """The type of an option that is a whole number within bounds, which every message gives alike."""
+# The functions below are values of argparse's `type`. They raise `argparse.ArgumentTypeError` for a wrong value.
+
+
+def whole_number(least: int, most: int = LARGEST) -> Callable[[str], int]:
+    """Returns a function that reads an integer from `least` to `most`."""
 
     def read(text: str) -> int:
         with contextlib.suppress(ValueError):
@@ -56,7 +58,7 @@ def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Reads a finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -66,86 +68,83 @@ def number(text: str) -> float:
     return value
 
 
-def word(text: str) -> str:
-    """A value that is not empty: an option that was given with nothing is a mistake, not a wish for the default."""
-    if not text.strip():
+def text(value: str) -> str:
+    """Reads a text that is not empty: an option with an empty value is a mistake, not a request for the default."""
+    if not value.strip():
         raise argparse.ArgumentTypeError("is empty: give a value, or leave the option out")
-    return text.strip()
+    return value.strip()
 
 
 def names(text: str) -> list[str]:
-    """Names with commas or spaces between them, at least one."""
+    """Reads one or more names, separated by commas or spaces."""
     found = text.replace(",", " ").split()
     if not found:
         raise argparse.ArgumentTypeError(f"names nothing, got '{text}': give a name, or leave the option out")
     return found
 
 
-def listed(text: str) -> str:
-    """The text of `names`, for whoever takes it apart by rules of its own."""
+def names_as_text(text: str) -> str:
+    """Checks that a text contains a name, and returns it whole. Names of classes may contain spaces."""
     names(text)
     return text
 
 
-def path(text: str) -> Path:
-    """A file or folder; ~ is the home folder, be it that a shell has left it as it was."""
+def path(value: str) -> Path:
+    """Reads the path of a file or folder. `~` means the home folder, also where the shell did not expand it."""
     try:
-        return Path(word(text)).expanduser()
+        return Path(text(value)).expanduser()
     except RuntimeError as error:  # ~nobody
-        raise argparse.ArgumentTypeError(f"'{text}' names the home folder of a user that is not there") from error
+        raise argparse.ArgumentTypeError(f"'{value}' names the home folder of a user who does not exist") from error
 
 
-def model(text: str) -> str:
-    """A model's name, or its file, of which ~ is the home folder."""
-    return str(path(text)) if text.startswith("~") else word(text)
+def model(value: str) -> str:
+    """Reads a model's name or the path of its file. A leading `~` means the home folder."""
+    return str(path(value)) if value.startswith("~") else text(value)
 
 
-def existing(results: Path) -> Path:
-    """A results folder that is to be read.
+def existing_folder(results: Path) -> Path:
+    """Returns a results folder that must exist.
 
     Raises:
-        UsageError: it is not there; the message names the nearest that is.
+        UsageError: the folder does not exist; the message names the most similar one.
     """
     if results.is_dir():
         return results
     if results.exists():
-        raise UsageError(f"{results} is a file; RESULTS names a folder.")
-    beside = [entry.name for entry in results.parent.glob("*") if entry.is_dir()]
+        raise UsageError(f"{results} is a file; RESULTS must be a folder.")
+    siblings = [entry.name for entry in results.parent.glob("*") if entry.is_dir()]
     raise UsageError(
-        f"There is no folder {results}.{meant(results.name, beside)} RESULTS names what a run has written."
+        f"There is no folder {results}.{did_you_mean(results.name, siblings)} RESULTS is a folder that a run has "
+        "written."
     )
 
 
-def writable(results: Path) -> Path:
-    """A folder that is to be written, which need not be there yet; nothing is made, as the call may yet be refused.
+def writable_folder(results: Path) -> Path:
+    """Returns a folder that can be written. It need not exist; nothing is created, as the call may yet be refused.
 
     Raises:
-        UsageError: it cannot be.
+        UsageError: the folder cannot be created or written.
     """
-    there = next(part for part in (results, *results.absolute().parents) if part.exists())
-    if not there.is_dir():
-        raise UsageError(f"{results} cannot be a folder: {there} is a file. Name another folder.")
+    nearest = next(part for part in (results, *results.absolute().parents) if part.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"{results} cannot be a folder: {nearest} is a file. Name another folder.")
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=nearest):
             return results
     except OSError as error:
         problem = error.strerror or error
-        raise UsageError(f"{there} cannot be written ({problem}); name another folder, or make it writable.") from error
+        raise UsageError(
+            f"{nearest} cannot be written ({problem}). Name another folder, or make it writable."
+        ) from error
 
 
-def reason(error: OSError) -> str:
-    """What the system says, without its number: `Permission denied: results/lenet.csv`."""
+def system_message(error: OSError) -> str:
+    """The operating system's message without the error number: `Permission denied: results/lenet.csv`."""
     if not error.strerror:
         return str(error)
     return f"{error.strerror}: {os.fsdecode(error.filename)}" if error.filename else error.strerror
 
 
-def meant(name: str, known: Iterable[str]) -> str:
-    """` Did you mean …?`, or nothing where no name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
-
-
 def shortened(text: str) -> str:
-    """A value as a message quotes it."""
+    """A value as a message quotes it, at most about forty characters."""
     return text if len(text) <= 40 else f"{text[:30]}… ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""Runs experiments: a plan, an engine, records, then table and figure."""
+"""The command `run`: plans the runs, gets the data, lets an engine execute the runs, then writes table and figure."""
 
 import collections
 import dataclasses
@@ -6,38 +6,45 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.command import options
+from lab.command import options, plan
 from lab.declare import catalogue, machine, search
 from lab.declare.call import Call
 from lab.declare.experiment import Experiment
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute import plan
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lab.command.progress import Display
     from lab.execute.attempts import Outcome
     from lab.execute.engines import Engine
     from lab.execute.job import Job, Source
-    from lab.execute.progress import Display
     from lab.store.records import Records
 
 
 def run(call: Call) -> int:
-    """Runs all experiments of a call; 1 where a run failed."""
+    """Runs all experiments of a call.
+
+    Returns:
+        The exit code: 1 if a run failed, or was left out because its data is missing.
+    """
     planned = [plan.planned(catalogue.find(name), call) for name in call.names]
-    options.writable(call.results)
+    options.writable_folder(call.results)
     failed = []
     for part in [*plan.needed_first(planned, call), *planned]:
-        lost, ready = _search(part, call) if part.experiment.search else (False, part)
-        failed += [lost, _one(ready, call)]
+        search_failed, ready = _search(part, call) if part.experiment.search else (False, part)
+        failed += [search_failed, _run_experiment(ready, call)]
     return int(any(failed))
 
 
 def _search(part: plan.Planned, call: Call) -> tuple[bool, plan.Planned]:
-    """Searches for recipes; whether a run of it failed, and the plan for what was found."""
-    from lab.execute import progress
+    """Searches for recipes.
+
+    Returns:
+        Whether a run of the search failed; and the plan for the recipes it found.
+    """
+    from lab.command import progress
     from lab.learn import startup
     from lab.learn.surroundings import surroundings
 
@@ -51,16 +58,20 @@ def _search(part: plan.Planned, call: Call) -> tuple[bool, plan.Planned]:
         engine = _engine(part, job, call, display)
         with searching(sought, job.records, call.force) as trials:
             display.expect(trials.left)
-            outcome = _execute(engine, trials, lambda: _fetch_one(sought.dataset, display.fetched))
+            outcome = _execute(engine, trials, lambda: _fetch_dataset(sought.dataset, display.fetched))
             ended = trials.trials()
-    _say_failed(outcome)
+    _print_failed(outcome)
     found = search.finals(part.experiment, sought, call.epochs, ended)
     return bool(outcome.failed), dataclasses.replace(part, runs=plan.plan(found, call))
 
 
-def _one(part: plan.Planned, call: Call) -> bool:
-    """Runs one experiment, writes and shows its table; True where a run failed."""
-    from lab.execute import progress
+def _run_experiment(part: plan.Planned, call: Call) -> bool:
+    """Runs one experiment, writes its table and figure, and prints the table.
+
+    Returns:
+        Whether a run failed or was left out.
+    """
+    from lab.command import progress
     from lab.execute.job import RunList
 
     screen = progress.screen()
@@ -69,25 +80,26 @@ def _one(part: plan.Planned, call: Call) -> bool:
         print(f"devices: {part.hosts or part.layout}", flush=True)
     call.results.mkdir(parents=True, exist_ok=True)
     with progress.watch(screen, part.experiment.name, len(part.runs)) as display:
-        several = len(_datasets(part.runs)) > 1 and not part.hosts  # which have to do the same runs
-        left_out = _without_data(part.runs, job.records, call.force, display.fetched) if several else []
-        without = {run.key for run in left_out}
-        runs = [run for run in part.runs if run.key not in without]
+        # Several hosts have to execute the same runs, so none of them may leave out a data set.
+        may_leave_out = len(_datasets(part.runs)) > 1 and not part.hosts
+        left_out = _fetch_available(part.runs, job.records, call.force, display.fetched) if may_leave_out else []
+        left_out_keys = {run.key for run in left_out}
+        runs = [run for run in part.runs if run.key not in left_out_keys]
         display.expect(len(runs))
         engine = _engine(part, job, call, display)
-        outcome = _execute(engine, RunList(runs), lambda: None if several else _fetch(runs, display.fetched))
-    _say_failed(outcome)
+        outcome = _execute(engine, RunList(runs), lambda: None if may_leave_out else _fetch(runs, display.fetched))
+    _print_failed(outcome)
     if not part.hosts or part.hosts.chief:
         print(display.summary())
         _show(part.experiment, job.records, screen)
     for dataset, count in collections.Counter(run.dataset for run in left_out).items():
-        print(f"not run: {_counted(count)} on {dataset}, which could not be had (see above).", file=sys.stderr)
+        print(f"not run: {_counted(count)} on {dataset}, whose data is missing (see above).", file=sys.stderr)
     return bool(outcome.failed or left_out)
 
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:
-    """Writes and prints the table and the answers, and draws the figure."""
-    from lab.report import figures, ledger, notes, printing  # heavy, and of no use before there are records
+    """Writes the table and the figure; prints the table and the answers to the lecture's claims."""
+    from lab.report import figures, ledger, notes, printing  # they take seconds to import
 
     frame, figure = figures.write(experiment, records)
     note = " ".join(notes.notes(experiment, frame))
@@ -109,7 +121,7 @@ def _job(part: plan.Planned, call: Call) -> "Job":
 def _engine(part: plan.Planned, job: "Job", call: Call, display: "Display") -> "Engine":
     from lab.execute import engines
 
-    return engines.choose(job, display, part.layout, part.hosts, call.cluster, spare=_load_tables)
+    return engines.choose(job, display, part.layout, part.hosts, call.cluster, spare=_import_report)
 
 
 def _execute(engine: "Engine", source: "Source", prepare: Callable[[], object]) -> "Outcome":
@@ -121,38 +133,48 @@ def _execute(engine: "Engine", source: "Source", prepare: Callable[[], object]) 
         raise UsageError(str(error)) from error
 
 
-def _say_failed(outcome: "Outcome") -> None:
+def _print_failed(outcome: "Outcome") -> None:
     for key, reason in outcome.failed.items():
         print(f"failed: {key}: {reason}", file=sys.stderr)
 
 
-def _load_tables() -> None:
-    from lab.report import figures  # noqa: F401 (the table and the figure come next)
+def _import_report() -> None:
+    """Imports what `_show` needs while the last runs are still in progress."""
+    from lab.report import figures  # noqa: F401
 
 
 def _datasets(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.dataset for run in runs))
 
 
-def _without_data(
+def _fetch_available(
     runs: Sequence[Run], records: "Records", force: bool, on_progress: Callable[[str, int, int], None]
 ) -> list[Run]:
-    """Fetches and verifies several data sets as far as runs need them; the runs whose data cannot be had.
+    """Downloads and verifies the data sets that runs without a record need.
+
+    Args:
+        runs: all runs of the experiment.
+        records: tells which runs have a record.
+        force: whether runs with a record are repeated.
+        on_progress: called with the file's name, the bytes done and the bytes in total.
+
+    Returns:
+        The runs whose data set cannot be downloaded.
 
     Raises:
-        UsageError: that are all of them.
+        UsageError: no run has its data.
     """
-    waiting = [run for run in runs if force or not records.find(run)]
+    to_do = [run for run in runs if force or not records.find(run)]
     left_out: list[Run] = []
-    for dataset in _datasets(waiting):
+    for dataset in _datasets(to_do):
         try:
-            _fetch_one(dataset, on_progress)
+            _fetch_dataset(dataset, on_progress)
         except UsageError as error:
-            without = [run for run in waiting if run.dataset == dataset]
-            left_out += without
+            affected = [run for run in to_do if run.dataset == dataset]
+            left_out += affected
             if len(left_out) == len(runs):
                 raise
-            print(f"{error}\nMeanwhile {_counted(len(without))} on {dataset} will be left out.", file=sys.stderr)
+            print(f"{error}\nMeanwhile {_counted(len(affected))} on {dataset} will be left out.", file=sys.stderr)
     return left_out
 
 
@@ -161,12 +183,16 @@ def _counted(runs: int) -> str:
 
 
 def _fetch(runs: Sequence[Run], on_progress: Callable[[str, int, int], None]) -> None:
-    """Fetches and verifies the data before any run starts, or refuses in one message."""
+    """Downloads and verifies the data sets of all runs.
+
+    Raises:
+        UsageError: a data set cannot be downloaded.
+    """
     for dataset in _datasets(runs):
-        _fetch_one(dataset, on_progress)
+        _fetch_dataset(dataset, on_progress)
 
 
-def _fetch_one(dataset: str, on_progress: Callable[[str, int, int], None]) -> None:
+def _fetch_dataset(dataset: str, on_progress: Callable[[str, int, int], None]) -> None:
     from lab.data import datasets, pairs
 
     if dataset.startswith(pairs.PREFIX):

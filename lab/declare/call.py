@@ -20,7 +20,7 @@ class Call:
         classes: of Quick, Draw!: names with commas or spaces between them, or "all".
         precision: what layers compute in.
         workers: worker processes.
-        devices: what each run computes on, see `lab.execute.placement.layout`.
+        devices: what each run computes on, see `lab.command.placement.layout`.
         cluster: the address of a Ray cluster's head, or "ray".
         hosts: those that train each run together.
         retries: how often a run that fails is tried again.

@@ -1,1 +1,1 @@
-"""Who runs what where: worker processes, several hosts, Ray."""
+"""Engines that execute runs: in this process, in worker processes, on several hosts together, on a Ray cluster."""

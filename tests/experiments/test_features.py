@@ -14,12 +14,12 @@ from experiments.features.layer_measures import Layer, Reading, class_selectivit
 from experiments.features.measure import FeaturesWork
 from lab.command.arguments import parser
 from lab.command.main import call_of
+from lab.command.plan import plan
 from lab.data import views
 from lab.data.datasets import Split
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute.plan import plan
 from lab.learn.training import Trainer
 from lab.report import tables
 from lab.report.channels import GREY, mosaic, patches

@@ -12,12 +12,12 @@ import pytest
 from experiments.quickdraw import figure
 from lab.command.arguments import parser
 from lab.command.main import call_of, main
+from lab.command.plan import plan
 from lab.data import datasets, quickdraw, strokes
 from lab.declare import catalogue
 from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute.plan import plan
 from lab.learn.training import Trainer
 from lab.report.judge import Verdict, judge
 from tests.support.worlds import trained

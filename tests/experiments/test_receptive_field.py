@@ -9,10 +9,10 @@ import pytest
 from cnn_models.gradients import effective
 from experiments import receptive_field as experiment
 from experiments.receptive_field import measure
+from lab.command import plan
 from lab.declare.call import Call
 from lab.declare.run import Run
 from lab.errors import Unavailable
-from lab.execute import plan
 from lab.report import tables
 from lab.report.judge import Verdict, judge
 from lab.store.records import Records

@@ -1,4 +1,4 @@
-"""The command line: bad calls are refused whole, with one message and exit code 2."""
+"""The command line: a wrong call is refused before it starts anything, with one message and exit code 2."""
 
 import dataclasses
 import os
@@ -13,8 +13,8 @@ import pytest
 
 from lab.command.arguments import parser
 from lab.command.main import call_of, main
+from lab.command.plan import plan
 from lab.declare import catalogue
-from lab.execute.plan import plan
 from lab.store.records import Records
 from tests.support.waiting import SECONDS, until
 
@@ -40,7 +40,7 @@ TWO_HOSTS = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "wor
         (["run", "lenet", "--devices", "cpu:" + "9" * 5000], "DEVICES is cpu, gpu"),
     ],
 )
-def test_what_is_not_there_or_not_possible_is_one_line(words, message, tmp_path, capsys):
+def test_unknown_names_and_impossible_requests_give_one_line(words, message, tmp_path, capsys):
     assert main([*words, "--results", str(tmp_path / "r")]) == 2
     err = capsys.readouterr().err
     assert message in err
@@ -65,15 +65,15 @@ def test_impossible_values_are_usage_errors(words, capsys):
     assert capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["run", "lenet", "--dataset", "digits", "--results", str(tmp_path / "file")]) == 2
     assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_call_keeps_what_has_ended_and_goes_on_later(tmp_path, sent, code):
-    started = start(tmp_path, "--seeds", "10000", "--epochs", "2")  # so it is at work whenever this sees a record
+def test_an_interrupted_call_keeps_finished_runs_and_goes_on_later(tmp_path, sent, code):
+    started = start(tmp_path, "--seeds", "10000", "--epochs", "2")  # it is still running when the first record appears
     until(lambda: list(tmp_path.glob("runs/lenet/[!.]*.json")), started)
     assert interrupted(started, sent) == code
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
@@ -85,15 +85,15 @@ def test_an_interrupted_call_keeps_what_has_ended_and_goes_on_later(tmp_path, se
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
 
 
-def test_an_interrupted_call_does_not_wait_for_the_runs_under_way(tmp_path):
-    started = start(tmp_path, "--seeds", "2", "--epochs", "100000")  # which no one has the time for
+def test_an_interrupted_call_does_not_wait_for_runs_in_progress(tmp_path):
+    started = start(tmp_path, "--seeds", "2", "--epochs", "100000")  # it would run for days
     until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
     assert interrupted(started, signal.SIGINT) == 130
     assert Records(tmp_path).of("lenet") == []
 
 
 def start(results, *words):
-    """A call in a session of its own, whose only output has the errors too."""
+    """Starts a call in its own session; its output includes the errors."""
     words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", *words, "--results", str(results)]
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *words],
@@ -106,7 +106,7 @@ def start(results, *words):
 
 
 def interrupted(started, sent):
-    """The exit code of a call to whose processes this signal is sent; it says how to go on, and leaves none of them."""
+    """Sends a signal to all processes of a call, and returns its exit code. No process may survive."""
     os.killpg(started.pid, sent)
     output, _ = started.communicate(timeout=SECONDS)
     assert "goes on from here" in output
@@ -114,7 +114,7 @@ def interrupted(started, sent):
     return started.returncode
 
 
-def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
+def test_a_killed_worker_fails_only_its_run_and_the_summary_names_it(tmp_path):
     words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
     started = subprocess.Popen(
         [sys.executable, "-m", "experiments", *words, "--workers", "1", "--results", str(tmp_path)],
@@ -148,7 +148,7 @@ def test_a_killed_worker_costs_its_run_and_the_summary_names_it(tmp_path):
         (["tune", "--classes", "cat,dog", "--dataset", "quickdraw"], {}, "takes no --classes"),
     ],
 )
-def test_what_cannot_go_together_is_one_line(tmp_path, capsys, monkeypatch, words, surroundings, message):
+def test_contradictory_options_give_one_line(tmp_path, capsys, monkeypatch, words, surroundings, message):
     for name, value in surroundings.items():
         monkeypatch.setenv(name, value)
     assert main(["run", *words, "--results", str(tmp_path / "r")]) == 2
@@ -156,7 +156,7 @@ def test_what_cannot_go_together_is_one_line(tmp_path, capsys, monkeypatch, word
     assert not (tmp_path / "r").exists()
 
 
-def test_tables_and_report_of_nothing_but_locks(tmp_path):
+def test_tables_and_report_of_a_folder_with_only_locks(tmp_path):
     Records(tmp_path).folder("lenet").mkdir(parents=True)
     assert main(["tables", "--results", str(tmp_path)]) == 0
     assert pd.read_csv(tmp_path / "lenet.csv").empty
@@ -164,13 +164,13 @@ def test_tables_and_report_of_nothing_but_locks(tmp_path):
 
 
 def alive(session):
-    """Processes of a session that are still there, zombies aside."""
+    """The processes of a session that still run, without zombies."""
     out = subprocess.run(["ps", "-eo", "sess,stat,pid"], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in out.splitlines()[1:]]
     return [row for row in rows if int(row[0]) == session and not row[1].startswith("Z")]
 
 
-def test_every_declared_data_set_is_run_unless_one_is_named():
+def test_a_call_runs_all_declared_data_sets_or_the_one_it_names():
     experiment = dataclasses.replace(catalogue.find("lenet"), also_on=("fashion-mnist",))
     asked = call_of(parser().parse_args(["run", "lenet", "--seeds", "2", "--variants", "lenet1"]))
     assert [(run.dataset, run.seed) for run in plan(experiment, asked)] == [
@@ -185,7 +185,7 @@ def test_every_declared_data_set_is_run_unless_one_is_named():
 
 @pytest.fixture
 def without_fashion(tmp_path, monkeypatch):
-    """A closed network, and caches that hold MNIST alone."""
+    """No network, and caches that contain only MNIST."""
     from lab.data import datasets
 
     here = datasets.cache_folder()
@@ -199,21 +199,21 @@ def without_fashion(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "DEBIAN", tmp_path / "no package")
 
 
-def test_rows_whose_data_can_be_had_are_run_and_the_rest_named_with_what_brings_it(without_fashion, tmp_path, capsys):
+def test_runs_with_data_are_executed_and_the_others_named_with_how_to_get_their_data(without_fashion, tmp_path, capsys):
     words = ["run", "stride-vs-pooling", "--variants", "max", "--seeds", "1", "--epochs", "1", "--workers", "1"]
-    for outcome in ("finished", "kept from before"):  # the second time there is nothing to do but to say it again
+    for outcome in ("finished", "kept from before"):  # the second call executes nothing and prints the same
         assert main([*words, "--results", str(tmp_path / "r")]) == 1
         out, err = capsys.readouterr()
         assert pd.read_csv(tmp_path / "r" / "stride-vs-pooling.csv")["dataset"].tolist() == ["mnist"]
         assert f"[1/1] max on mnist, seed 0: {outcome}" in out
         assert "fetching fashion-mnist from storage.googleapis.com" in err
         assert "apt-get install dataset-fashion-mnist" in err
-        assert err.endswith("not run: 1 run on fashion-mnist, which could not be had (see above).\n")
+        assert err.endswith("not run: 1 run on fashion-mnist, whose data is missing (see above).\n")
     assert main([*words, "--dataset", "fashion-mnist", "--results", str(tmp_path / "f")]) == 2
     assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().err
 
 
-def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
+def test_features_draws_a_layer_of_any_model(tmp_path, capsys):
     import keras
 
     layers = [keras.Input((12, 12, 3)), keras.layers.Conv2D(5, 3, name="first"), keras.layers.ReLU(name="rectified")]
@@ -225,10 +225,10 @@ def test_pictures_of_a_layer_of_any_model(tmp_path, capsys):
     assert written.count(b"<image") == 4
     assert main([*words, "--channels", "4", "--output", str(tmp_path / "again.svg")]) == 0
     same = (tmp_path / "again.svg").read_bytes() == written
-    assert same  # pytest would seek the differences of pictures for long
+    assert same  # a bare boolean: pytest would take long to show the difference
 
 
-def of_two_inputs():
+def model_with_two_inputs():
     import keras
 
     left, right = keras.Input((8, 8, 1), name="left"), keras.Input((6, 6, 1), name="right")
@@ -236,21 +236,21 @@ def of_two_inputs():
     return keras.Model([left, right], keras.layers.Concatenate(name="both")(seen))
 
 
-def of_what_has_no_rule():
+def model_with_an_unknown_layer():
     import keras
 
     inputs = keras.Input((8, 8))
     return keras.Model(inputs, keras.layers.GRU(3, name="gru")(inputs))
 
 
-def with_colours(count):
+def model_with_colours(count):
     import keras
 
     return keras.Sequential([keras.Input((8, 8, count)), keras.layers.Conv2D(3, 3, name="conv")])
 
 
-def without_weights():
-    model = with_colours(1)
+def model_with_zero_weights():
+    model = model_with_colours(1)
     model.get_layer("conv").set_weights([np.zeros((3, 3, 1, 3)), np.ones(3)])
     return model
 
@@ -258,17 +258,17 @@ def without_weights():
 @pytest.mark.parametrize(
     ("model", "words", "message"),
     [
-        (of_two_inputs, ["inspect"], "inputs are left, right: name one as `source` (--source)"),
-        (of_two_inputs, ["inspect", "--source", "top"], "not 'top'"),
-        (of_two_inputs, ["features", "--layer", "both"], "has 2 inputs"),
-        (of_what_has_no_rule, ["inspect"], "'gru' is a GRU"),
-        (of_what_has_no_rule, ["features", "--layer", "gru"], "not one picture"),
-        (lambda: with_colours(4), ["features", "--layer", "conv"], "4 colours cannot be drawn"),
-        (lambda: with_colours(1), ["features", "--layer", "conf"], "Did you mean conv?"),
-        (without_weights, ["features", "--layer", "conv"], "No channel of layer 'conv' has a picture"),
+        (model_with_two_inputs, ["inspect"], "inputs are left, right: name one as `source` (--source)"),
+        (model_with_two_inputs, ["inspect", "--source", "top"], "not 'top'"),
+        (model_with_two_inputs, ["features", "--layer", "both"], "has 2 inputs"),
+        (model_with_an_unknown_layer, ["inspect"], "'gru' is a GRU"),
+        (model_with_an_unknown_layer, ["features", "--layer", "gru"], "not one picture"),
+        (lambda: model_with_colours(4), ["features", "--layer", "conv"], "4 colours cannot be drawn"),
+        (lambda: model_with_colours(1), ["features", "--layer", "conf"], "Did you mean conv?"),
+        (model_with_zero_weights, ["features", "--layer", "conv"], "No channel of layer 'conv' has a picture"),
     ],
 )
-def test_models_that_cannot_be_looked_into_are_one_line(model, words, message, tmp_path, capsys):
+def test_models_that_cannot_be_analysed_give_one_line(model, words, message, tmp_path, capsys):
     model().save(tmp_path / "mine.keras")
     command, *options = words
     assert main([command, str(tmp_path / "mine.keras"), *options, "--results", str(tmp_path)]) == 2
@@ -278,8 +278,8 @@ def test_models_that_cannot_be_looked_into_are_one_line(model, words, message, t
     assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
 
 
-def test_the_fields_of_a_model_with_several_inputs_are_those_of_one(tmp_path, capsys):
-    of_two_inputs().save(tmp_path / "mine.keras")
+def test_the_receptive_fields_of_a_model_with_several_inputs_refer_to_the_source(tmp_path, capsys):
+    model_with_two_inputs().save(tmp_path / "mine.keras")
     words = ["inspect", str(tmp_path / "mine.keras"), "--results", str(tmp_path)]
     for source, sizes in (("left", {"conv": "3×3", "other": "0×0"}), ("right", {"conv": "0×0", "other": "1×1"})):
         assert main([*words, "--source", source]) == 0
@@ -288,8 +288,8 @@ def test_the_fields_of_a_model_with_several_inputs_are_those_of_one(tmp_path, ca
     assert "conv" in capsys.readouterr().out
 
 
-def test_channels_that_have_no_picture_are_told_and_left_out_of_the_figure(tmp_path, capsys):
-    model = with_colours(1)
+def test_channels_without_a_picture_are_named_and_left_out_of_the_figure(tmp_path, capsys):
+    model = model_with_colours(1)
     kernel = np.ones((3, 3, 1, 3))
     kernel[..., 1] = 0
     model.get_layer("conv").set_weights([kernel, np.zeros(3)])
@@ -300,7 +300,7 @@ def test_channels_that_have_no_picture_are_told_and_left_out_of_the_figure(tmp_p
 
 
 @pytest.mark.parametrize("words", [["inspect", "lenet1"], ["features", "lenet1", "--layer", "h1"]])
-def test_tensorflow_starts_without_a_line(words, tmp_path):
+def test_tensorflow_starts_without_output(words, tmp_path):
     command = [sys.executable, "-m", "experiments", *words, "--results", str(tmp_path)]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True)
@@ -319,7 +319,7 @@ def test_tensorflow_starts_without_a_line(words, tmp_path):
         (["lenet5-relu", "--layer", "c1", "--output", "x.png"], "ends in .svg"),
     ],
 )
-def test_pictures_that_cannot_be_are_one_line(words, message, tmp_path, capsys):
+def test_wrong_options_of_features_give_one_line(words, message, tmp_path, capsys):
     assert main(["features", *words, "--results", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert message in err

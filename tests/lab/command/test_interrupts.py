@@ -1,4 +1,4 @@
-"""A signal in the middle of an import: a real process, interrupted while it imports what is heavy."""
+"""A signal during an import: real processes, interrupted while they import heavy modules."""
 
 import signal
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[3]
-# The process interrupts itself where the import of a module begins, within that of `figures`: so it is in the
-# middle of an import, on any machine. The handler says whether `figures` was whole when it was called at last.
+# The process interrupts itself when the import of a module begins, inside that of `figures`: so it is always in the
+# middle of an import. The handler prints whether `figures` was completely imported when the handler was called.
 PROGRAM = """
 import os, signal, sys, time
 from lab.command.interrupts import between_imports
@@ -31,13 +31,13 @@ signal.signal(number, between_imports(handle))
 sys.meta_path.insert(0, Interrupting())
 from lab.report import figures
 while True:
-    time.sleep(0.01)  # not signal.pause(): what came a moment before it would be waited for without end
+    time.sleep(0.01)  # not signal.pause(): it would wait forever for a signal that came just before it
 """
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["lab.report.figures", "numpy", "pandas._libs.tslibs", "matplotlib.ft2font"])
-def test_a_signal_waits_for_the_import_under_way_and_is_not_lost(sent, module):
+def test_a_signal_is_handled_after_the_import_in_progress(sent, module):
     command = [sys.executable, "-c", PROGRAM, str(int(sent)), module]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert (done.returncode, done.stdout, done.stderr) == (128 + sent, "whole", "")

@@ -1,6 +1,6 @@
-"""The Makefile: names are checked, values arrive as they were typed, and .venv is made by a Python that works.
+"""The Makefile checks names, passes values on exactly as typed, and makes .venv with a Python that works.
 
-Real make, in a folder of its own, so that nothing is installed or built here.
+The tests run the real make in a temporary folder, so that nothing is installed or built here.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from lab.command.arguments import parser
 ROOT = Path(__file__).parents[3]
 STAMPS = ("runtime", "development", "demo", "ray")
 SAYS = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ.get('CNN_CACHE')]))"
-LINE = re.compile(r"^#= ([a-z,]+) ([A-Z_]+)=\S+ \S", re.MULTILINE)
+LINE = re.compile(r"^#= ([a-z,]+) ([A-Z_]+)=\S+ (.+)$", re.MULTILINE)
 
 
 def script(path, *lines):
@@ -32,7 +32,7 @@ def script(path, *lines):
 
 @pytest.fixture
 def copy(tmp_path):
-    """A folder with the Makefile and two experiments, whose program says what it was called with."""
+    """A folder with the Makefile and two experiments, whose program prints its arguments."""
     folder = tmp_path / "copy"
     for package in ("experiments", "demo"):
         (folder / package).mkdir(parents=True)
@@ -49,7 +49,7 @@ def copy(tmp_path):
 
 
 def surroundings():
-    """The environment without what a make that runs these tests has put there: by it make says more, and to whom."""
+    """The environment without the variables of a make that runs these tests. They would change this make's output."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
@@ -64,14 +64,15 @@ def called(done):
     return json.loads(done.stdout)
 
 
-def test_every_option_is_a_variable_of_its_target_and_the_other_way_round():
+def test_the_variables_of_each_target_are_the_options_of_its_command_with_the_same_help():
     (commands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     known = {"experiment": commands.choices["run"], "demo": demo()}
     known |= {name: commands.choices[name] for name in ("tables", "report", "bench")}
-    declared = [(targets.split(","), name) for targets, name in LINE.findall((ROOT / "Makefile").read_text())]
-    for target, of_target in known.items():
-        options = {action.dest.upper() for action in of_target._actions if action.option_strings} - {"HELP"}
-        assert {name for targets, name in declared if target in targets} == options
+    declared = LINE.findall((ROOT / "Makefile").read_text())
+    for target, command in known.items():
+        options = {action.dest.upper(): action.help for action in command._actions if action.option_strings}
+        del options["HELP"]
+        assert {name: text for targets, name, text in declared if target in targets.split(",")} == options
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_value_arrives_as_it_was_typed(copy, value, given):
     assert not (copy / "made").exists()
 
 
-def test_what_is_not_given_is_no_option_and_what_is_given_empty_is_one(copy):
+def test_a_variable_becomes_an_option_only_if_it_is_given(copy):
     assert called(make(copy, "lenet"))[0] == ["run", "lenet"]
     assert called(make(copy, "lenet", "SEEDS=", "FORCE="))[0] == ["run", "lenet", "--seeds="]
     assert called(make(copy, "lenet", SEEDS=""))[0] == ["run", "lenet"]
@@ -127,14 +128,14 @@ def test_what_is_not_given_is_no_option_and_what_is_given_empty_is_one(copy):
         (["test", 'PYTEST=-k "zoo'], 'a quotation mark of PYTEST=-k "zoo is not closed'),
     ],
 )
-def test_what_is_no_name_is_refused_with_the_nearest(copy, words, message):
+def test_an_unknown_target_or_variable_is_refused_with_the_most_similar_name(copy, words, message):
     done = make(copy, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr.splitlines()[0]
     assert not (copy / "made").exists()
 
 
-def test_whoever_reads_no_further_than_the_head_of_a_list_sees_no_error(copy):
+def test_make_help_piped_to_head_prints_no_error(copy):
     for package in ("experiments", "lab", "cnn_models"):
         shutil.rmtree(copy / package, ignore_errors=True)
         (copy / package).symlink_to(ROOT / package)
@@ -145,15 +146,15 @@ def test_whoever_reads_no_further_than_the_head_of_a_list_sees_no_error(copy):
 
 
 def of_version(path, version):
-    """This Python, but for what it says of its version."""
-    told = (
+    """A script that runs this Python but reports another version."""
+    program = (
         f"import sys; sys.version_info = ({version.replace('.', ', ')}); sys.version = '{version}'; exec(sys.argv[1])"
     )
-    return script(path, f'exec "{sys.executable}" -c "{told}" "$2"')
+    return script(path, f'exec "{sys.executable}" -c "{program}" "$2"')
 
 
 @pytest.mark.parametrize("version", ["2.7.18", "3.10.13", "3.14.0"])
-def test_a_python_that_does_not_work_is_one_line(copy, tmp_path, version):
+def test_an_unsupported_python_is_refused_in_one_line(copy, tmp_path, version):
     shutil.rmtree(copy / ".venv")
     python = of_version(tmp_path / "a python", version)
     done = make(copy, "setup", f"PYTHON={python}")
@@ -165,36 +166,36 @@ def test_a_python_that_does_not_work_is_one_line(copy, tmp_path, version):
 
 
 @pytest.mark.parametrize("python", ["no-such-python", "ls", "python3; touch made", "`touch made`"])
-def test_what_is_no_python_is_one_line(copy, python):
+def test_a_program_that_is_not_python_is_refused_in_one_line(copy, python):
     done = make(copy, "lenet", f"PYTHON={python}")
     assert f"error: PYTHON={python} is no Python that can be started; expected is Python 3.11" in done.stderr
     assert done.returncode == 2
     assert not (copy / "made").exists()
 
 
-def test_without_any_python_that_works_one_line_says_which_are_wanted(copy, tmp_path):
+def test_without_a_supported_python_one_line_names_the_supported_versions(copy, tmp_path):
     shutil.rmtree(copy / ".venv")
     tools = tmp_path / "tools"
     of_version(tools / "python3", "3.9.18")
     for tool in ("make", "bash", "sh", "awk", "sed", "tr", "head"):
         (tools / tool).symlink_to(shutil.which(tool))
     done = make(copy, "setup", PATH=str(tools))
-    assert done.stderr.splitlines()[0].startswith("error: Python 3.11, 3.12 or 3.13 is not there; install one")
+    assert done.stderr.splitlines()[0].startswith("error: no Python 3.11, 3.12 or 3.13 was found; install one")
     assert done.returncode == 2
     assert not (copy / ".venv").exists()
 
 
-def test_the_python_of_an_environment_that_is_there_is_not_passed_over_in_silence(copy, tmp_path):
+def test_another_python_than_that_of_the_environment_is_refused(copy, tmp_path):
     assert called(make(copy, "lenet", f"PYTHON={sys.executable}"))[0] == ["run", "lenet"]
     other = of_version(tmp_path / "python3.13", "3.13.99")
     done = make(copy, "lenet", f"PYTHON={other}")
     assert done.returncode == 2
     assert re.match(
-        rf"error: \.venv is made by Python .*, not by PYTHON={other}: make clean, then make setup", done.stderr
+        rf"error: \.venv was made by Python .*, not by PYTHON={other}: make clean, then make setup", done.stderr
     )
 
 
-def test_an_environment_is_made_and_says_so(copy):
+def test_setup_makes_the_environment_and_prints_its_progress(copy):
     shutil.rmtree(copy / ".venv")
     done = make(copy, "setup", f"PYTHON={sys.executable}")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Options of the command line: what cannot be is one line and exit code 2, and nothing is made."""
+"""Options of the command line: a wrong value gives one line of error and exit code 2, and creates no file."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ WORDS = ("--variants", "--dataset", "--classes", "--devices", "--precision", "--
 
 
 def refused(words, capsys, call=main):
-    """The one line in which a call is refused."""
+    """The one-line error message of a call that is refused."""
     try:
         code = call(words)
     except SystemExit as ended:
@@ -33,7 +33,7 @@ def refused(words, capsys, call=main):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty folder to call from, so that whatever a call makes is seen."""
+    """An empty working folder, so that a test sees every file that a call creates."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path
@@ -41,7 +41,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("option", COUNTS)
 @pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "9" * 30, "1000000000"])
-def test_every_wrong_count_is_told_the_same_bounds(option, value, here, capsys):
+def test_the_message_for_a_wrong_count_names_its_bounds(option, value, here, capsys):
     line = refused(["run", "tune", f"{option}={value}"], capsys)
     assert f"argument {option}: must be a whole number from 1 to {COUNTS[option]}, got '{value}'" in line
     assert "usage" not in line
@@ -58,7 +58,7 @@ def test_an_empty_value_is_not_taken_for_the_default(option, value, here, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "lenet", "--seed", "3"], "Unknown option '--seed'. Did you mean --seeds"),  # not in part either
+        (["run", "lenet", "--seed", "3"], "Unknown option '--seed'. Did you mean --seeds"),  # no abbreviations
         (["run", "lenet", "--variants", ","], "names nothing"),
         (["run", "lenet", "--classes", " , "], "names nothing"),
         (["run", "lenet", "--variant", "lenet1"], "Did you mean --variants?"),
@@ -77,7 +77,7 @@ def test_an_empty_value_is_not_taken_for_the_default(option, value, here, capsys
         ([], "required: COMMAND"),
     ],
 )
-def test_what_is_no_option_or_no_value_is_one_line(words, message, here, capsys):
+def test_a_wrong_option_or_value_gives_one_line(words, message, here, capsys):
     assert message in refused(words, capsys)
     assert not list(here.iterdir())
 
@@ -91,16 +91,16 @@ def test_what_is_no_option_or_no_value_is_one_line(words, message, here, capsys)
         (["--results", "reslts"], "There is no folder reslts. Did you mean results?"),
     ],
 )
-def test_the_demo_refuses_alike(words, message, here, capsys):
+def test_the_demo_refuses_wrong_options_the_same_way(words, message, here, capsys):
     (here / "results").mkdir()
     assert message in refused(words, capsys, demo)
 
 
-def test_the_demo_names_a_port_that_is_taken(here, capsys):
+def test_the_demo_names_a_port_in_use(here, capsys):
     (here / "results").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"Port {port} cannot be had (Address already in use)" in refused(["--port", str(port)], capsys, demo)
+        assert f"Port {port} cannot be used (Address already in use)" in refused(["--port", str(port)], capsys, demo)
 
 
 COMMANDS = {
@@ -115,23 +115,23 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_home_is_meant_by_its_sign_in_every_command(command, here):
+def test_a_tilde_means_the_home_folder_in_every_command(command, here):
     assert parser().parse_args([*COMMANDS[command], "--results", "~/x"]).results == here / "home" / "x"
 
 
-def test_home_is_meant_by_its_sign_of_files_too(here):
+def test_a_tilde_means_the_home_folder_in_file_names(here):
     asked = parser().parse_args([*COMMANDS["features"], "--output", "~/x.svg"])
     assert asked.output == here / "home" / "x.svg"
     assert parser().parse_args(["inspect", "~/x.keras"]).model == str(here / "home" / "x.keras")
     assert parser().parse_args(["inspect", "lenet5"]).model == "lenet5"
 
 
-def test_home_is_meant_by_its_sign_of_the_cache_too(here, monkeypatch):
+def test_a_tilde_means_the_home_folder_in_cnn_cache(here, monkeypatch):
     monkeypatch.setenv("CNN_CACHE", "~/cache")
     assert datasets.cache_folder() == here / "home" / "cache"
 
 
-def test_what_is_written_in_the_home_folder_lies_in_one_folder(here):
+def test_files_in_the_home_folder_are_written_to_one_folder(here):
     records = Path("home/x/runs/filters")
     shutil.copytree(ROOT / "results" / "reference" / "runs" / "filters", records)
     for words in (["tables"], ["report"]):
@@ -142,10 +142,10 @@ def test_what_is_written_in_the_home_folder_lies_in_one_folder(here):
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("results", ["file", "file/below", "~nobody-of-this-name/x", "locked/x"])
-def test_a_folder_that_cannot_be_is_one_line_in_every_command(command, results, here, capsys):
+def test_an_impossible_folder_gives_one_line_in_every_command(command, results, here, capsys):
     (here / "file").write_text("")
     (here / "locked").mkdir(0o555)
-    if results.startswith("locked") and os.access(here / "locked", os.W_OK):  # by root, for whom /proc alone is closed
+    if results.startswith("locked") and os.access(here / "locked", os.W_OK):  # root may write everywhere but in /proc
         results = "/proc/self/x"
     before = sorted(here.rglob("*"))
     line = refused([*COMMANDS[command], "--results", results], capsys)
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_is_one_line_in_every_command(command, results, 
 
 
 @pytest.mark.parametrize("command", ["tables", "report", "keep"])
-def test_a_misspelt_folder_is_named_with_the_nearest(command, here, capsys):
+def test_a_misspelt_folder_is_refused_with_the_most_similar_one(command, here, capsys):
     (here / "results").mkdir()
     line = refused([*COMMANDS[command], "--results", "reslts"], capsys)
     assert "There is no folder reslts. Did you mean results?" in line
@@ -163,15 +163,15 @@ def test_a_misspelt_folder_is_named_with_the_nearest(command, here, capsys):
 
 
 @pytest.mark.parametrize(("command", "lacks"), [("tables", "records"), ("report", "table"), ("keep", "table")])
-def test_a_folder_without_results_is_not_passed_over_in_silence(command, lacks, here, capsys):
+def test_a_folder_without_results_is_refused(command, lacks, here, capsys):
     (here / "docs").mkdir()
     line = refused([*COMMANDS[command], "--results", "docs"], capsys)
     assert f"docs holds no {lacks}" in line
     assert not list((here / "docs").iterdir())
 
 
-def unread(*words):
-    """What a call ends with whose output nobody reads from the start: exit code and errors."""
+def closed_output(*words):
+    """Exit code and errors of a call whose output is closed from the start."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "experiments", *words]
@@ -181,20 +181,20 @@ def unread(*words):
 
 
 @pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--help"]])
-def test_whoever_reads_no_further_has_what_they_want(words):
-    assert unread(*words) == (0, "")
+def test_a_command_that_only_prints_succeeds_when_its_output_is_closed(words):
+    assert closed_output(*words) == (0, "")
 
 
-def test_tables_whose_output_nobody_reads_stop_and_say_so(tmp_path):
+def test_tables_stop_with_a_message_when_their_output_is_closed(tmp_path):
     shutil.copytree(ROOT / "results" / "reference" / "runs" / "filters", tmp_path / "runs" / "filters")
-    assert unread("tables", "--results", str(tmp_path)) == (
+    assert closed_output("tables", "--results", str(tmp_path)) == (
         128 + signal.SIGPIPE,
-        "Stopped: nobody reads the output any more. Whole files are kept.\n",
+        "Stopped: the reader of the output has gone. Complete files are kept.\n",
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk that is always there is Linux's")
-def test_output_that_cannot_be_written_is_one_line():
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_output_that_cannot_be_written_gives_one_line():
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "experiments", "list"]
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)

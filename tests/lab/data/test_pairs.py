@@ -11,10 +11,10 @@ from PIL import Image
 
 from lab.command.arguments import parser
 from lab.command.main import call_of, main
+from lab.command.plan import plan
 from lab.data import datasets, pairs
 from lab.declare import catalogue
 from lab.errors import UsageError
-from lab.execute.plan import plan
 
 
 def test_edges_are_where_the_lectures_kernel_answers(digits):

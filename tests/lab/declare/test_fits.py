@@ -10,13 +10,13 @@ import cnn_models
 from cnn_models.zoo import MODELS, Takes
 from lab.command.arguments import parser
 from lab.command.main import call_of, main
+from lab.command.plan import plan
 from lab.data import datasets
 from lab.data.datasets import Dataset, Split
 from lab.declare import catalogue, fits
 from lab.declare.outline import Outline
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.execute.plan import plan
 from lab.learn.training import Trainer
 
 LEARNING = [name for name in catalogue.names() if catalogue.find(name).dataset in datasets.DATASETS]

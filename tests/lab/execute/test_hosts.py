@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from lab.declare import machine
-from lab.declare.machine import Devices, Hosts, Layout
+from lab.declare.machine import Hosts
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.execute import host_worker, hosts, placement
+from lab.execute import host_worker, hosts
 from lab.execute.host_worker import explain
 from lab.execute.job import Job, RunList
 from lab.execute.pool import WorkersLost
@@ -224,17 +224,6 @@ def test_tf_config_names_the_hosts():
 def test_a_tf_config_that_is_none_is_refused(wrong):
     with pytest.raises(UsageError, match="TF_CONFIG cannot be read"):
         machine.configured(wrong)
-
-
-def test_all_devices_of_all_hosts_divide_the_batch():
-    two = Hosts(("a:1", "b:1"), 0)
-    assert placement.together(None, two, [128], gpus=0) == Layout(Devices("cpu", 1), 1)
-    assert placement.together(None, two, [128], gpus=4) == Layout(Devices("gpu", 4), 1)
-    assert placement.together("gpu:2", two, [128], gpus=4) == Layout(Devices("gpu", 2), 1)
-    with pytest.raises(UsageError, match="6 devices do not divide a batch of 128"):
-        placement.together(None, two, [128], gpus=3)
-    with pytest.raises(UsageError, match="is not split"):
-        placement.together("cpu:2", two, [128], gpus=0)
 
 
 def test_a_lost_host_is_named(monkeypatch):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from lab.command import progress
 from lab.declare import catalogue
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.execute import progress
 from lab.execute.in_process import InProcess
 from lab.execute.job import Job, RunList
 from lab.report import notes, page, printing, tables

@@ -1,4 +1,4 @@
-"""What a person sees while runs go on: bars in a terminal, a line a run in a log file."""
+"""Shows the progress of runs: bars in a terminal, one line per finished run everywhere."""
 
 import collections
 import contextlib
@@ -16,7 +16,7 @@ LOG_WIDTH = 140
 
 
 class Display:
-    """Shows what becomes of runs; see `watch`."""
+    """Shows the progress and the outcome of each run. It is a `lab.execute.attempts.Listener`; make it by `watch`."""
 
     def __init__(self, console: Console, progress: Progress, title: str, total: int) -> None:
         self.console = console
@@ -29,12 +29,12 @@ class Display:
         self._all = progress.add_task(title, total=total, note="")
 
     def expect(self, total: int) -> None:
-        """There are so many runs."""
+        """Sets the number of runs to expect."""
         self.total = total
         self._progress.update(self._all, total=total)
 
     def progress(self, run: Run, event: dict[str, Any]) -> None:
-        """Moves the run's bar."""
+        """Updates the bar of a run."""
         if run.key not in self._lines:
             self._lines[run.key] = self._progress.add_task(name(run), total=event["total"], note="")
         self._progress.update(self._lines[run.key], completed=event["done"], note=event["note"])
@@ -42,7 +42,7 @@ class Display:
         self._move()
 
     def fetched(self, file: str, done: int, total: int) -> None:
-        """Moves the bar of a file that is being fetched, in megabytes; one line when it is there."""
+        """Updates the bar of a download, in megabytes; prints one line when the file is complete."""
         if file not in self._lines:
             self._lines[file] = self._progress.add_task(f"fetching {file}", total=total / 1e6, note="MB")
         self._progress.update(self._lines[file], completed=done / 1e6)
@@ -51,27 +51,27 @@ class Display:
             self.console.print(f"fetched {file}, {total / 1e6:,.1f} MB", markup=False, highlight=False)
 
     def kept(self, run: Run, record: Record) -> None:
-        """One line for a run that an earlier call, or another one, has done."""
+        """Prints one line for a run that already has a record, from an earlier or a parallel call."""
         self.counts["kept"] += 1
         self._line(run, f"kept from before: {_outcome(record)}")
 
     def ended(self, run: Run, record: Record) -> None:
-        """One line for a run that finished or diverged."""
+        """Prints one line for a run that finished or diverged."""
         self.counts[record["status"]] += 1
         self._line(run, _outcome(record))
 
     def skipped(self, run: Run, reason: str) -> None:
-        """One line for a run that needs what is not there yet."""
+        """Prints one line for a run whose input, the output of another run, is missing."""
         self.counts["skipped"] += 1
         self._line(run, f"skipped: {reason}")
 
     def failed(self, run: Run, reason: str, again: bool) -> None:
-        """One line for a run that failed."""
+        """Prints one line for a run that failed."""
         self.counts["failed"] += not again
-        self._line(run, f"failed: {reason}" + (" (to be tried again)" if again else ""), done=not again)
+        self._line(run, f"failed: {reason}" + (" (will be tried again)" if again else ""), done=not again)
 
     def summary(self) -> str:
-        """How many runs were kept from before, and what became of those that ran now."""
+        """One sentence: how many runs were kept from earlier calls, and how those of this call ended."""
         now = {word: count for word, count in self.counts.items() if word != "kept" and count}
         outcomes = f" ({', '.join(f'{count} {word}' for word, count in now.items())})" if now else ""
         kept = self.counts["kept"]
@@ -90,15 +90,18 @@ class Display:
 
 
 class Screen(Console):
-    """A console that leaves it to the command line to end where nobody reads on."""
+    """A console that raises BrokenPipeError when the reader of its output has gone, as after `| head`.
+
+    Rich itself would end the process with exit code 1. `lab.command.main` decides on the exit code instead.
+    """
 
     def on_broken_pipe(self) -> None:
-        """Called while the BrokenPipeError is handled; Rich would end the process with exit code 1."""
+        """Raises the BrokenPipeError that is being handled."""
         raise
 
 
 def _outcome(record: Record) -> str:
-    """What came of a run, for reading."""
+    """The outcome of a run in a few words: "finished, test error 0.95 %, 12.3 s"."""
     names = ("test_error_percent", "validation_accuracy", "train_seconds")
     error, validation, seconds = (record["metrics"].get(name) for name in names)
     words = [record["status"]]
@@ -109,14 +112,20 @@ def _outcome(record: Record) -> str:
 
 
 def screen() -> Console:
-    """The terminal, or a log file, which has no edge to keep to."""
+    """Returns a console for the terminal, or one of fixed width for a log file."""
     terminal = Screen()
     return terminal if terminal.is_terminal else Screen(width=LOG_WIDTH)
 
 
 @contextlib.contextmanager
 def watch(console: Console, title: str, total: int) -> Iterator[Display]:
-    """A display that is up for as long as the block runs; without bars where no terminal shows them."""
+    """Yields a display that lasts as long as the block. Without a terminal it has no bars.
+
+    Args:
+        console: where it prints.
+        title: label of the bar over all runs.
+        total: number of runs.
+    """
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -133,5 +142,5 @@ def watch(console: Console, title: str, total: int) -> Iterator[Display]:
 
 
 def name(run: Run) -> str:
-    """How a run is called in messages."""
+    """The name of a run in messages: "lenet5 on mnist, seed 0"."""
     return f"{run.variant} on {run.dataset}, seed {run.seed}"

@@ -1,4 +1,4 @@
-"""Decides on which devices the runs of a call go."""
+"""Chooses the devices for the runs of a call, from what the user asked for and what the machine has."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,21 @@ from lab.errors import UsageError
 
 
 def layout(asked: str | None, workers: int | None, batches: Sequence[int], gpus: int, cores: int) -> Layout:
-    """Decides on which devices the runs of a call go.
+    """Chooses the devices of each run on this machine, and how many runs go at a time.
 
-    Without GPUs, and without being asked, a run has one thread, and as many go at a time as there
-    are cores. With GPUs, each run goes to one of its own: runs side by side need not wait for one
-    another after each step, as the replicas of one run must. Only where GPUs would be left over does
-    a run get several, as many as divide its batch.
+    Without GPUs, each run gets one CPU thread, and one run goes on each core. With GPUs, each run gets
+    one GPU: separate runs need not wait for one another after each step, as the replicas of one run
+    must. If there are more GPUs than runs, a run gets several, a number that divides its batch.
 
     Args:
-        asked: "cpu", "gpu", and with a colon the number of devices for each run ("cpu:2"); None: decide.
-        workers: the number of worker processes that was asked for; None: decide.
+        asked: "cpu" or "gpu", or with the number of devices for each run ("cpu:2"); None: choose.
+        workers: the number of worker processes the user asked for; None: choose.
         batches: the batch size of each run.
-        gpus: GPUs there are.
-        cores: processor cores there are.
+        gpus: number of GPUs of this machine.
+        cores: number of processor cores of this machine.
 
     Raises:
-        UsageError: there are no such devices, or they do not divide a batch.
+        UsageError: the machine lacks these devices, or they do not divide a batch.
     """
     kind, count = _parse(asked) if asked else ("gpu" if gpus else "cpu", None)
     if kind == "cpu":
@@ -39,13 +38,13 @@ def layout(asked: str | None, workers: int | None, batches: Sequence[int], gpus:
 
 
 def on_cluster(asked: str | None, workers: int | None, batches: Sequence[int]) -> Layout:
-    """The devices of each run on a cluster, which alone knows what it has: a CPU, unless asked otherwise.
+    """Chooses the devices of each run on a cluster: one CPU by default. Only the cluster knows its devices.
 
     Args:
         asked, workers, batches: as for `layout`.
 
     Returns:
-        A layout whose number of workers is 0 where as many as there is room for are wanted.
+        A layout. Its number of workers is 0 if the user gave none: then the cluster runs as many as it has room for.
 
     Raises:
         UsageError: the devices asked for do not divide a batch.
@@ -57,20 +56,20 @@ def on_cluster(asked: str | None, workers: int | None, batches: Sequence[int]) -
 
 
 def together(asked: str | None, hosts: Hosts, batches: Sequence[int], gpus: int) -> Layout:
-    """The devices of one host among several that train each run together: all its GPUs, or its CPU.
+    """Chooses the devices of this host when several hosts train each run together: all its GPUs, or its CPU.
 
     Args:
         asked: as for `layout`.
-        hosts: which hosts; all are taken to have as many GPUs as this one.
+        hosts: all hosts; each is assumed to have as many GPUs as this one.
         batches: the batch size of each run.
-        gpus: GPUs there are.
+        gpus: number of GPUs of this host.
 
     Raises:
-        UsageError: there are no such devices, or those of all hosts do not divide a batch.
+        UsageError: this host lacks these devices, or the devices of all hosts do not divide a batch.
     """
     kind, count = _parse(asked) if asked else ("gpu" if gpus else "cpu", None)
     if kind == "cpu" and (count or 1) > 1:
-        raise UsageError(f"DEVICES={asked}: several hosts share a batch already, so a host's CPU is not split.")
+        raise UsageError(f"DEVICES={asked}: several hosts already share each batch, so a host's CPU is not split.")
     devices = layout(f"{kind}:{count or (gpus if kind == 'gpu' else 1)}", None, (), gpus, 1).devices
     for batch in batches:
         refuse_uneven(batch, devices.replicas * len(hosts.addresses))
@@ -86,11 +85,11 @@ def _parse(asked: str) -> tuple[str, int | None]:
         or number == "0"
         or asked.endswith(":")
     ):
-        raise UsageError(f"DEVICES is cpu, gpu, or either with a number for each run, as cpu:2; got '{asked[:40]}'.")
+        raise UsageError(f"DEVICES is cpu, gpu, or one of them with a number, as cpu:2; got '{asked[:40]}'.")
     return kind, int(number) if number else None
 
 
 def _share(gpus: int, batches: Sequence[int]) -> int:
-    """GPUs for each run, so that all are at work: one, or more where there are fewer runs."""
+    """Number of GPUs for each run: more than one if there are fewer runs than GPUs. It divides every batch."""
     most = max(gpus // max(len(batches), 1), 1)
     return next(count for count in range(most, 0, -1) if not any(batch % count for batch in batches))
