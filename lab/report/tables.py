@@ -8,7 +8,6 @@ import array
 import collections
 import dataclasses
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,35 @@ from lab.declare.evidence import COMPARED, MIN_SEEDS, NOT_JUDGED
 from lab.declare.experiment import TRIAL, Experiment
 from lab.declare.run import Run, canonical, digest, resolve
 from lab.errors import UsageError
-from lab.report.statistics import holm, mcnemar, paired, summarise
+from lab.report.statistics import holm, mcnemar, over_seeds_and_pictures, paired, summarise
 from lab.store.files import sole_writer, write_whole
 from lab.store.records import Record, Records
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
+BOTH = "seeds_and_pictures_ci95"  # of the columns of an error's second interval, over seeds and test pictures
+MCNEMAR = "mcnemar_p_below_0_05_share"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finished:
-    """What a table keeps of a finished run: a record has ten times as much, and there may be a million."""
+    """What a table keeps of a finished run: a record has ten times as much, and there may be a million.
+
+    Attributes:
+        metrics: its measures by name.
+        misread: the test pictures that it misread, by what they are misread of: "test", or "test_shift4".
+    """
 
     metrics: dict[str, float]
-    misread: "array.array[int] | None"
+    misread: "dict[str, array.array[int]]"
+
+    def pictures(self, name: str) -> int | None:
+        """How many test pictures an error is of, as it and the number of mistakes say; None where they do not."""
+        error, count = self.metrics.get(f"{name}_error_percent"), len(self.misread[name])
+        if not error or not count:
+            return None
+        pictures = round(100 * count / error)
+        agree = math.isclose(100 * count, error * pictures, rel_tol=1e-9)
+        return pictures if agree and max(self.misread[name]) < pictures and min(self.misread[name]) >= 0 else None
 
 
 @dataclasses.dataclass
@@ -58,9 +73,8 @@ class Row:
         self.counted[record["status"]] += 1
         self.facts = self.facts or record["facts"]
         if record["status"] == "finished":
-            misread = record.get("misread", {}).get("test")
-            kept = None if misread is None else array.array("l", misread)
-            self.finished[record["specification"]["seed"]] = Finished(record["metrics"], kept)
+            misread = {name: array.array("l", places) for name, places in record.get("misread", {}).items()}
+            self.finished[record["specification"]["seed"]] = Finished(record["metrics"], misread)
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
@@ -74,9 +88,19 @@ class Row:
         """The names of all its measures."""
         return [*dict.fromkeys(name for run in self.finished.values() for name in run.metrics), *self.derived]
 
-    def misread(self) -> dict[int, Sequence[int]]:
+    def misread(self, name: str = "test") -> dict[int, Sequence[int]]:
         """The test pictures that each seed misread, where the records have them."""
-        return {seed: run.misread for seed, run in self.finished.items() if run.misread is not None}
+        return {seed: run.misread[name] for seed, run in self.finished.items() if name in run.misread}
+
+    def both(self, metric: str) -> tuple[float, float] | None:
+        """An error's interval over seeds and test pictures; None where records do not tell which were misread."""
+        name = metric.removesuffix("_error_percent")
+        misread = self.misread(name)
+        if name == metric or not misread or misread.keys() != self.values(metric).keys():
+            return None
+        pictures = {self.finished[seed].pictures(name) for seed, places in misread.items() if places}
+        (one,) = pictures if len(pictures) == 1 else (None,)
+        return over_seeds_and_pictures(list(misread.values()), one) if one else None
 
 
 class Declared:
@@ -365,6 +389,8 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
+        if both := row.both(metric):
+            line |= {f"{metric}_{BOTH}_{end}": value for end, value in zip(("low", "high"), both, strict=True)}
     if row.variant in experiment.named and row.dataset == experiment.dataset:
         line |= experiment.named[row.variant].published  # what was printed of one data set says nothing of another
     return line
@@ -432,10 +458,29 @@ def _compare(
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("mean", "ci95_low", "ci95_high")}
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value")}
         if measure == "test_error_percent":
-            line["mcnemar_p_value_median"] = _mcnemar(row, baseline)
-    compared = [line for line in lines if f"{stem}_p_value" in line]
-    for line, adjusted in zip(compared, holm([line[f"{stem}_p_value"] for line in compared]), strict=True):
-        line[f"{stem}_p_value_holm"] = adjusted
+            line[MCNEMAR] = _mcnemar(row, baseline)
+    for family in _families(declaration, rows, lines, f"{stem}_p_value"):
+        for line, adjusted in zip(family, holm([line[f"{stem}_p_value"] for line in family]), strict=True):
+            line[f"{stem}_p_value_holm"] = adjusted
+
+
+def _families(
+    declaration: Declared, rows: list[Row], lines: list[dict[str, Any]], column: str
+) -> Iterable[list[dict[str, Any]]]:
+    """The lines that have this p-value, by the questions that they answer: a correction is of all tests of one.
+
+    One family are the rows of the declared recipes and data sets. Those that deviate alike, as all do after one call
+    with EPOCHS, are another, and so are those on a further data set.
+    """
+    families: dict[tuple[str, str], list[dict[str, Any]]] = collections.defaultdict(list)
+    experiment = declaration.experiment
+    for row, line in zip(rows, lines, strict=True):
+        if column in line:
+            searched = line["declared"] or experiment.search  # what a search finds is never as declared
+            deviates = "" if searched else in_words(declaration.deviations(row))
+            further = "" if row.dataset in experiment.datasets_of(row.variant) else row.dataset
+            families[deviates, further].append(line)
+    return families.values()
 
 
 def _partner(declaration: Declared, row: Row, candidates: Sequence[Row]) -> Row | None:
@@ -497,7 +542,7 @@ def _alone(declaration: Declared, row: Row, name: str) -> str:
 
 
 def _mcnemar(row: Row, baseline: Row) -> float:
-    """The median over seeds of McNemar's p-value, as seeds share their test pictures and cannot be pooled."""
+    """The share of seeds in which McNemar's p is below 0.05: seeds share their test pictures, so none are pooled."""
     ours, theirs = row.misread(), baseline.misread()
-    values = [mcnemar(ours[seed], theirs[seed]) for seed in sorted(set(ours) & set(theirs))]
-    return statistics.median(values) if values else float("nan")
+    found = [mcnemar(ours[seed], theirs[seed]) < 0.05 for seed in set(ours) & set(theirs)]
+    return sum(found) / len(found) if found else math.nan

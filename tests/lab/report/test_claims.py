@@ -257,17 +257,3 @@ def test_mcnemar_by_hand():
     # Nine pictures misread by the first alone, one by the second: 2·(1 + 10)/2^10.
     assert mcnemar(list(range(10)), [0, 50]) == pytest.approx(2 * 11 / 1024)
     assert mcnemar([1, 2], [1, 2]) == 1.0
-
-
-def test_mcnemar_stands_in_the_table(tmp_path):
-    records = Records(tmp_path)
-    records.folder("lenet").mkdir(parents=True)
-    for variant, misread in (("a", list(range(10))), ("b", [0, 50])):
-        settings = {v.name: v.settings for v in EXPERIMENT.variants}[variant]
-        for seed in range(3):
-            run = Run("lenet", variant, "mnist", settings, seed)
-            metrics = {"test_error_percent": 1.0 + seed}
-            outcome = {"status": "finished", "facts": {}, "metrics": metrics, "misread": {"test": misread}}
-            records.save(run, outcome)
-    frame = tables.write(EXPERIMENT, records).set_index("variant")
-    assert frame.loc["a", "mcnemar_p_value_median"] == pytest.approx(2 * 11 / 1024)
