@@ -110,7 +110,9 @@ def heading(column: str, experiment: Experiment | None = None) -> str:
     whose = f"Δ to {baselines.pop()}" if alone and len(baselines) == 1 else f"Δ {heading(measure)}"
     if part == "_mean":
         return whose
-    return "p (Holm)" if part == "_p_value_holm" and alone else f"{whose},{part.replace('_', ' ')}"
+    if part == "_p_value_holm":
+        return "p (Holm)" if alone else f"{whose}: p (Holm)"
+    return f"{whose},{part.replace('_', ' ')}"
 
 
 def cell(row: pd.Series, column: str) -> str:

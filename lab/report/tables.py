@@ -26,7 +26,6 @@ from lab.store.files import sole_writer, write_whole
 from lab.store.records import Record, Records
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
-BOTH = "seeds_and_pictures_ci95"  # of the columns of an error's second interval, over seeds and test pictures
 MCNEMAR = "mcnemar_p_below_0_05_share"
 
 
@@ -92,7 +91,7 @@ class Row:
         """The test pictures that each seed misread, where the records have them."""
         return {seed: run.misread[name] for seed, run in self.finished.items() if name in run.misread}
 
-    def both(self, metric: str) -> tuple[float, float] | None:
+    def over_pictures(self, metric: str) -> tuple[float, float] | None:
         """An error's interval over seeds and test pictures; None where records do not tell which were misread."""
         name = metric.removesuffix("_error_percent")
         misread = self.misread(name)
@@ -389,8 +388,8 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
     for metric in row.metrics:
         summary = dataclasses.asdict(summarise(list(row.values(metric).values())))
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
-        if both := row.both(metric):
-            line |= {f"{metric}_{BOTH}_{end}": value for end, value in zip(("low", "high"), both, strict=True)}
+        if ends := row.over_pictures(metric):
+            line |= {f"{metric}_{OVER_PICTURES}_{end}": value for end, value in zip(("low", "high"), ends, strict=True)}
     if row.variant in experiment.named and row.dataset == experiment.dataset:
         line |= experiment.named[row.variant].published  # what was printed of one data set says nothing of another
     return line
