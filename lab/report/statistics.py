@@ -1,4 +1,4 @@
-"""Statistics over seeds, by scipy and statsmodels."""
+"""Statistics over seeds, by scipy."""
 
 import dataclasses
 import functools
@@ -110,13 +110,15 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction of a family of comparisons; what was not tested (NaN) is no member of it."""
-    from statsmodels.stats.multitest import multipletests
+    """Holm's correction of a family of comparisons; what was not tested (NaN) is no member of it.
 
+    Source: Holm 1979, A simple sequentially rejective multiple test procedure: the smallest of m p-values counts m
+    times, the next m - 1 times, and none less than one before it.
+    """
     adjusted = np.array(p_values, dtype=float)
-    tested = ~np.isnan(adjusted)
-    if tested.any():
-        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
+    order = np.argsort(adjusted, kind="stable")[: int((~np.isnan(adjusted)).sum())]  # NaN sorts to the end
+    times = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(times * adjusted[order]))
     return adjusted.tolist()
 
 

@@ -1,4 +1,4 @@
-"""Shifts against scipy, which knows nothing of these layers, and verdicts each way."""
+"""Shifts against scipy, which knows nothing of these layers."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,11 @@ import scipy.signal
 from experiments import equivariance
 from experiments.equivariance import Commuting, Invariance
 from experiments.equivariance import measure as measuring
-from lab.report import tables
-from lab.report.judge import judge
+from lab.report.judge import judged
 from lab.report.reference import REFERENCE as FOLDER
-from tests.support import worlds
+from lab.report.rows import read
 
-EVIDENCE = {evidence.claim: evidence for evidence in equivariance.EXPERIMENT.evidence}
 LAYERS = [v.settings for v in equivariance.EXPERIMENT.variants if isinstance(v.settings, Commuting)]
-REFERENCE_RUNS = FOLDER / "equivariance.csv"
 CONVOLUTION = measuring.stack(Commuting("convolution"), "float64")
 
 
@@ -24,17 +21,11 @@ def pictures():
     return np.random.default_rng(3).normal(size=(2, 21, 24, 1))
 
 
-@pytest.mark.parametrize("claim", EVIDENCE)
-def test_each_verdict_can_come_out(tmp_path, claim):
-    for number, (world, expected) in enumerate(worlds.every_verdict(EVIDENCE[claim])):
-        found, words = judge(EVIDENCE[claim], worlds.table(tmp_path / str(number), equivariance.EXPERIMENT, world))
-        assert found.value == expected, words
-
-
-def test_what_was_measured_gives_these_verdicts():
-    frame = tables.judged(equivariance.EXPERIMENT, tables.read(REFERENCE_RUNS))
-    found = {claim: judge(evidence, frame)[0].value for claim, evidence in EVIDENCE.items()}
-    assert found == {"equivariance": "partly", "max-invariance": "partly"}
+@pytest.mark.parametrize("evidence", equivariance.EXPERIMENT.evidence, ids=lambda evidence: evidence.claim)
+def test_what_was_measured_is_true_by_construction_and_has_its_limits(evidence):
+    found = judged("equivariance", evidence, read(equivariance.EXPERIMENT, FOLDER))
+    assert found.verdict.value == "true by construction"
+    assert [finding.outcome.value for finding in found.limits] == ["holds"] * 3
 
 
 def correlated(picture, layer, padding):

@@ -21,9 +21,7 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn.training import Trainer
-from lab.report import tables
 from lab.report.channels import GREY, mosaic, patches
-from lab.report.judge import Verdict, judge
 from lab.store.records import Records
 
 DECLARED = features.EXPERIMENT
@@ -237,63 +235,6 @@ def test_random_labels_are_the_same_classes_as_often_and_teach_nothing_of_the_te
     assert true["metrics"]["test_accuracy"] > 0.8
     assert random["metrics"]["test_accuracy"] < 0.3
     assert random["history"]["train_accuracy"][-1] > 0.6
-
-
-def study(folder, trained, control, seeds=3):
-    """The verdict on records that give layer number n of trained networks, and of controls, these values."""
-    records = Records(folder)
-    records.folder("features").mkdir(parents=True)
-    for variant in DECLARED.variants:
-        settings = variant.settings
-        if not isinstance(settings, features.Layer):
-            continue
-        depth = features.LAYERS[settings.model].index(settings.layer)
-        value = trained(depth) if settings.condition == "trained" else control(depth)
-        for seed in range(seeds):
-            metrics = dict.fromkeys(features.MEASURES, value + 0.01 * seed)
-            run = Run("features", variant.name, "mnist", settings, seed)
-            records.save(run, {"status": "finished", "facts": {"network": settings.model}, "metrics": metrics})
-    table = tables.judged(DECLARED, tables.write(DECLARED, records))
-    (evidence,) = DECLARED.evidence
-    return judge(evidence, table)[0]
-
-
-@pytest.mark.parametrize(
-    ("trained", "control", "verdict"),
-    [
-        (lambda depth: depth, lambda depth: 0, Verdict.REPRODUCED),
-        (lambda depth: depth, lambda depth: 9 * depth, Verdict.PARTLY),  # random weights give more
-        (lambda depth: 9 - depth, lambda depth: 0, Verdict.PARTLY),  # it falls with depth
-        (lambda depth: depth % 5, lambda depth: -1, Verdict.PARTLY),  # one step of one network falls
-        (lambda depth: 9 - depth, lambda depth: 9, Verdict.CONTRADICTED),
-    ],
-)
-def test_each_verdict_can_come_out(tmp_path, trained, control, verdict):
-    assert study(tmp_path, trained, control) == verdict
-
-
-def test_few_seeds_and_nothing_run_are_not_judged(tmp_path):
-    assert study(tmp_path, lambda depth: depth, lambda depth: 0, seeds=2) == Verdict.NOT_JUDGED
-    assert judge(DECLARED.evidence[0], pd.DataFrame())[0] == Verdict.NOT_JUDGED
-
-
-def test_a_step_that_is_not_sure_is_undecided(tmp_path):
-    from lab.declare.evidence import Every, MoreThanBaseline, Outcome
-
-    rows = {
-        "sure": {"x_minus_baseline_mean": 2, "x_minus_baseline_ci95_low": 1, "x_minus_baseline_ci95_high": 3},
-        "unsure": {"x_minus_baseline_mean": 1, "x_minus_baseline_ci95_low": -1, "x_minus_baseline_ci95_high": 3},
-        "against": {"x_minus_baseline_mean": -2, "x_minus_baseline_ci95_low": -3, "x_minus_baseline_ci95_high": -1},
-    }
-    table = pd.DataFrame.from_dict({name: row | {"seeds": 5} for name, row in rows.items()}, orient="index")
-
-    def outcome(*names):
-        return Every(tuple(MoreThanBaseline(name, "x") for name in names))(table).outcome
-
-    assert outcome("sure", "sure") == Outcome.HOLDS
-    assert outcome("sure", "unsure") == Outcome.UNDECIDED
-    assert outcome("unsure", "against") == Outcome.FAILS
-    assert outcome("against", "gone") == Outcome.MISSING
 
 
 def test_a_table_of_networks_alone_has_no_figure(tmp_path):

@@ -1,15 +1,11 @@
 """The lecture's table of parameters: counted, and judged each way."""
 
 import keras
-import pandas as pd
-import pytest
 
 from experiments import parameters
 from experiments.parameters import measure
 from lab.declare.run import Run
-from lab.report import tables
-from lab.report.judge import Verdict, judge
-from lab.store.records import Records
+from tests.support import worlds
 
 EXPERIMENT = parameters.EXPERIMENT
 
@@ -17,18 +13,6 @@ EXPERIMENT = parameters.EXPERIMENT
 def outcome(variant):
     run = Run("parameters", variant.name, "none", variant.settings, 0)
     return measure.CountingWork(None).execute(run, lambda event: None)[0]
-
-
-def judged(tmp_path, changes):
-    """The verdicts on a table whose records have these facts changed."""
-    records = Records(tmp_path)
-    records.folder("parameters").mkdir(parents=True)
-    for variant in EXPERIMENT.variants[:3]:
-        found = outcome(variant)
-        found["facts"] |= changes.get(variant.name, {})
-        records.save(Run("parameters", variant.name, "none", variant.settings, 0), found)
-    table = tables.judged(EXPERIMENT, tables.write(EXPERIMENT, records))
-    return {evidence.claim: judge(evidence, table)[0] for evidence in EXPERIMENT.evidence}
 
 
 def test_the_lectures_numbers():
@@ -54,23 +38,9 @@ def test_the_formula_is_what_keras_allocates():
     assert sum(variable.numpy().size for variable in layer.variables) == measure.by_formula(5, 3, 4, 7)
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, {"parameters": Verdict.REPRODUCED, "formula": Verdict.REPRODUCED}),
-        (
-            {"convolution-5x5-300": {"params": 27}, "formula-grid": {"grid_mismatches": 1}},
-            {"parameters": Verdict.PARTLY, "formula": Verdict.CONTRADICTED},
-        ),
-        (
-            {"convolution-5x5-300": {"params": 27}, "fully-connected-300": {"weights": 8}},
-            {"parameters": Verdict.CONTRADICTED, "formula": Verdict.REPRODUCED},
-        ),
-    ],
-)
-def test_verdicts(tmp_path, changes, expected):
-    assert judged(tmp_path, changes) == expected
-
-
-def test_nothing_run_is_not_run():
-    assert {judge(evidence, pd.DataFrame())[0] for evidence in EXPERIMENT.evidence} == {Verdict.NOT_JUDGED}
+def test_what_is_counted_gives_these_verdicts():
+    facts = {variant.name: outcome(variant)["facts"] for variant in EXPERIMENT.variants[:3]}
+    assert worlds.verdict(EXPERIMENT, "parameters", facts) == "true by construction"
+    assert worlds.verdict(EXPERIMENT, "formula", facts) == "true by construction"
+    facts["convolution-5x5-300"]["params"] = 27
+    assert worlds.verdict(EXPERIMENT, "parameters", facts) == "contradicted"

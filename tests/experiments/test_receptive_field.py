@@ -1,9 +1,8 @@
-"""The experiment on receptive fields: measurements against arithmetic, and verdicts each way."""
+"""The experiment on receptive fields: measurements against arithmetic."""
 
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cnn_models.gradients import effective
@@ -13,8 +12,6 @@ from lab.command import plan
 from lab.declare.call import Call
 from lab.declare.run import Run
 from lab.errors import Unavailable
-from lab.report import tables
-from lab.report.judge import Verdict, judge
 from lab.store.records import Records
 
 DECLARED = experiment.EXPERIMENT
@@ -94,50 +91,6 @@ def test_a_trained_network_is_looked_at_where_it_is_and_asked_for_where_not(tmp_
     outcome, _ = execute("trained-lenet5-relu", records)
     assert outcome["facts"]["receptive_field_pixels"] == 16
     assert 0 < outcome["metrics"]["effective_field_pixels"] <= 16
-
-
-def verdicts(tmp_path, field, effective):
-    """Verdicts on records that give each stack these fields."""
-    records = Records(tmp_path)
-    records.folder("receptive-field").mkdir(parents=True)
-    for variant in DECLARED.variants:
-        if isinstance(variant.settings, experiment.Stack):
-            size = field(variant.settings.growth, variant.settings.depth)
-            for seed in range(3):
-                facts = {"receptive_field_pixels": size, "reaches_300": int(size >= 300)}
-                metrics = {"effective_field_pixels": effective + 0.01 * seed}
-                run = Run("receptive-field", variant.name, "none", variant.settings, seed)
-                records.save(run, {"status": "finished", "facts": facts, "metrics": metrics})
-    table = tables.judged(DECLARED, tables.write(DECLARED, records))
-    return {evidence.claim: judge(evidence, table)[0] for evidence in DECLARED.evidence}
-
-
-@pytest.mark.parametrize(
-    ("field", "effective", "expected"),
-    [
-        (
-            lambda growth, depth: 2 * depth + 1 if growth == "plain" else 2 ** (depth + 2),
-            310.0,
-            {"rf-linear": Verdict.REPRODUCED, "rf-faster": Verdict.REPRODUCED},
-        ),
-        (
-            lambda growth, depth: 2 * depth + 1 if growth != "plain" or depth < 149 else 299 + 2 * (depth - 149),
-            40.0,
-            {"rf-linear": Verdict.PARTLY, "rf-faster": Verdict.NOT_JUDGED},
-        ),
-        (
-            lambda growth, depth: 400 if growth == "plain" or depth == 8 else 3,
-            40.0,
-            {"rf-linear": Verdict.CONTRADICTED, "rf-faster": Verdict.CONTRADICTED},
-        ),
-    ],
-)
-def test_each_verdict_can_come_out(tmp_path, field, effective, expected):
-    assert verdicts(tmp_path, field, effective) == expected
-
-
-def test_nothing_run_is_not_run():
-    assert {judge(evidence, pd.DataFrame())[0] for evidence in DECLARED.evidence} == {Verdict.NOT_JUDGED}
 
 
 def test_force_reaches_the_networks_of_the_experiment_that_trains_them():

@@ -11,11 +11,10 @@ from experiments.sample_efficiency import EXPERIMENT, NETS, SIZES, WANTED
 from experiments.sample_efficiency.measure import crossing
 from lab.declare.run import Run
 from lab.report import figures, tables
-from lab.report.judge import Verdict, judge
+from lab.report.judge import judged
 from lab.store.records import Records
-from tests.support.worlds import judged, measured
+from tests.support import worlds
 
-EVIDENCE = EXPERIMENT.evidence[0]
 LAST = max(SIZES)
 
 
@@ -58,7 +57,7 @@ def test_between_two_sizes_the_logarithm_is_interpolated():
 
 
 def test_examples_needed_and_their_ratio_are_each_seeds_own():
-    table = judged(EXPERIMENT, curves(all_nets(4)))
+    table = worlds.rows(EXPERIMENT, metrics=curves(all_nets(4)), seeds=4).table
     row = table.loc[f"fc-matched-{LAST} on fashion-mnist"]
     needed = 4 * 500 * (1 + np.arange(4) / 10)
     assert row["examples_needed_mean"] == pytest.approx(needed.mean())
@@ -73,21 +72,23 @@ def test_examples_needed_and_their_ratio_are_each_seeds_own():
 @pytest.mark.parametrize(
     ("factors", "expected"),
     [
-        (all_nets(4), Verdict.REPRODUCED),
-        (all_nets(2), Verdict.PARTLY),  # undecided, all of them
-        (all_nets(1), Verdict.CONTRADICTED),
-        (all_nets(0.5), Verdict.CONTRADICTED),
-        *((all_nets(3) | {key: 1}, Verdict.PARTLY) for key in all_nets(3)),
+        (all_nets(4), "reproduced"),
+        (all_nets(1), "contradicted"),
+        (all_nets(0.5), "contradicted"),
+        (all_nets(3) | {("fc-524", "mnist"): 1}, "mixed"),
     ],
 )
-def test_each_verdict_can_come_out(factors, expected):
-    found, words = judge(EVIDENCE, judged(EXPERIMENT, curves(factors)))
-    assert found is expected, words
+def test_curves_give_the_verdict(factors, expected):
+    assert verdict(curves(factors)) == expected
+
+
+def verdict(metrics):
+    return worlds.verdict(EXPERIMENT, "fc-wastes-examples", metrics=metrics, seeds=4)
 
 
 def test_nets_that_all_fall_short_do_not_reproduce_the_claim():
     short = dict.fromkeys([*all_nets(1), *(("lenet5-relu", dataset) for dataset in WANTED)], 1e6)
-    assert judge(EVIDENCE, judged(EXPERIMENT, curves(short)))[0] is Verdict.CONTRADICTED
+    assert verdict(curves(short)) == "contradicted"
 
 
 @pytest.mark.parametrize("lost", ["fc-524", "lenet5-relu"])
@@ -96,16 +97,15 @@ def test_a_ratio_of_some_seeds_only_is_not_judged(lost):
         # One seed diverges at one size, so its curve is not whole.
         return None if (variant, seed) == (f"{lost}-3000", 2) else curves(all_nets(3))(variant, dataset, seed)
 
-    found, words = judge(EVIDENCE, judged(EXPERIMENT, metrics))
-    assert found is Verdict.NOT_JUDGED
-    assert "examples needed was not measured" in words
+    found = judged("", EXPERIMENT.evidence[0], worlds.rows(EXPERIMENT, metrics=metrics, seeds=4))
+    assert found.verdict.value == "not judged"
+    assert "examples needed was not measured" in found.reason
 
 
 def test_a_seed_that_diverged_at_every_size_is_left_out():
-    slipped = [(net, "mnist", 2) for net in ("lenet5-relu", "fc-matched", "fc-524")]
-    table = judged(EXPERIMENT, curves(all_nets(6), slipped))
-    assert table.loc[f"fc-524-{LAST}", "seeds"] == 3
-    assert judge(EVIDENCE, table)[0] is Verdict.REPRODUCED
+    metrics = curves(all_nets(6), [(net, "mnist", 2) for net in ("lenet5-relu", "fc-matched", "fc-524")])
+    assert worlds.rows(EXPERIMENT, metrics=metrics, seeds=4).table.loc[f"fc-524-{LAST}", "seeds"] == 3
+    assert verdict(metrics) == "reproduced"
 
 
 def test_another_recipe_than_the_declared_has_no_examples_needed():
@@ -124,7 +124,7 @@ def test_another_recipe_than_the_declared_has_no_examples_needed():
 
 
 def test_the_figure_says_what_each_net_needs_on_each_data_set(tmp_path):
-    frame = measured(EXPERIMENT, curves(all_nets(4)))
+    frame = tables.table(EXPERIMENT, worlds.records(EXPERIMENT, metrics=curves(all_nets(4)), seeds=4))
     text = figures.draw(EXPERIMENT, frame, Records(tmp_path)).read_text()
     assert text.count("FC, as many MACs: 2,300 [") == len(WANTED)  # 4·500·1.15
     assert text.count("LeNet-5: 575 [") == len(WANTED)

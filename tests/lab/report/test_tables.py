@@ -14,12 +14,14 @@ from matplotlib.figure import Figure
 
 from lab.command import main
 from lab.declare import catalogue
-from lab.declare.evidence import MoreThanBaseline, Outcome
+from lab.declare.evidence import Difference, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
 from lab.report import figures, tables
+from lab.report.judge import Outcome, judge
+from lab.report.rows import read
 from lab.report.statistics import summarise
 from lab.store.files import sole_writer
 from lab.store.records import Records, write
@@ -94,8 +96,8 @@ def test_rows_on_two_data_sets_are_judged_each_by_its_own_name(tmp_path):
     judged = tables.judged(TWO_SETS, frame)
     assert list(judged.index) == ["b", "a", "b on fashion-mnist", "a on fashion-mnist"]
     assert judged.loc["a on fashion-mnist", "test_error_percent_mean"] == pytest.approx(13.1)
-    below = MoreThanBaseline("a on fashion-mnist", "test_error_percent")
-    assert below(judged).outcome is Outcome.HOLDS
+    more = Difference("a on fashion-mnist", "b on fashion-mnist", "test_error_percent").above(0)
+    assert judge(Statement("so", more), read(TWO_SETS, tmp_path)).outcome is Outcome.HOLDS
     assert list(tables.judged(EXPERIMENT, frame).index) == ["b", "a"]
 
 
@@ -167,10 +169,13 @@ def test_a_comparison_counts_the_seeds_of_the_measure_that_has_most(tmp_path):
             records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
     rows = tables.judged(several, tables.write(several, records))
     assert rows.loc["a", "comparison"] == "paired by seed, n=3"
-    assert MoreThanBaseline("a", "test_error_percent")(rows).outcome is not Outcome.MISSING
-    finding = MoreThanBaseline("a", "of_one_seed")(rows)
-    assert (finding.outcome, "one seed" in finding.numbers) == (Outcome.MISSING, True)
-    assert MoreThanBaseline("a", "of_none")(rows).outcome is Outcome.MISSING
+
+    def judged(measure):
+        return judge(Statement("so", Difference("a", "b", measure).above(0)), read(several, tmp_path))
+
+    assert judged("test_error_percent").outcome is not Outcome.MISSING
+    assert judged("of_one_seed").numbers == "a − b: too few seeds, 1 of at least 3"
+    assert judged("of_none").numbers == "a: of none was not measured"
 
 
 def test_the_declared_row_is_not_compared_with_a_baseline_that_deviates(tmp_path):
