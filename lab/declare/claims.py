@@ -14,12 +14,14 @@ class Claim:
         slide: the slide's heading.
         words: the slide's own words; where it only shows a picture, the heading says it.
         statement: what is claimed, in English.
+        leading: the experiment whose answer comes first, where several bear on it and that is not the lecture's first.
         unjudged: why no experiment bears on it.
     """
 
     slide: str
     words: str
     statement: str
+    leading: str = ""
     unjudged: str = "no experiment"
 
 
@@ -38,11 +40,13 @@ CLAIMS: dict[str, Claim] = {
         "Не, так не работает!",
         "и не полностью используем наши прецеденты!",
         "A fully connected network does not make full use of its examples.",
+        leading="sample-efficiency",
     ),
     "fc-fails-elsewhere": Claim(
         "Не, так не работает!",
         "А вдруг нам покажут кота в другой части картинки?",
         "A fully connected network fails when the object is in another part of the picture.",
+        leading="shift",
     ),
     "filters": Claim(
         "Свертки применяют к картинкам давно",

@@ -23,6 +23,7 @@ CLAIM_COLUMNS = (
     "statement",
     "verdict",
     "answer",
+    "further_answers",
     "checked",
     "limits",
     "reason",
@@ -41,7 +42,7 @@ class Entry:
     Attributes:
         name: the claim's name.
         claim: what the slide says.
-        judged: one an experiment that bears on it, in the lecture's order.
+        judged: one an experiment that bears on it; the leading one first, others in the lecture's order.
     """
 
     name: str
@@ -59,9 +60,9 @@ class Entry:
         return verdict([finding for one in self.deciding for finding in one.core])
 
     @property
-    def answer(self) -> str:
-        """The claim's sentences with their numbers."""
-        return " ".join(one.answer for one in self.deciding if one.answer)
+    def answers(self) -> list[str]:
+        """A sentence with its numbers from each deciding experiment; the first answers the claim."""
+        return [one.answer for one in self.deciding if one.answer]
 
     @property
     def limits(self) -> tuple[Finding, ...]:
@@ -85,7 +86,11 @@ def entries(results: Path) -> list[Entry]:
             of_experiment = rows.read(experiment, results)
             for evidence in experiment.evidence:
                 found[evidence.claim].append(judged(experiment.name, evidence, of_experiment))
-    return [Entry(name, CLAIMS[name], tuple(says)) for name, says in found.items()]
+    return [Entry(name, CLAIMS[name], _led(CLAIMS[name].leading, says)) for name, says in found.items()]
+
+
+def _led(leading: str, says: Sequence[Judged]) -> tuple[Judged, ...]:
+    return tuple(sorted(says, key=lambda one: one.experiment != leading))
 
 
 def answers(experiment: Experiment, results: Path) -> Iterator[str]:
@@ -129,7 +134,8 @@ def _claim(entry: Entry) -> dict[str, str]:
         "words": entry.claim.words,
         "statement": entry.claim.statement,
         "verdict": entry.verdict.value,
-        "answer": entry.answer,
+        "answer": "".join(entry.answers[:1]),
+        "further_answers": " ".join(entry.answers[1:]),
         "checked": " ".join(each.checked for each in evidence),
         "limits": " ".join(f"{finding.statement.words}." for finding in entry.limits),
         "reason": entry.reason,

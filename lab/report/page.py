@@ -5,6 +5,7 @@ It is made from a results folder alone: tables, figures and answers. Nothing her
 
 import collections
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -95,6 +96,11 @@ def _inline(svg: str, name: str) -> str:
 
 def _template() -> jinja2.Template:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
-        "report.html.jinja"
-    )
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["parts"] = parts
+    return environment.get_template("report.html.jinja")
+
+
+def parts(text: str) -> list[tuple[str, bool]]:
+    """An answer in parts, and whether each is an interval in brackets: set apart, the numbers are read first."""
+    return [(part, bool(number % 2)) for number, part in enumerate(re.split(r"(\[[^\]]*\])", text)) if part]
