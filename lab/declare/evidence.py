@@ -14,9 +14,16 @@ NOT_JUDGED = "not judged"  # attribute of a table of judged rows: why others are
 COMPARED = "paired"  # how a row's `comparison` begins where it was compared with its baseline
 
 
-@dataclasses.dataclass(frozen=True)
 class Quantity:
-    """A number of an experiment's table, which a statement bounds and an answer quotes."""
+    """A number of an experiment's table, which a statement bounds and an answer quotes.
+
+    Attributes:
+        variant: name of the row; "VARIANT on DATASET" where the data set is not the row's first.
+        measure: what is read of it, without the ending of its columns.
+    """
+
+    variant: str
+    measure: str
 
     def at_most(self, value: float) -> "Bound":
         """It is no more than this."""
@@ -41,41 +48,35 @@ class Quantity:
 
 @dataclasses.dataclass(frozen=True)
 class Fact(Quantity):
-    """A column that is the same for every seed, so one run is enough and there is no interval.
-
-    Attributes:
-        variant: name of the row; "VARIANT on DATASET" where the data set is not the row's first.
-        column: name of the column.
-    """
+    """A measure that is the same for every seed, so one run is enough and there is no interval."""
 
     variant: str
-    column: str
+    measure: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Mean(Quantity):
-    """The mean of a measure over seeds. `variant`: name of the row."""
+    """The mean of a measure over seeds."""
 
     variant: str
     measure: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference(Quantity):
-    """The mean over seeds of `variant` minus `than`, each seed with itself."""
+class Comparison(Quantity):
+    """A measure of a row beside that of another, `than`, each seed with itself."""
 
     variant: str
     than: str
     measure: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Ratio(Quantity):
-    """The mean over seeds of `variant` divided by `than`, each seed with itself."""
+class Difference(Comparison):
+    """The mean over seeds of `variant` minus `than`."""
 
-    variant: str
-    than: str
-    measure: str
+
+class Ratio(Comparison):
+    """The mean over seeds of `variant` divided by `than`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from lab.declare.evidence import (
     MIN_SEEDS,
     Answer,
     Bound,
+    Comparison,
     Difference,
     Evidence,
     Fact,
@@ -115,11 +116,12 @@ def estimate(quantity: Quantity, rows: Rows) -> Estimate:
         NotJudged: the rows do not give it; the message says why.
     """
     if isinstance(quantity, Fact):
-        value = rows.fact(quantity.variant, quantity.column)
+        value = rows.fact(quantity.variant, quantity.measure)
         return Estimate(value, value, value, 0, unit(quantity))
     values = list(_by_seed(quantity, rows))
     if len(values) < MIN_SEEDS:
-        raise NotJudged(f"{_who(quantity)}: too few seeds, {len(values)} of at least {MIN_SEEDS}{rows.lost(quantity)}")
+        lost = "".join(map(rows.lost, _variants(quantity)))
+        raise NotJudged(f"{_who(quantity)}: too few seeds, {len(values)} of at least {MIN_SEEDS}{lost}")
     found = summarise(values)
     pictures = rows.over_pictures(quantity.variant, quantity.measure) if isinstance(quantity, Mean) else None
     return Estimate(found.mean, found.ci95_low, found.ci95_high, found.n, unit(quantity), pictures)
@@ -127,39 +129,37 @@ def estimate(quantity: Quantity, rows: Rows) -> Estimate:
 
 def _by_seed(quantity: Quantity, rows: Rows) -> Iterable[float]:
     """A quantity's value of each seed."""
-    if isinstance(quantity, Mean):
-        return rows.values(quantity.variant, quantity.measure).values()
-    if not isinstance(quantity, Difference | Ratio):
-        raise TypeError(f"no quantity that varies by seed: {quantity}")
-    ours, theirs = (rows.values(name, quantity.measure) for name in (quantity.variant, quantity.than))
+    ours, *others = (rows.values(variant, quantity.measure) for variant in _variants(quantity))
+    if not others:
+        return ours.values()
+    (theirs,) = others
     seeds = sorted(ours.keys() & theirs.keys())
     if isinstance(quantity, Difference):
         return [ours[seed] - theirs[seed] for seed in seeds]
     return [ours[seed] / theirs[seed] for seed in seeds if theirs[seed]]
 
 
+def _variants(quantity: Quantity) -> tuple[str, ...]:
+    return (quantity.variant, quantity.than) if isinstance(quantity, Comparison) else (quantity.variant,)
+
+
 def unit(quantity: Quantity) -> str:
     """The unit of a quantity with its space, by the name of what is measured."""
     if isinstance(quantity, Ratio):
         return " times"
-    measure = quantity.column if isinstance(quantity, Fact) else getattr(quantity, "measure", "")
     percent = " points" if isinstance(quantity, Difference) else " %"
     units = {"percent": percent, "pixels": " pixels", "seconds": " s", "needed": " examples"}
-    return units.get(measure.rpartition("_")[2], "")
+    return units.get(quantity.measure.rpartition("_")[2], "")
 
 
 def named(quantity: Quantity) -> str:
     """A quantity for reading, such as "none − max: test error"."""
-    measure = quantity.column if isinstance(quantity, Fact) else getattr(quantity, "measure", "")
-    words = measure.replace("_", " ").removesuffix(" percent").removesuffix(" pixels")
+    words = quantity.measure.replace("_", " ").removesuffix(" percent").removesuffix(" pixels")
     return f"{_who(quantity)}: {words}"
 
 
 def _who(quantity: Quantity) -> str:
-    variant = getattr(quantity, "variant", "")
-    if isinstance(quantity, Difference):
-        return f"{variant} − {quantity.than}"
-    return f"{variant} / {quantity.than}" if isinstance(quantity, Ratio) else variant
+    return (" / " if isinstance(quantity, Ratio) else " − ").join(_variants(quantity))
 
 
 def judge(statement: Statement, rows: Rows) -> Finding:
@@ -205,7 +205,7 @@ def _compared(bound: Bound, found: Estimate) -> Outcome:
 
 def _failure(bound: Bound, found: Estimate) -> Outcome:
     """How a comparison of two arms fails: the other one has more, or this one has, but by less than the margin."""
-    if not isinstance(bound.of, Difference | Ratio):
+    if not isinstance(bound.of, Comparison):
         return Outcome.FAILS
     equal = 0.0 if isinstance(bound.of, Difference) else 1.0
     more = bound.relation in (">", ">=")

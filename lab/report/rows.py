@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.declare.evidence import NOT_JUDGED, Mean, Quantity
+from lab.declare.evidence import NOT_JUDGED
 from lab.declare.experiment import Experiment
 from lab.report import tables
 
@@ -62,10 +62,9 @@ class Rows:
         )
         return None if math.isnan(low) else (low, high)
 
-    def lost(self, quantity: Quantity) -> str:
-        """How many runs of the quantity's rows came to nothing, in brackets; nothing where none did."""
-        names = [quantity.variant] if isinstance(quantity, Mean) else [quantity.variant, quantity.than]  # type: ignore[attr-defined]
-        return "".join(_lost(self._row(name)) for name in names)
+    def lost(self, variant: str) -> str:
+        """How many runs of a row came to nothing, in brackets; nothing where none did."""
+        return _lost(self._row(variant))
 
     def _row(self, variant: str) -> pd.Series:
         if variant not in self.table.index:

@@ -101,13 +101,13 @@ def _negated(bound):
 def _facts(bounds):
     """Values of exact columns, each on one side of the bounds on it."""
     found = {}
-    for key, group in itertools.groupby(sorted(bounds, key=lambda b: (b.of.variant, b.of.column)), key=lambda b: b.of):
+    for key, group in itertools.groupby(sorted(bounds, key=lambda b: (b.of.variant, b.of.measure)), key=lambda b: b.of):
         group = list(group)
         candidates = [bound.value + step for bound in group for step in (0, -1, 1)]
         value = next((each for each in candidates if all(_holds(bound, each) for bound in group)), None)
         if value is None:
             return None
-        found.setdefault(key.variant, {})[key.column] = value
+        found.setdefault(key.variant, {})[key.measure] = value
     return found
 
 
