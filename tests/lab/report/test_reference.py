@@ -62,7 +62,7 @@ def test_a_whole_study_is_kept_without_parts_networks_and_what_no_record_names(s
     assert [path.name for path in (kept / "runs").iterdir()] == ["filters"]
     assert (kept / "README.md").read_text() == reference.page(kept)
     assert "| reproduced | The edge kernel gives 0 on flat areas" in (kept.parent / "README.md").read_text()
-    assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == ["runs"]
+    assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == ["runs", "seeds"]
 
 
 def damage_record(folder):
