@@ -9,11 +9,12 @@ SHIFTS = (2, 4)
 ERROR, SHIFTED = "test_error_percent", "test_shift4_error_percent"
 
 
-def _row(model: str, about: str, error_percent_1998: float | None = None, learning_rate: float = 2e-3) -> Variant:
+def _row(
+    model: str, label: str, about: str, error_percent_1998: float | None = None, learning_rate: float = 2e-3
+) -> Variant:
     published = {} if error_percent_1998 is None else {"error_percent_1998": error_percent_1998}
-    return Variant(
-        model, Training(model, learning_rate=learning_rate, measures=Measures(test_shifts=SHIFTS)), about, published
-    )
+    settings = Training(model, learning_rate=learning_rate, measures=Measures(test_shifts=SHIFTS))
+    return Variant(model, settings, about, published, label=label)
 
 
 EXPERIMENT = Experiment(
@@ -22,14 +23,14 @@ EXPERIMENT = Experiment(
     expectation="LeNet-5 errs least with the fewest parameters, and loses least when digits are shifted.",
     sources=("slide: Не, так не работает!", f"{LECUN_1998}, figure 9"),
     variants=(
-        _row("linear", "one layer", 12.0),
-        _row("fc-300", "tanh, one hidden layer", 4.7),
-        _row("fc-1000", "tanh, one hidden layer", 4.5),
-        _row("fc-300-100", "tanh, two hidden layers", 3.05),
-        _row("fc-500-150", "tanh, two hidden layers", 2.95),
-        _row("fc-relu", "ReLU and dropout, 512-512"),
-        _row("fc-matched", "ReLU, as many parameters as LeNet-5"),
-        _row("lenet5-relu", "LeNet-5 with ReLU and max pooling", 0.95, learning_rate=6e-3),
+        _row("linear", "linear", "one layer", 12.0),
+        _row("fc-300", "FC 300", "tanh, one hidden layer", 4.7),
+        _row("fc-1000", "FC 1000", "tanh, one hidden layer", 4.5),
+        _row("fc-300-100", "FC 300-100", "tanh, two hidden layers", 3.05),
+        _row("fc-500-150", "FC 500-150", "tanh, two hidden layers", 2.95),
+        _row("fc-relu", "FC 512-512, ReLU", "ReLU and dropout, 512-512"),
+        _row("fc-matched", "FC 78, ReLU", "ReLU, as many parameters as LeNet-5"),
+        _row("lenet5-relu", "LeNet-5, ReLU", "LeNet-5 with ReLU and max pooling", 0.95, learning_rate=6e-3),
     ),
     baseline="lenet5-relu",
     compared=("test_error_percent", "test_shift2_error_percent", "test_shift4_error_percent"),
@@ -93,15 +94,18 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure_options={
+        "title": "How many test digits fully connected nets (FC) and LeNet-5 misread, in place and moved",
         "measures": {
-            "test_error_percent": "test digits in their place",
-            "test_shift2_error_percent": "shifted by up to ±2 pixels",
-            "test_shift4_error_percent": "shifted by up to ±4 pixels",
-        }
+            "test_error_percent": "digits in their place",
+            "test_shift2_error_percent": "moved by up to 2 pixels",
+            "test_shift4_error_percent": "moved by up to 4 pixels",
+        },
+        "published": ("error_percent_1998", "printed in 1998"),
     },
-    reading="The shifted columns read the same 10,000 test digits, each moved once by its own random offset of up to "
-    "±2 (±4) pixels along each axis; every network sees the same offsets. Networks are trained on digits in their "
-    'place. "Error 1998" is what LeCun et al. printed for the network of that name.',
+    reading="The same 10,000 test digits are read three times: in their place, and each moved by its own random offset "
+    "of up to 2 or 4 pixels along each axis, the same for every network. Networks learn from digits in their place. "
+    "Numbers after FC are units of the hidden layers; FC 78 (fc-matched) has as many parameters as LeNet-5. "
+    '"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name.',
     surprises="LeNet-5 errs least, but it is not invariant either. Moved by up to ±2 pixels it misreads six times as "
     "many digits as in their place, by up to ±4 pixels forty times as many; a fully connected net with as many "
     "parameters then misreads more than half. And the fully connected nets of 1998, trained as one trains today, err "

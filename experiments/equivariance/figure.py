@@ -6,7 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from experiments.equivariance import ROUNDING
 from lab.declare.experiment import Experiment
-from lab.report import figures
+from lab.report import drawing, figures
 from lab.store.records import Records
 
 CURVES = {
@@ -23,6 +23,9 @@ MAPS = {
     "conv-stride2": "stride 2",
     "max-pool": "max pooling",
 }
+WAYS = {"picture": "x", "shifted": "shift(x)", "of_shifted": "conv(shift(x))", "shifted_after": "shift(conv(x))"}
+CHANGES = {"change_of_itself": "of the answer's own size, %", "change": "of the way to another digit, %"}
+FARTHEST = 4  # pixels that digits are shifted
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
@@ -31,15 +34,16 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if not {*CURVES, *MAPS} <= set(arrays):
         return None
     rows = frame[frame["declared"].astype(bool)].set_index("variant")
-    figure = Figure(figsize=(10, 9.6), layout="constrained")
-    upper, middle, lower = figure.subfigures(3, 1, height_ratios=(2.7, 2.9, 4), squeeze=False).flat
-    ways = {"picture": "x", "shifted": "shift(x)", "of_shifted": "conv(shift(x))", "shifted_after": "shift(conv(x))"}
-    for axes, (name, title) in zip(upper.subplots(1, 4), ways.items(), strict=True):
-        figures.picture(axes, arrays["conv-valid"][name], title)
-    middle.suptitle("Where conv(shift(x)) and shift(conv(x)) differ for a shift of one pixel (black: nowhere)", size=11)
+    heights = (2.4, 2.6, 1.4 + drawing.ROW * len(CURVES))
+    figure = drawing.sheet(0.5 + sum(heights), "Convolution and shift, in either order")
+    upper, middle, lower = figure.subfigures(3, 1, height_ratios=heights, squeeze=False).flat
+    drawing.head(upper, "A cat's eye: the picture x, x shifted, and a convolution in both orders")
+    for axes, (name, title) in zip(upper.subplots(1, 4), WAYS.items(), strict=True):
+        drawing.picture(axes, arrays["conv-valid"][name], title)
+    drawing.head(middle, "Where the two orders differ for a shift of one pixel (black: nowhere)")
     for axes, (name, title) in zip(middle.subplots(1, 4), MAPS.items(), strict=True):
-        figures.picture(axes, arrays[name]["difference"], f"{title}: {_percent(rows, name)}")
-    _curves(lower, arrays)
+        drawing.picture(axes, arrays[name]["difference"], f"{title}:\n{_percent(rows, name)}")
+    _changes(lower, arrays)
     return figure
 
 
@@ -49,21 +53,18 @@ def _percent(rows: pd.DataFrame, name: str) -> str:
     return "0 %" if worst < ROUNDING else f"up to {100 * worst:.0f} %"
 
 
-def _curves(part: SubFigure, arrays: dict[str, dict[str, np.ndarray]]) -> None:
-    """Change against shift, a line a subsampling, by the answer itself and by another digit's."""
-    part.suptitle("How far subsampling by 4 is invariant to shift, on 360 real digits", size=11)
-    panels = {
-        "change_of_itself": "by the size of the answer itself",
-        "change": "by the distance to another digit's answer",
-    }
-    for axes, (measure, label) in zip(part.subplots(1, 2), panels.items(), strict=True):
-        for name, colour, marker in zip(CURVES, figures.COLOURS, figures.MARKERS, strict=True):
-            change = arrays[name][measure][:5]
-            axes.plot(range(len(change)), change, marker=marker, color=colour, label=CURVES[name])
-        axes.axhline(100, color="0.4", linestyle=":")
-        axes.set_xticks(range(5))
-        axes.set_xlabel("shift of the digit, pixels")
-        axes.set_ylabel("change of the answer, %")
-        axes.set_title(label, fontsize=10)
-        axes.grid(color="0.9")
-    part.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+def _changes(part: SubFigure, arrays: dict[str, dict[str, np.ndarray]]) -> None:
+    """Change of each subsampling's answer; the numeral is the shift in pixels, at the change that it makes."""
+    drawing.head(part, "How much the answer to a digit changes when it shifts by 1, 2, 3 and 4 pixels")
+    panels = part.subplots(1, 2, sharey=True)
+    for axes, (measure, label) in zip(panels, CHANGES.items(), strict=True):
+        for row, name in enumerate(CURVES):
+            change = arrays[name][measure][: FARTHEST + 1]
+            axes.plot(change, [row] * len(change), color="0.8", lw=1)
+            for shift in range(1, FARTHEST + 1):
+                axes.plot(change[shift], row, marker=f"${shift}$", color=drawing.COLOURS[0], ms=8, mew=0.4)
+        axes.set_xlim(left=0)
+        axes.set_title(label)
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+    drawing.name_rows(panels[0], list(CURVES.values()))

@@ -64,13 +64,30 @@ EXPERIMENT = Experiment(
     "sharper pictures at the price of a larger L1.",
     sources=("slide: Приложение: image to image", f"{PIX2PIX}, sections 3 and 4.2, table 1 and figures 4 and 5"),
     variants=(
-        Variant("edges", Untrained("edges"), "the input itself"),
-        Variant("fill", Untrained("fill"), "all that the edges enclose in white"),
-        Variant("no-skips-l1", Translation(skips=False), "all through one pixel; L1 alone", against="unet-l1"),
-        Variant("unet-small", Translation(most_filters=24), "a fifth of the parameters; L1 alone", against="unet-l1"),
-        Variant("unet-l1", Translation(), "U-Net, L1 alone"),
-        Variant("unet-pix2pix", Translation(adversarial=True), "U-Net, L1 and a patch discriminator"),
-        Variant("digits", Untrained("target"), "the real digits"),
+        Variant("edges", Untrained("edges"), "the input itself", label="edges: the input"),
+        Variant("fill", Untrained("fill"), "all that the edges enclose in white", label="edges, filled in"),
+        Variant(
+            "no-skips-l1",
+            Translation(skips=False),
+            "all through one pixel; L1 alone",
+            against="unet-l1",
+            label="U-Net without skips",
+        ),
+        Variant(
+            "unet-small",
+            Translation(most_filters=24),
+            "a fifth of the parameters; L1 alone",
+            against="unet-l1",
+            label="small U-Net",
+        ),
+        Variant("unet-l1", Translation(), "U-Net, L1 alone", label="U-Net"),
+        Variant(
+            "unet-pix2pix",
+            Translation(adversarial=True),
+            "U-Net, L1 and a patch discriminator",
+            label="U-Net, pix2pix",
+        ),
+        Variant("digits", Untrained("target"), "the real digits", label="digits: the target"),
     ),
     seeds=3,
     baseline="fill",
@@ -123,7 +140,8 @@ EXPERIMENT = Experiment(
     "brightnesses 0…255: L1 is the mean absolute difference in levels, SSIM the structural similarity (Wang et al. "
     "2004), and `read` what a LeNet-5 of the same seed, trained on real digits, reads correctly, the idea of the "
     "paper's FCN-score. Not trained are the edges themselves, the edges with all that they enclose filled in, and the "
-    "real digits. The figure shows the first test digit of each class, by the networks of seed 0.",
+    "real digits. The figure shows the first test digit of each class, by the networks of seed 0; pix2pix is the U-Net "
+    "with a patch discriminator beside L1.",
     surprises="The discriminator costs nothing here: L1 is 6.7 levels with it and 6.9 without, SSIM 0.922 and 0.920, "
     "and as many are read (98.1 %). The edges of a digit leave little open, so there is little for it to sharpen; the "
     "paper's gain is on photographs. Without skips two seeds of three learned no more than the mean digit: all must "

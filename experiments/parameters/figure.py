@@ -4,29 +4,32 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lab.declare.experiment import Experiment
+from lab.report import drawing, figures
 from lab.store.records import Records
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
-    """Parameters and multiply-accumulates of every row on one logarithmic axis, each with its number."""
+    """Parameters and multiply-accumulates of every row on one logarithmic axis, fewest parameters on top."""
     if "params" not in frame:
         return None
     # By name where counts are equal: NumPy's own order of equals depends on the processor.
-    shown = frame.dropna(subset=["params"]).sort_values(["params", "variant"], ascending=False).reset_index(drop=True)
+    shown = frame.dropna(subset=["params"]).sort_values(["params", "variant"]).reset_index(drop=True)
     if shown.empty:
         return None
-    figure = Figure(figsize=(8, 0.9 + 0.36 * len(shown)))
+    figure = drawing.sheet(1.3 + drawing.ROW * len(shown), "Parameters and multiply-accumulates of layers and networks")
     axes = figure.subplots()
-    axes.plot(shown["params"], shown.index, "o", color="#0072B2", ms=7, label="parameters")
-    axes.plot(shown["macs"], shown.index, "D", mfc="none", mec="#D55E00", ms=6, label="multiply-accumulates")
+    axes.plot(shown["params"], shown.index, "o", color=drawing.COLOURS[0], ms=8)
+    axes.plot(shown["macs"], shown.index, "D", mfc="none", mec="black", ms=6)
     for row, params in shown["params"].items():
-        axes.annotate(f"{int(params):,}", (params, row), xytext=(0, 7), textcoords="offset points", ha="center", size=8)
+        drawing.beside(axes, f"{int(params):,}", (params, row), -8, ha="right", size=10)
+    for words, column, colour in (("parameters", "params", drawing.COLOURS[0]), ("multiply-accumulates", "macs", "k")):
+        drawing.beside(axes, words, (shown[column][0], 0), 0, 13, ha="center", size=10, color=colour)
     axes.set_xscale("log")
-    axes.set_xlim(5, 2e11)
-    axes.set_ylim(-0.8, len(shown) - 0.4)
-    axes.set_yticks(shown.index, shown["variant"])
-    axes.set_xlabel("count (each grid line is ten times the one before)")
-    axes.set_xticks([10.0**power for power in range(1, 12)])
-    axes.grid(axis="x", color="0.9")
-    axes.legend(loc="upper right", frameon=False)
+    axes.set_xlim(1, 1e11)
+    drawing.name_rows(axes, figures.row_labels(experiment, frame, shown))
+    axes.set_ylim(top=-1)
+    axes.set_xticks([10.0**power for power in range(12)])
+    axes.set_xlabel("count (log scale: each line is ten times the one before)")
+    axes.grid()
+    axes.tick_params(axis="y", length=0)
     return figure

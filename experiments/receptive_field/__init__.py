@@ -65,6 +65,7 @@ NETWORKS = {
     "keras.applications.MobileNet": "conv_pw_13_relu",
     "keras.applications.ResNet50": "conv5_block3_out",
 }
+LENETS = {"lenet1": "LeNet-1", "lenet5": "LeNet-5"}
 
 EXPERIMENT = Experiment(
     name="receptive-field",
@@ -82,7 +83,10 @@ EXPERIMENT = Experiment(
             for growth, depths in DEPTHS.items()
             for depth in depths
         ),
-        *(Variant(name.rsplit(".", 1)[-1], Named(name, layer), "network") for name, layer in NETWORKS.items()),
+        *(
+            Variant(name.rsplit(".", 1)[-1], Named(name, layer), "network", label=LENETS.get(name, ""))
+            for name, layer in NETWORKS.items()
+        ),
         Variant("trained-lenet5-relu", Trained("lenet", "lenet5-relu", "mnist", "s4"), "LeNet-5, trained"),
     ),
     dataset="none",
@@ -146,5 +150,6 @@ EXPERIMENT = Experiment(
     ),
     reading="The effective field is the side of the square of as many pixels as have more than 4.55 % of the largest "
     "gradient of the middle unit (Luo et al. 2016), at initialisation, one draw of the weights a seed; of the trained "
-    "LeNet-5, on 500 validation digits.",
+    "LeNet-5, on 500 validation digits. The figure's maps are of such gradients. Stride and dilation have equal "
+    "fields in theory.",
 )

@@ -9,10 +9,11 @@ COPIES = "copies_beyond_half_turn_percent"
 CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `measure.beyond`
 
 
-def _row(positions: str, about: str) -> Variant:
+def _row(positions: str, about: str, label: str) -> Variant:
     # The learning rate is that of the same net in `shift`.
     view = View(canvas=Canvas(56, positions, moving=positions != "centre"))
-    return Variant(positions, Training("fc-64", epochs=15, learning_rate=0.01, examples=10_000, view=view), about)
+    settings = Training("fc-64", epochs=15, learning_rate=0.01, examples=10_000, view=view)
+    return Variant(positions, settings, about, label=label)
 
 
 EXPERIMENT = Experiment(
@@ -22,8 +23,8 @@ EXPERIMENT = Experiment(
     "trained on digits in the centre, fewer are.",
     sources=("slide: Не, так не работает!",),
     variants=(
-        _row("everywhere", "digits lie elsewhere each time they are shown"),
-        _row("centre", "digits lie in the centre"),
+        _row("everywhere", "digits lie elsewhere each time they are shown", "digits everywhere"),
+        _row("centre", "digits lie in the centre", "digits in the centre"),
     ),
     work="experiments.relearning.measure.RelearningWork",
     takes=Takes(channels=1, why="as it compares filters of one channel"),

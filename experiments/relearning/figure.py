@@ -1,45 +1,44 @@
-"""The figure of `make relearning`: how many filters have a shifted copy."""
+"""The figure of `make relearning`: how many filters have a shifted copy, and the best matched pairs."""
 
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
+from experiments.relearning import CHANCE, COPIES
 from lab.declare.experiment import Experiment
-from lab.report import figures
+from lab.report import drawing, figures
 from lab.store.records import Records
 
-STYLES = {
-    "trained": ("-", "trained"),
-    "half_turn": ("--", "others turned by 180°"),
-    "quarter_turn": ("-.", "others turned by 90°"),
-    "untrained": (":", "untrained"),
-}
+MEASURES = {COPIES: "than others turned by 180°", "copies_beyond_quarter_turn_percent": "than others turned by 90°"}
+PAIRS = 3  # of filters that are drawn
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
-    """How well filters are matched by shifts of others, beside the controls, and the best matched pairs."""
+    """How many filters match a shifted one better than those of a control, and the best matched pairs."""
     kept = figures.arrays(experiment, records)
+    kept = {name: kept[name] for name in experiment.named if name in kept}
     if not kept:
         return None
-    figure = Figure(figsize=(10, 2.2 + 2.4 * len(kept)), layout="constrained")
-    parts = figure.subfigures(1 + len(kept), 1, height_ratios=[3, *[2.2] * len(kept)], squeeze=False)[:, 0]
-    axes = parts[0].subplots()
-    for number, (variant, arrays) in enumerate(kept.items()):
-        for name, (style, words) in STYLES.items():
-            values = sorted(arrays[name].tolist())
-            shares = [100 * (1 - place / len(values)) for place in range(len(values))]
-            label = f"{variant}: {words}"
-            axes.step(values, shares, style, color=figures.COLOURS[number], where="post", label=label)
-    axes.set_xlabel("best match of a filter with another one, shifted (normalised correlation)")
-    axes.set_ylabel("share of filters matched\nat least as well, %")
-    axes.grid(color="0.92")
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    for part, (variant, arrays) in zip(parts[1:], kept.items(), strict=True):
-        where = "in the centre" if variant == "centre" else variant
-        part.suptitle(f"trained on digits {where}: best matched pairs", size=10)
-        for axes, pair, match, shift in zip(
-            part.subplots(1, len(arrays["pairs"])), arrays["pairs"], arrays["matches"], arrays["shifts"], strict=True
-        ):
-            axes.imshow(pair, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_title(f"{match:.2f}, shifted by {shift[0]:+d}, {shift[1]:+d}", size=8)
-            axes.set_axis_off()
+    shown = frame.dropna(subset=[f"{COPIES}_mean"]) if f"{COPIES}_mean" in frame else frame[:0]
+    heights = [1.5 + drawing.ROW * len(shown)] * bool(len(shown)) + [1.75] * len(kept)
+    figure = drawing.sheet(0.5 + sum(heights), "How many filters are shifted copies of another one")
+    parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    if len(shown):
+        part = parts.pop(0)
+        drawing.head(part, "filters that match a shifted one better, %")
+        panels = part.subplots(1, len(MEASURES), sharey=True)
+        drawing.dots(panels, shown, MEASURES, figures.row_labels(experiment, frame, shown))
+        panels[0].axvline(CHANCE, color="0.4", ls="--", lw=1)
+        drawing.beside(panels[0], "dashed: chance", (CHANCE, 0), 3, 13, size=drawing.SMALL)
+        part.supxlabel(drawing.seeds(shown), size=10)
+    for part, (variant, arrays) in zip(parts, kept.items(), strict=True):
+        _draw_pairs(part, figures.label(experiment, variant), arrays)
     return figure
+
+
+def _draw_pairs(part: SubFigure, label: str, arrays: dict[str, np.ndarray]) -> None:
+    """Pairs of filters side by side, each pair with its correlation and the shift of the second filter."""
+    drawing.head(part, f"{label}: the pairs that match best, and their correlation")
+    panels = part.subplots(1, PAIRS)
+    for axes, pair, match in zip(panels, arrays["pairs"], arrays["matches"], strict=False):
+        drawing.picture(axes, pair, f"{match:.2f}")

@@ -6,53 +6,63 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.sample_efficiency import LABELS, MEASURE, PARTS, WANTED
+from experiments.sample_efficiency import LABELS, MEASURE, PARTS, SIZES, WANTED
 from lab.declare.experiment import Experiment
-from lab.report.figures import COLOURS, MARKERS
+from lab.report import drawing
 from lab.store.records import Records
+
+MIDDLE = math.sqrt(min(SIZES) * max(SIZES))  # of the logarithmic axis of examples
+STRIP = 1.5  # inches of height that the examples needed take
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
-    """Test accuracy against examples learned from, a panel for each data set, with the examples needed."""
+    """Test accuracy against examples learned from, a panel a data set; beneath, the examples needed."""
     if f"{MEASURE}_mean" not in frame:
         return None
     datasets = list(dict.fromkeys(frame["dataset"]))
-    figure = Figure(figsize=(4.6 * len(datasets), 4.8))
-    for axes, dataset in zip(figure.subplots(1, len(datasets), squeeze=False)[0], datasets, strict=True):
-        _draw_curves(axes, frame, dataset)
-    figure.tight_layout()
+    figure = drawing.sheet(4.3 + STRIP, "Test accuracy by the number of examples learned from")
+    grid = figure.subplots(2, len(datasets), squeeze=False, height_ratios=(2.6, 1), sharex=True, sharey="row")
+    for axes, strip, dataset in zip(*grid, datasets, strict=True):
+        on_this = frame[frame["dataset"] == dataset]
+        _draw_curves(axes, on_this, dataset)
+        _draw_needed(strip, on_this, dataset)
+    grid[0][0].set_ylabel("test accuracy, %")
+    grid[0][0].set_ylim(math.floor(10 * frame[f"{MEASURE}_mean"].min()) * 10, 100)
+    drawing.name_rows(grid[1][0], list(LABELS.values()))
+    figure.supxlabel(f"examples learned from (log scale); {drawing.seeds(frame)}", size=10)
     return figure
 
 
-def _draw_curves(axes: Axes, frame: pd.DataFrame, dataset: str) -> None:
-    on_this = frame[frame["dataset"] == dataset]
-    for (net, label), colour, marker in zip(LABELS.items(), COLOURS, MARKERS, strict=False):
-        rows = on_this[on_this["model"] == net].sort_values("examples", kind="stable")
-        mean, low, high = (100 * rows[f"{MEASURE}_{part}"] for part in PARTS)
-        bars = [mean - low, high - mean]
-        needed = _needed(rows)
-        text = label if needed is None else f"{label}: {_with_interval(*needed)}"
-        axes.errorbar(rows["examples"], mean, yerr=bars, color=colour, marker=marker, ms=4, capsize=2, label=text)
-        if needed is not None:
-            wanted = 100 * WANTED[dataset]
-            axes.plot(needed[1:], [wanted, wanted], color=colour, lw=5, alpha=0.5, solid_capstyle="butt")
-            axes.plot([needed[0]] * 2, [0, wanted], color=colour, ls=":", lw=1)
-    if dataset in WANTED:
-        axes.axhline(100 * WANTED[dataset], color="0.4", lw=1)
-        axes.annotate(
-            f"{100 * WANTED[dataset]:g} % wanted",
-            (100, 100 * WANTED[dataset]),
-            xytext=(0, 3),
-            textcoords="offset points",
-        )
+def _draw_curves(axes: Axes, rows: pd.DataFrame, dataset: str) -> None:
+    for number, net in enumerate(LABELS):
+        of_net = rows[rows["model"] == net].sort_values("examples", kind="stable")
+        drawing.curve(axes, of_net["examples"], of_net, MEASURE, number, scale=100)
+    wanted = 100 * WANTED.get(dataset, 0)
+    if wanted:
+        axes.axhline(wanted, color="0.4", lw=1)
     axes.set_xscale("log")
-    axes.set_ylim(math.floor(10 * on_this[f"{MEASURE}_mean"].min()) * 10, 100)
-    axes.grid(color="0.92")
-    title = f"examples needed for {100 * WANTED[dataset]:g} %" if dataset in WANTED else None
-    axes.set_title(dataset, size=10)
-    axes.set_xlabel("examples learned from (log scale)")
-    axes.set_ylabel("test accuracy, %; bars: 95 % interval")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.16), title=title, alignment="left")
+    axes.set_xlim(70, 1.4 * max(SIZES))
+    drawing.round_ticks(axes.xaxis, 100, 1_000, 10_000)
+    axes.grid()
+    axes.set_title(f"{dataset} (line: {wanted:g} % wanted)" if wanted else dataset)
+
+
+def _draw_needed(axes: Axes, rows: pd.DataFrame, dataset: str) -> None:
+    """The examples that each net needs for the wanted accuracy, in the curves' colours and markers."""
+    for number, net in enumerate(LABELS):
+        needed = _needed(rows[rows["model"] == net])
+        if needed is not None:
+            mean, low, high = needed
+            bars = [[mean - low], [high - mean]] if low == low else None  # one seed has no interval
+            axes.errorbar(mean, number, xerr=bars, **(drawing.series(number) | {"capsize": 3}))
+            right = mean < MIDDLE  # of the axis: on that side there is room for the number
+            at = (high if right else low) if bars else mean
+            words = _with_interval(*needed)
+            drawing.beside(axes, words, (at, number), 7 if right else -7, ha="left" if right else "right", size=10)
+    if dataset in WANTED:
+        axes.set_title(f"examples needed for {100 * WANTED[dataset]:g} %")
+    axes.grid()
+    axes.tick_params(axis="y", length=0)
 
 
 def _with_interval(mean: float, low: float, high: float) -> str:

@@ -119,12 +119,12 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.shift.figure.draw",
-    reading="Digits of 28×28 pixels on a black canvas of 56×56. Trained in the centre, in the left half (the digit's "
-    "middle left of the canvas's) or everywhere; a digit keeps the one place that was drawn for it, or moves: "
+    reading="Digits of 28×28 pixels on a black canvas of 56×56. Nets learn digits in the centre, in the left half (the "
+    "digit's middle left of the canvas's) or everywhere; a digit keeps the one place that was drawn for it, or moves: "
     "it lies elsewhere each time it is shown (in the centre: shifted by up to 4 pixels). The test error is on "
     "test digits that lie as in training without moving, the error everywhere on the same digits anywhere on "
     "the canvas. Maps, worst position and consistency (the share of digits that are read as in the centre) "
-    "are of the first 500 test digits at 9×9 places.",
+    "are of the first 500 test digits at 9×9 places; the figure's maps are of nets whose digits did not move.",
     surprises="A convolution before a flattened layer is as lost as the fully connected net: shown digits in the "
     "centre only they misread 86 and 89 % of those anywhere. It is the maximum over all positions that "
     "helps, 9 % from the centre alone. Augmentation matters more than architecture for the flattened "

@@ -21,6 +21,17 @@ ARMS: dict[str, tuple[float, float | None]] = {
     "blur-max": (0.01, None),
     "blur-stride": (0.02, None),
 }
+LABELS = {
+    "none": "no reduction",
+    "max": "max pooling",
+    "average": "average pooling",
+    "strided": "stride 2",
+    "conv-pool": "extra layer, max pooling",
+    "all-conv": "extra layer of stride 2",
+    "dilation": "dilation",
+    "blur-max": "max pooling, blurred",
+    "blur-stride": "blur, then stride 2",
+}
 PUBLISHED = "cifar10_error_percent_2015"
 REDUCERS = {"max": "max pooling", "strided": "a stride"}
 
@@ -37,7 +48,8 @@ def _row(arm: str) -> Variant:
     )
     # A blur is measured against what it blurs.
     against = {"blur-max": "max", "blur-stride": "strided"}.get(arm)
-    return Variant(arm, settings, published={} if published is None else {PUBLISHED: published}, against=against)
+    numbers = {} if published is None else {PUBLISHED: published}
+    return Variant(arm, settings, published=numbers, against=against, label=LABELS[arm])
 
 
 EXPERIMENT = Experiment(
@@ -114,10 +126,11 @@ EXPERIMENT = Experiment(
     ),
     figure="experiments.stride_vs_pooling.figure.draw",
     reading="All arms are one network of five 3×3 convolutions that learns from 8,000 pictures; they differ in what "
-    "reduces the maps twice. conv-pool and all-conv have a convolution more in each block. The effective field is that "
-    "of the last convolution's middle position after training, over 200 validation pictures. Shift consistency is the "
-    "share of test pictures of which two random shifts of up to 3 pixels get the same class. Blurred arms are compared "
-    "with what they blur, all others with max pooling. Inference seconds are of the 10,000 test pictures.",
+    "reduces the maps twice. conv-pool and all-conv have an extra convolution in each block. Consistency: of how many "
+    "test pictures two random shifts of up to 3 pixels get the same class. The field is that of the last convolution's "
+    "middle position: in effect after training (dots, over 200 validation pictures) and in theory (diamonds). Blurred "
+    "arms are compared with what they blur, all others with max pooling. Inference seconds are of the 10,000 test "
+    "pictures.",
     surprises="Springenberg et al. order the errors strided > max pooling > conv-pool > all-conv, on CIFAR-10. Ours: "
     "on Fashion-MNIST strided 20.8, all-conv 19.6, conv-pool and max pooling 19.0 %; on MNIST max pooling has 2.7 % "
     "and the other three 4.3 to 4.4 %. A stride alone is the worst of the four on Fashion-MNIST, and one of three "

@@ -1,40 +1,37 @@
-"""The figure of `make stride-vs-pooling`: error and steadiness of each arm."""
-
-from typing import Any
+"""The figure of `make stride-vs-pooling`: error, steadiness and field of each arm."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.stride_vs_pooling import ARMS, CONSISTENCY, ERROR
 from lab.declare.experiment import Experiment
-from lab.report.figures import COLOURS, MARKERS
+from lab.report import drawing, figures
 from lab.store.records import Records
+
+FIELD = "effective_field_pixels"
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
-    """Error, shift consistency and field of each arm with 95 % intervals, a row an arm, a marker a data set."""
+    """Error and shift consistency of each arm, a panel a data set; beneath, the field in effect and in theory."""
     if f"{ERROR}_mean" not in frame:
         return None
-    arms = [arm for arm in ARMS if arm in set(frame["variant"])][::-1]
-    figure = Figure(figsize=(11, 1.6 + 0.38 * len(arms)), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True)
-    titles = ("test error, %", "shift consistency, %", "field of the last convolution, pixels")
-    for axes, stem, title in zip(panels, (ERROR, CONSISTENCY, "effective_field_pixels"), titles, strict=True):
-        for place, (dataset, rows) in enumerate(frame.groupby("dataset", sort=False)):
-            _draw_dots(axes, rows, arms, stem, place, str(dataset))
-        axes.set_xlabel(title)
-        axes.grid(axis="x", color="0.9")
-    theory = frame.drop_duplicates("variant").set_index("variant")["receptive_field_pixels"].reindex(arms)
-    panels[2].plot(theory, range(len(arms)), "x", color="black", label="in theory")
-    panels[2].set_xlim(left=0)
-    panels[0].set_yticks(range(len(arms)), arms)
-    figure.legend(*panels[2].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=3)
+    arms = [arm for arm in ARMS if arm in set(frame["variant"])]
+    labels = [figures.label(experiment, arm) for arm in arms]
+    rows = {
+        str(dataset): of.drop_duplicates("variant").set_index("variant").reindex(arms)
+        for dataset, of in frame.groupby("dataset", sort=False)
+    }
+    figure = drawing.sheet(2.4 + 2 * drawing.ROW * len(arms), "Errors, steadiness and fields by what reduces the maps")
+    above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    panels = above.subplots(1, 2 * len(rows), sharey=True)
+    measures = ((ERROR, "test error, %", 0), (CONSISTENCY, "consistency, %", 50))
+    for number, (stem, title, start) in enumerate(measures):
+        for axes, (dataset, of) in zip(panels[number * len(rows) :], rows.items(), strict=False):
+            drawing.dots([axes], of, {stem: f"{title}\n{dataset}"}, labels, start=start)
+    above.supxlabel(drawing.seeds(frame), size=10)
+    for axes, (dataset, of) in zip(
+        below.subplots(1, len(rows), sharey=True, squeeze=False)[0], rows.items(), strict=True
+    ):
+        drawing.dots([axes], of, {FIELD: f"field of the last convolution, pixels\n{dataset}"}, labels)
+        drawing.published(axes, of["receptive_field_pixels"], "in theory")
     return figure
-
-
-def _draw_dots(axes: Any, rows: pd.DataFrame, arms: list[str], stem: str, place: int, label: str) -> None:
-    found = rows.drop_duplicates("variant").set_index("variant").reindex(arms)
-    mean, low, high = (found[f"{stem}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
-    heights = [number + 0.16 - 0.32 * place for number in range(len(arms))]
-    style = {"fmt": MARKERS[place], "color": COLOURS[place], "ms": 5, "capsize": 3}
-    axes.errorbar(mean, heights, xerr=[mean - low, high - mean], label=label, **style)

@@ -42,8 +42,7 @@ EXPERIMENT = Experiment(
         "promotes is trained anew: the one-cycle schedule depends on the number of epochs. `tuned` and `runner-up` "
         "are the two best trials, trained like `default` with five seeds on training and validation pictures "
         "together, and tested once; that the best of many noisy scores is chosen flatters its score as a trial, and "
-        "not its test error. Distortion is given by its largest rotation; the other kinds grow with it. In the "
-        "figure, hollow markers had fewer epochs than filled ones."
+        "not its test error. Distortion is given by its largest rotation; the other kinds grow with it."
     ),
     surprises="The search found a wider net in smaller batches, undistorted, that is not measurably better: 0.67 % "
     "errors against 0.70 %, a difference of -0.03 points (-0.09 to 0.04, n=5), for twice the time of training. What "

@@ -111,8 +111,9 @@ EXPERIMENT = Experiment(
     ),
     figure="experiments.weight_sharing.figure.draw",
     reading="The three nets have hidden layers of 1,152 and 256 units whatever connects them; the last two see the "
-    "same windows, 5×5 at a stride of 2. Shuffled: all pictures of a run, training and test, have their pixels in one "
-    'random order, drawn by the seed. "Minus baseline" is minus the row that "comparison" names.',
+    "same windows, 5×5 at a stride of 2, with weights of their own (locally connected) or shared (convolution). "
+    "Shuffled: all pictures of a run, training and test, have their pixels in one random order, drawn by the seed. "
+    '"Minus baseline" is minus the row that "comparison" names.',
     surprises="The ladder comes out as LeCun found it in 1989, with 1/200 of the parameters at its top. Shuffling the "
     "pixels turns it round: each step that helped now hurts, and by about as much, while the fully connected "
     "net does not notice (0.05 ± 0.22 points from 10,000 examples). From 10,000 examples sharing is worth "

@@ -5,8 +5,11 @@ from matplotlib.figure import Figure
 
 from experiments.weight_sharing import MEASURE, RUNGS, SIZES, row_name
 from lab.declare.experiment import Experiment
-from lab.report.figures import COLOURS, MARKERS
+from lab.report import drawing
 from lab.store.records import Records
+
+HEIGHT = 4.3  # inches
+ORDERS = {False: "pixels in\ntheir place", True: "pixels in one\nrandom order"}
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
@@ -15,21 +18,19 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         return None
     rows = frame[(frame["dataset"] == frame["dataset"].iloc[0]) & frame["declared"]]
     rows = rows if len(rows) else frame
-    figure = Figure(figsize=(8, 3.9))
+    figure = drawing.sheet(HEIGHT, "Test error by connection, pixels in their place and shuffled")
     panels = figure.subplots(1, len(SIZES), sharey=True, squeeze=False)[0]
     for axes, examples in zip(panels, SIZES, strict=True):
-        for place, (shuffled, label) in enumerate(((False, "pixels in their place"), (True, "in one random order"))):
+        for number, (shuffled, label) in enumerate(ORDERS.items()):
             names = [row_name(rung, examples, shuffled) for rung in RUNGS]
             found = rows.drop_duplicates("variant").set_index("variant").reindex(names)
-            mean, low, high = (found[f"{MEASURE}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
-            style = {"marker": MARKERS[place], "color": COLOURS[place], "ls": ("-", "--")[place], "capsize": 3}
-            axes.errorbar(range(len(RUNGS)), mean, yerr=[mean - low, high - mean], label=label, **style)
-        axes.set_title(f"{examples:,} examples", size=10)
+            drawing.curve(axes, range(len(RUNGS)), found, MEASURE, number, label=label)
+        axes.set_title(f"learned from {examples:,} examples")
         axes.set_xticks(range(len(RUNGS)), ["fully\nconnected", "locally\nconnected", "convolution"])
         axes.set_xlim(-0.4, len(RUNGS) - 0.6)
-        axes.grid(axis="y", color="0.9")
+        axes.grid(axis="y")
         axes.set_ylim(bottom=0)
-    panels[0].set_ylabel("test error, %; bars: 95 % interval")
-    panels[-1].legend(frameon=False)
-    figure.tight_layout()
+    panels[0].set_ylabel("test error, %")
+    drawing.name_lines(panels[-1], HEIGHT - 1.6)
+    figure.supxlabel(drawing.seeds(rows), size=10)
     return figure

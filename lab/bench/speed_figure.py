@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import matplotlib
+import matplotlib.ticker
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from lab.report.figures import STYLE, save
+from lab.report import drawing
+from lab.report.drawing import STYLE
+from lab.report.figures import save
 
 SIDE_BY_SIDE = ("epoch", "study", "tiny", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}
-WIDTH, LINE = 8.0, 0.34  # inches: of the figure, and of the height of one way
+LINE = 0.42  # inches of height that a way takes: its name over its bar
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
@@ -22,9 +24,11 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         path: where it goes.
     """
     words = [word for word in (*SIDE_BY_SIDE, *GROWING) if (frame["contest"] == word).any()]
-    heights = [6 if word in GROWING else (frame["contest"] == word).sum() + 2 for word in words]
+    heights = [5 if word in GROWING else (frame["contest"] == word).sum() + 2.2 for word in words]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, LINE * sum(heights) + 0.4), layout="constrained")
+        figure = drawing.sheet(
+            LINE * sum(heights) + 0.4, "How long things take: the median, and the lowest to the highest"
+        )
         panels = figure.subplots(len(words), height_ratios=heights, squeeze=False)[:, 0]
         for axes, word in zip(panels, words, strict=True):
             rows = frame[frame["contest"] == word]
@@ -45,19 +49,24 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     ]
     places = range(len(rows))
     ours = rows["way"].str.startswith("this suite")
-    axes.barh(
-        places, rows["median"], color=["0.35" if own else "0.85" for own in ours], edgecolor="black", linewidth=0.8
-    )
+    colours = ["0.35" if own else "0.85" for own in ours]
+    axes.barh(places, rows["median"], height=0.4, color=colours, edgecolor="black", linewidth=0.8)
     spread = [rows["median"] - rows["lowest"], rows["highest"] - rows["median"]]
     axes.errorbar(rows["median"], places, xerr=spread, fmt="none", color="black", capsize=3, linewidth=1)
+    large = rows["median"].max() > 1e6
+    short = matplotlib.ticker.EngFormatter(places=1, sep=" ") if large else "{:.3g}".format
     for place, (median, high) in enumerate(zip(rows["median"], rows["highest"], strict=True)):
-        axes.annotate(f"{median:.3g}", (high, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set_yticks(places, names, fontsize=8)
-    axes.invert_yaxis()
+        drawing.beside(axes, short(median), (high, place), size=10)
+    for place, name in enumerate(names):
+        drawing.beside(axes, name, (0, place - 0.42), 0, size=10)
+    axes.set_yticks([])
+    axes.set_ylim(len(rows) - 0.6, -0.8)
     axes.set_xlim(0, rows["highest"].max() * 1.12)
+    if large:
+        axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=" "))
     axes.set_xlabel(rows["unit"].iloc[0])
     if one:
-        axes.set_title(rows["measure"].iloc[0], fontsize=10, loc="left")
+        axes.set_title(rows["measure"].iloc[0])
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
@@ -68,9 +77,10 @@ def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
     axes.set_xscale("log", base=2 if label.startswith("pictures") else 10)
     if rows["highest"].max() > 10 * rows["lowest"].min():
         axes.set_yscale("log")
+        drawing.round_ticks(axes.yaxis, 0.01, 0.1, 1, 10, 100, 1000)
     else:  # a logarithmic axis may have no tick in so short a range
         axes.set_ylim(bottom=0)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set_xlabel(label)
-    axes.set_ylabel(rows["unit"].iloc[0])
+    axes.set_title(f"{rows['unit'].iloc[0]} by {label}")
+    axes.set_xlabel(f"{label} (log scale)")

@@ -37,6 +37,7 @@ class Variant:
         about: what this row is, in a few words.
         against: the variant it is compared with, paired by seed, where that is not the experiment's baseline.
         dataset: the one data set this row is on, where that is not the experiment's.
+        label: what figures call this row; "": its name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Variant:
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
     against: str | None = None
     dataset: str | None = None
+    label: str = ""
 
 
 ANYTHING = Takes()

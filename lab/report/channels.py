@@ -9,7 +9,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from lab.report.figures import STYLE, save
+from lab.report.drawing import STYLE
+from lab.report.figures import save
 
 GREY = 128
 Box = tuple[tuple[int, int], tuple[int, int]]

@@ -1,41 +1,27 @@
 """Figures: a table in, one vector picture out. Nothing here imports TensorFlow."""
 
+import collections
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib
-import matplotlib.ticker
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
 from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.run import digest, resolve
-from lab.report import tables
+from lab.report import drawing, tables
+from lab.report.drawing import POINTS_PER_INCH, STYLE
 from lab.report.tables import Declared
 from lab.store.files import sole_writer, write_whole
 from lab.store.records import Record, Records
 
-STYLE: Any = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and read out
-    "svg.hashsalt": "cnn-experiments",  # equal tables give equal files
-}
-# Okabe and Ito's colours, told apart by most eyes, each with a marker of its own.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
-POINTS_PER_INCH = 72  # what an SVG is drawn in
 DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above the solver's rounding
 
 
@@ -125,18 +111,43 @@ def _parts(figure: Figure | SubFigure) -> Iterator[SubFigure]:
         yield from _parts(part)
 
 
-def arrays(experiment: Experiment, records: Records) -> dict[str, dict[str, np.ndarray]]:
-    """The arrays beside the records by variant: of the declared recipe, or where that was not run, of what was."""
-    found: dict[bool, dict[str, dict[str, np.ndarray]]] = {True: {}, False: {}}
+def chosen(experiment: Experiment, records: Records, kind: str) -> dict[tuple[str, str], list[Record]]:
+    """The records to draw, by variant and data set: those of the declared recipe.
+
+    Where no variant was run as declared, those of the first other recipe of each.
+
+    Args:
+        experiment: whose records.
+        records: where they are.
+        kind: what a record must hold, as "arrays".
+    """
     declaration = Declared(experiment)
+    found: dict[tuple[str, str, str], list[Record]] = collections.defaultdict(list)
     for record in records.each(experiment.name):
-        if "arrays" in record:
+        if kind in record:
             specification = record["specification"]
-            wanted = declaration.specification(specification["variant"], specification["dataset"])
-            as_declared = digest(specification) == wanted
-            if (content := arrays_beside(record, records)) is not None:
-                found[as_declared].setdefault(specification["variant"], content)
-    return found[True] or found[False]
+            found[specification["variant"], specification["dataset"], digest(specification)].append(record)
+    as_declared = {key: of for key, of in found.items() if key[2] == declaration.specification(*key[:2])}
+    result: dict[tuple[str, str], list[Record]] = {}
+    for (variant, dataset, _), of in (as_declared or found).items():
+        result.setdefault((variant, dataset), of)
+    return result
+
+
+def arrays(experiment: Experiment, records: Records, dataset: str | None = None) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays beside the `chosen` records by variant, of the first seed that has them.
+
+    Args:
+        experiment: whose arrays.
+        records: where they are.
+        dataset: the one data set to look at; None: the first there is of each variant.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for (variant, on), of in chosen(experiment, records, "arrays").items():
+        for record in of if dataset in (None, on) else ():
+            if variant not in found and (content := arrays_beside(record, records)) is not None:
+                found[variant] = content
+    return found
 
 
 def arrays_beside(record: Record, records: Records) -> dict[str, np.ndarray] | None:
@@ -150,113 +161,58 @@ def arrays_beside(record: Record, records: Records) -> dict[str, np.ndarray] | N
         return dict(content)
 
 
-def picture(axes: Axes, image: np.ndarray, title: str) -> None:
-    """A picture, uint8, grey `(height, width)` or colour `(height, width, 3)`, pixel by pixel."""
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="none")
-    axes.set_title(title, fontsize=11)
-    axes.set_axis_off()
-
-
-def frame(axes: Axes, x: float, y: float, width: float, height: float) -> None:
-    """A frame around pixels of a picture, seen on light and on dark."""
-    for colour, line in (("black", 3.5), ("white", 1.5)):
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=colour, linewidth=line))
-
-
-def numbers(
-    axes: Axes,
-    values: Any,
-    title: str,
-    size: float = 11,
-    shades: np.ndarray | None = None,
-    marked: np.ndarray | None = None,
-) -> None:
-    """A matrix as a grid of its numbers.
-
-    Args:
-        values: `(rows, columns)`.
-        size: of the digits, in points.
-        shades: brightness of each cell, 0 to 1; white where not given.
-        marked: cells to stand out, by bold digits and a thick frame.
-    """
-    values = np.asarray(values)
-    shades = np.ones(values.shape) if shades is None else shades
-    axes.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5), aspect="equal")
-    for (row, column), value in np.ndenumerate(values):
-        mark = marked is not None and bool(marked[row, column])
-        shade = str(float(shades[row, column]))
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="0.6", linewidth=0.6))
-        axes.text(
-            column,
-            row,
-            f"{value:g}".replace("-", "−"),
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="black" if shades[row, column] > 0.5 else "white",
-            fontweight="bold" if mark else "normal",
-        )
-        if mark:
-            axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, linewidth=2))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_title(title, fontsize=11)
-
-
 def error_by_variant(
-    experiment: Experiment, frame: pd.DataFrame, records: Records, measures: dict[str, str] | None = None
+    experiment: Experiment,
+    frame: pd.DataFrame,
+    records: Records,
+    title: str = "",
+    measures: Mapping[str, str] | None = None,
+    published: tuple[str, str] | None = None,
 ) -> Figure | None:
-    """Dots with 95 % intervals, a row a variant; published values as hollow diamonds.
+    """Dots with 95 % intervals, a line a variant, a panel a measure.
 
     Args:
-        measures: label of each series by the stem of its columns (`<stem>_mean`, `<stem>_ci95_low`, …); None: the
-            test error.
+        experiment: whose figure.
+        frame: its table.
+        records: not used.
+        title: what is plotted; "": the experiment's name.
+        measures: title of each panel by the stem of its columns (`<stem>_mean`, `<stem>_ci95_low`, …), all errors in
+            per cent; None: the test error.
+        published: a column of numbers from the literature that belong in the first panel, and what to call them.
     """
-    measures = measures or {"test_error_percent": "test error"}
+    measures = measures or {"test_error_percent": "test digits as they are"}
     measures = {stem: label for stem, label in measures.items() if f"{stem}_mean" in frame}
     if not measures:
         return None
-    shown = frame.dropna(subset=[f"{next(iter(measures))}_mean"]).iloc[::-1].reset_index(drop=True)
-    labels = [_row_label(frame, row) for _, row in shown.iterrows()]
-    height = 1.4 + 0.45 * len(shown)
-    figure = Figure(figsize=(7, height))
-    axes = figure.subplots()
-    rows = np.arange(len(shown))
-    spread = np.linspace(0.16, -0.16, len(measures)) if len(measures) > 1 else [0.0]
-    for (stem, label), offset, colour, marker in zip(measures.items(), spread, COLOURS, MARKERS, strict=False):
-        mean = shown[f"{stem}_mean"]
-        bars = [mean - shown[f"{stem}_ci95_low"], shown[f"{stem}_ci95_high"] - mean]
-        errors = np.nan_to_num(np.array(bars, dtype=float))
-        axes.errorbar(mean, rows + offset, xerr=errors, fmt=marker, color=colour, capsize=3, ms=5, label=label)
-    if "error_percent_1998" in shown:
-        axes.plot(shown["error_percent_1998"], rows, "D", mfc="none", mec="black", ms=6, label="as printed in 1998")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-    axes.set_xticks(_ticks(*axes.get_xlim()))
-    axes.set_yticks(rows, labels)
-    axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.grid(axis="x", color="0.9")
-    axes.set_xlabel("test error, % (log scale); bars: 95 % interval of the mean over seeds")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.7 / height), ncols=2, frameon=False)
+    shown = frame.dropna(subset=[f"{next(iter(measures))}_mean"])
+    figure = drawing.sheet(1.3 + drawing.ROW * len(shown), title or f"Test error of each row of {experiment.name}")
+    panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
+    drawing.dots(panels, shown, measures, row_labels(experiment, frame, shown))
+    if published and published[0] in shown:
+        drawing.published(panels[0], shown[published[0]], published[1])
+    figure.supxlabel(f"test error, %; {drawing.seeds(shown)}", size=10)
     return figure
 
 
-def _row_label(frame: pd.DataFrame, row: pd.Series) -> str:
-    """The variant's name, and what else tells rows of one variant apart."""
-    label = row["variant"]
-    if frame["dataset"].nunique() > 1:
-        label += f", {row['dataset']}"
+def row_labels(experiment: Experiment, frame: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What to call some rows of a table: the variant's label, and what else tells rows of one variant apart."""
+    return [_row_label(experiment, frame, row) for _, row in rows.iterrows()]
+
+
+def label(experiment: Experiment, variant: str) -> str:
+    """What a figure calls a variant: its label, else its name."""
+    return (experiment.named[variant].label if variant in experiment.named else "") or variant
+
+
+def _row_label(experiment: Experiment, frame: pd.DataFrame, row: pd.Series) -> str:
+    text = label(experiment, row["variant"])
+    namesakes = frame.loc[frame["variant"] == row["variant"], "dataset"]
+    if namesakes.nunique() > 1 or (
+        frame["dataset"].nunique() > 1 and row["dataset"] not in experiment.datasets_of(row["variant"])
+    ):
+        text += f", {row['dataset']}"
     if "deviations" in frame and frame["deviations"].nunique(dropna=False) > 1:
-        label += f", {row['deviations']}" if isinstance(row["deviations"], str) else ""
-    elif (frame["variant"] == row["variant"]).sum() > frame["dataset"].nunique():
-        label += f", {row['epochs']} epochs" if "epochs" in row else f", {row['specification']}"
-    return f"{label} (n={row['seeds']})"
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers within the limits of a log axis, more of them where it is short."""
-    steps = (1, 2, 5) if high / low > 15 else (1, 1.5, 2, 3, 4, 5, 6, 8)
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    return [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
+        text += f", {row['deviations']}" if isinstance(row["deviations"], str) else ""
+    elif (namesakes == row["dataset"]).sum() > 1:
+        text += f", {row['epochs']} epochs" if "epochs" in row else f", {row['specification']}"
+    return text
