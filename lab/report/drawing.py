@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
@@ -145,14 +146,13 @@ def series(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number], "marker": MARKERS[number], "ls": LINES[number], "ms": 5}
 
 
-def name_lines(axes: Axes, height: float, size: float = 10, names: Mapping[str, str] | None = None) -> None:
+def name_lines(axes: Axes, height: float, size: float = 10) -> None:
     """Writes the name of each labelled line at its right end, apart from the others, instead of a legend.
 
     Args:
         axes: as it is to be: its limits and scales stay.
         height: of the axes, inches, or a little less.
         size: of the text, points.
-        names: what to write instead of a label; None: the labels.
     """
     axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
     to_axes = axes.transScale + axes.transLimits
@@ -169,12 +169,12 @@ def name_lines(axes: Axes, height: float, size: float = 10, names: Mapping[str, 
     heights = [1.25 * size * count / (POINTS_PER_INCH * height) for count in lines]
     for place, (_, x, label, colour) in zip(apart([end[0] for end in ends], heights), ends, strict=True):
         axes.annotate(
-            (names or {}).get(label, label),
+            label,
             (x, place),
             (8, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            color=colour,
+            color=0.6 * np.array(to_rgb(colour)),  # pale letters are hard to read
             size=size,
             va="center",
         )

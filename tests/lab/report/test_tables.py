@@ -205,8 +205,10 @@ def test_a_variant_that_is_declared_no_more_is_compared_with_none(tmp_path):
 def test_rows_that_differ_in_precision_alone_have_labels_that_say_so(tmp_path):
     study(tmp_path, [("b", {}, 1.0), ("b", {"precision": "mixed_bfloat16"}, 2.0)])
     _, figure = figures.write(TWO_SETS, Records(tmp_path))
-    assert "b, precision mixed_bfloat16 (n=3)" in figure.read_text()
-    assert "b (n=3)" in figure.read_text()
+    text = figure.read_text()
+    assert ">b, precision mixed_bfloat16<" in text
+    assert ">b<" in text
+    assert "95 % interval of the mean over 3 seeds" in text
 
 
 def test_what_a_search_found_is_compared_with_the_default_of_its_network_precision_and_length(tmp_path):
@@ -260,8 +262,8 @@ def test_the_figure_is_drawn_from_the_table_and_is_the_same_each_time(tmp_path):
     first = path.read_bytes()
     assert figures.draw(EXPERIMENT, frame, records).read_bytes() == first
     text = first.decode()
-    assert "a (n=1)" in text
-    assert "test error, %" in text
+    assert ">a<" in text
+    assert "test error, %; one seed" in text
 
 
 def test_equal_figures_are_equal_files_wherever_the_layout_lies_in_memory(tmp_path):
