@@ -8,7 +8,7 @@ FOUND := $(sort $(subst _,-,$(filter-out __%,$(basename $(notdir $(wildcard expe
            $(patsubst experiments/%/__init__.py,%,$(wildcard experiments/*/__init__.py)))))
 ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py 2> /dev/null)
 EXPERIMENTS := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
-TARGETS := help setup ray list tables report demo bench test smoke check lock clean
+TARGETS := help setup ray list tables summary report demo bench test smoke check lock clean
 .PHONY: $(TARGETS) $(EXPERIMENTS) .python
 
 # The variables: targets that take it, an example, and its help. TRIAL_SEEDS=1 becomes the option --trial-seeds=1, which
@@ -18,7 +18,7 @@ TARGETS := help setup ray list tables report demo bench test smoke check lock cl
 #= experiment VARIANTS=a,b run only these variants
 #= experiment,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)
 #= experiment CLASSES=cat,dog for quickdraw: download the official drawings of these classes, or of all 345 with `all`
-#= experiment,tables,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
+#= experiment,tables,summary,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
 #= experiment,smoke WORKERS=2 number of worker processes (default: one per core)
 #= experiment,smoke DEVICES=cpu:2 devices of each run: cpu, gpu, or with their number, as cpu:2 (default: one GPU if there are any)
 #= experiment,smoke PRECISION=float32 number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16
@@ -102,6 +102,9 @@ list: .venv/.runtime ## list the experiments with their questions and variants
 
 tables: .venv/.runtime ## write all tables and figures again from the records (RESULTS)
 	@$(RUN) tables $(call options,tables)
+
+summary: .venv/.runtime ## print parameters, receptive fields and test errors side by side (RESULTS)
+	@$(RUN) summary $(call options,summary)
 
 report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
 	@$(RUN) report $(call options,report)

@@ -64,6 +64,20 @@ class Takes:
 
 
 @dataclasses.dataclass(frozen=True)
+class Field:
+    """How much of the picture a network sees before it forgets places.
+
+    Attributes:
+        layer: its last layer with a height and a width; None: there is none, as the first layer is fully connected.
+        pixels: side of that layer's receptive field, as `cnn_models.analysis` computes it (compared in
+            `tests/cnn_models/test_zoo.py`); it may exceed the picture. None: the whole picture, whatever its size.
+    """
+
+    layer: str | None
+    pixels: int | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Architecture:
     """One network of the zoo.
 
@@ -72,12 +86,14 @@ class Architecture:
         source: where the network comes from (paper and section, or slide).
         options: the keyword arguments that make this row differ from its neighbours.
         takes: what pictures and classes it can be built for; any number of channels unless it says otherwise.
+        field: how much of the picture it sees; None: not known.
     """
 
     builder: str
     source: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     takes: Takes = Takes()
+    field: Field | None = None
 
 
 OF_ITS_PAPER = Takes(side=28, why="as in its paper")
@@ -86,52 +102,84 @@ TWO_CONVOLUTIONS = Takes(least=12)  # of 5×5, each followed by a pooling of 2×
 ON_A_CANVAS = Takes(least=27)
 TWO_BLURS = Takes(least=3)  # each of which mirrors a pixel beside each border, and halves
 TWO_WINDOWS = Takes(least=13)  # of 5×5 at a stride of 2
+WHOLE = Field(None, None)
+S4 = Field("s4", 16)  # 5×5, halved, 5×5, halved
+ON_A_CANVAS_C3 = Field("c3", 27)
+TWO_WINDOWS_FIELD = Field("hidden2", 13)
+DEPTH_FIELDS = {
+    **{("stride", depth): pixels for depth, pixels in ((4, 13), (8, 37), (16, 181))},
+    **{("pooling", depth): pixels for depth, pixels in ((4, 14), (8, 40), (16, 196))},
+}
+
+
+def _seen_by_depth(growth: str, depth: int) -> Field:
+    """The field of a stack's last convolution: two pixels more with each, unless there are reductions between."""
+    return Field("last", DEPTH_FIELDS.get((growth, depth), 2 * depth + 1))
 
 
 MODELS: dict[str, Architecture] = {
     # Fully connected nets: lecture slide "Нейрон поверх всех пикселей?"; LeCun 1998, section III.C.
-    "linear": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.1", {"hidden": ()}),
-    "fc-300": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (300,)}),
-    "fc-1000": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (1000,)}),
-    "fc-300-100": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (300, 100)}),
-    "fc-500-150": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (500, 150)}),
+    "linear": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.1", {"hidden": ()}, field=WHOLE),
+    "fc-300": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (300,)}, field=WHOLE),
+    "fc-1000": Architecture("fully_connected.perceptron", f"{LECUN_1998}, III.C.5", {"hidden": (1000,)}, field=WHOLE),
+    "fc-300-100": Architecture(
+        "fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (300, 100)}, field=WHOLE
+    ),
+    "fc-500-150": Architecture(
+        "fully_connected.perceptron", f"{LECUN_1998}, III.C.6", {"hidden": (500, 150)}, field=WHOLE
+    ),
     "fc-relu": Architecture(
         "fully_connected.perceptron",
         "Keras example mnist_mlp",
         {"hidden": (512, 512), "activation": "relu", "dropout": 0.2},
+        field=WHOLE,
     ),
     "fc-matched": Architecture(
         "fully_connected.perceptron",
         "this suite: one hidden layer, as many parameters as lenet5",
         {"hidden": (78,), "activation": "relu"},
+        field=WHOLE,
     ),
     # The LeNets: lecture slide "Соберем это все в сверточную сеть"; LeCun 1998, sections II.B and III.C.
-    "lenet1": Architecture("lenet.lenet1", LECUN_1990, takes=OF_ITS_PAPER),
-    "lenet4": Architecture("lenet.lenet4", f"{LECUN_1998}, III.C.8", takes=OF_ITS_PAPER),
-    "lenet5-1998": Architecture("lenet.lenet5_1998", f"{LECUN_1998}, II.B", takes=TEN_BITMAPS),
-    "lenet5": Architecture("lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", takes=TWO_CONVOLUTIONS),
+    "lenet1": Architecture("lenet.lenet1", LECUN_1990, takes=OF_ITS_PAPER, field=Field("h4", 16)),
+    "lenet4": Architecture("lenet.lenet4", f"{LECUN_1998}, III.C.8", takes=OF_ITS_PAPER, field=S4),
+    "lenet5-1998": Architecture("lenet.lenet5_1998", f"{LECUN_1998}, II.B", takes=TEN_BITMAPS, field=S4),
+    "lenet5": Architecture(
+        "lenet.lenet5", f"{LECUN_1998}, II.B, as usually built today", takes=TWO_CONVOLUTIONS, field=S4
+    ),
     "lenet5-relu": Architecture(
         "lenet.lenet5",
         f"{LECUN_1998}, II.B, as usually built today",
         {"activation": "relu", "pooling": "max"},
         TWO_CONVOLUTIONS,
+        S4,
     ),
     # On a canvas of 56×56 these three have 201,000 parameters each: lecture slide "Не, так не работает!".
     "fc-64": Architecture(
-        "fully_connected.perceptron", "this suite", {"hidden": (64,), "activation": "relu", "black_at_zero": True}
+        "fully_connected.perceptron",
+        "this suite",
+        {"hidden": (64,), "activation": "relu", "black_at_zero": True},
+        field=WHOLE,
     ),
-    "conv-flatten": Architecture("position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}, ON_A_CANVAS),
+    "conv-flatten": Architecture(
+        "position.pooled", "this suite", {"hidden": (91,), "head": "flatten"}, ON_A_CANVAS, ON_A_CANVAS_C3
+    ),
     "conv-global-max": Architecture(
-        "position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}, ON_A_CANVAS
+        "position.pooled", "this suite", {"hidden": (411, 411), "head": "global_max"}, ON_A_CANVAS, ON_A_CANVAS_C3
     ),
     # One network, three ways to connect it: lecture slides "Не, так не работает!" and "В сверточном слое …".
-    "ladder-full": Architecture("sharing.ladder", "this suite", {"connection": "full"}, TWO_WINDOWS),
-    "ladder-local": Architecture("sharing.ladder", "this suite", {"connection": "local"}, TWO_WINDOWS),
-    "ladder-convolution": Architecture("sharing.ladder", "this suite", {"connection": "convolution"}, TWO_WINDOWS),
+    "ladder-full": Architecture("sharing.ladder", "this suite", {"connection": "full"}, TWO_WINDOWS, WHOLE),
+    "ladder-local": Architecture(
+        "sharing.ladder", "this suite", {"connection": "local"}, TWO_WINDOWS, TWO_WINDOWS_FIELD
+    ),
+    "ladder-convolution": Architecture(
+        "sharing.ladder", "this suite", {"connection": "convolution"}, TWO_WINDOWS, TWO_WINDOWS_FIELD
+    ),
     "fc-524": Architecture(
         "fully_connected.perceptron",
         "this suite: one hidden layer, as many multiply-accumulates as lenet5",
         {"hidden": (524,), "activation": "relu"},
+        field=WHOLE,
     ),
     # One network, nine ways to reduce: lecture slide "Нужно растить поле обзора быстрее!".
     **{
@@ -140,18 +188,19 @@ MODELS: dict[str, Architecture] = {
             source,
             {"reduction": reduction},
             TWO_BLURS if reduction.startswith("blur") else Takes(),
+            Field("last", pixels),
         )
-        for reduction, source in {
-            "none": "this suite",
-            "max": SPRINGENBERG_2015,
-            "average": SPRINGENBERG_2015,
-            "strided": SPRINGENBERG_2015,
-            "conv-pool": SPRINGENBERG_2015,
-            "all-conv": SPRINGENBERG_2015,
-            "dilation": "Yu and Koltun 2016, Multi-scale context aggregation by dilated convolutions",
-            "blur-max": ZHANG_2019,
-            "blur-stride": ZHANG_2019,
-        }.items()
+        for reduction, pixels, source in (
+            ("none", 11, "this suite"),
+            ("max", 27, SPRINGENBERG_2015),
+            ("average", 27, SPRINGENBERG_2015),
+            ("strided", 21, SPRINGENBERG_2015),
+            ("conv-pool", 33, SPRINGENBERG_2015),
+            ("all-conv", 27, SPRINGENBERG_2015),
+            ("dilation", 21, "Yu and Koltun 2016, Multi-scale context aggregation by dilated convolutions"),
+            ("blur-max", 33, ZHANG_2019),
+            ("blur-stride", 27, ZHANG_2019),
+        )
     },
     # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
     **{
@@ -160,6 +209,7 @@ MODELS: dict[str, Architecture] = {
             source,
             {"depth": depth, "width": 8, "growth": growth},
             Takes(least=2 ** -(-depth // 4)) if growth == "pooling" else Takes(),  # a 2×2 pooling every four layers
+            _seen_by_depth(growth, depth),
         )
         for growth, source, depths in (
             ("plain", HE_2016, (1, 2, 3, 4, 6, 8, 12, 16)),
@@ -171,13 +221,18 @@ MODELS: dict[str, Architecture] = {
     },
     **{
         f"deep-unnormalised-{depth}": Architecture(
-            "depth.stack", "this suite", {"depth": depth, "width": 8, "normalised": False}
+            "depth.stack",
+            "this suite",
+            {"depth": depth, "width": 8, "normalised": False},
+            field=_seen_by_depth("plain", depth),
         )
         for depth in (8, 16)
     },
     # About as many parameters as deep-plain-16, in fewer layers.
     **{
-        f"wide-{depth}": Architecture("depth.stack", "this suite", {"depth": depth, "width": width})
+        f"wide-{depth}": Architecture(
+            "depth.stack", "this suite", {"depth": depth, "width": width}, field=_seen_by_depth("plain", depth)
+        )
         for depth, width in ((2, 30), (4, 18), (8, 12))
     },
     # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
@@ -187,6 +242,7 @@ MODELS: dict[str, Architecture] = {
         "Szegedy 2015)",
         {"widths": (8, 8, 16, 16, 32, 32)},
         Takes(least=4),  # two poolings of 2×2
+        Field("relu6", 32),
     ),
     # Deeper: lecture slide "Да и одного сверточного слоя мало!".
     "vgg-6": Architecture(
@@ -194,6 +250,7 @@ MODELS: dict[str, Architecture] = {
         "Simonyan, Zisserman 2015, Very deep convolutional networks, section 2: its pattern, at the size of LeNet-5",
         {"filters": (16, 32, 64), "dropout": 0.3},
         Takes(least=8),  # three poolings of 2×2
+        Field("pool3", 36),
     ),
 }
 

@@ -138,6 +138,20 @@ def _report(args: argparse.Namespace) -> int:
     return _report_broken()
 
 
+def _summary(args: argparse.Namespace) -> int:
+    from lab.command import progress
+    from lab.report import summary
+
+    found = summary.write(options.writable_folder(options.existing_folder(args.results)))
+    if found.empty:
+        raise UsageError(
+            f"{args.results} holds no table that the summary is made of: run an experiment as declared, as make lenet."
+        )
+    summary.show(progress.screen(), found)
+    print(f"table: {args.results}/summary.csv")
+    return _report_broken()
+
+
 def _bench(args: argparse.Namespace) -> None:
     from lab.bench import benchmark
 
@@ -149,7 +163,7 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    from lab.report import figures
+    from lab.report import figures, summary
     from lab.store.records import Records
 
     records = Records(options.existing_folder(args.results))
@@ -163,6 +177,7 @@ def _tables(args: argparse.Namespace) -> int:
             failed = True
         else:
             print(f"{path}: {len(made)} rows")
+    print(f"{args.results / 'summary.csv'}: {len(summary.write(args.results))} rows")
     return _report_broken() or int(failed)
 
 
@@ -177,6 +192,7 @@ COMMANDS = {
     "run": _run,
     "keep": _keep,
     "report": _report,
+    "summary": _summary,
     "inspect": model.inspect,
     "features": model.features,
     "bench": _bench,

@@ -21,7 +21,22 @@ LONGEST_NAME = 100  # characters; a file's name may have 255, and a run's adds i
 # Other targets of the Makefile and the files that other commands write: an experiment of such a name would be one of
 # two that answer to it.
 TAKEN = (
-    *("bench", "check", "clean", "demo", "help", "list", "lock", "ray", "report", "setup", "smoke", "tables", "test"),
+    *(
+        "bench",
+        "check",
+        "clean",
+        "demo",
+        "help",
+        "list",
+        "lock",
+        "ray",
+        "report",
+        "setup",
+        "smoke",
+        "summary",
+        "tables",
+        "test",
+    ),
     *("benchmark", "claims", "lab", "runs", "seeds", "statements", "summary"),
 )
 

@@ -13,7 +13,7 @@ import jinja2
 
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
-from lab.report import ledger, notes, printing, tables
+from lab.report import ledger, notes, printing, summary, tables
 from lab.report.judge import Verdict
 from lab.report.ledger import Entry
 from lab.store.files import sole_writer, write_whole
@@ -42,6 +42,7 @@ class Section:
 def write(results: Path) -> Path:
     """Writes `results/report.html` and the ledger beside it; returns the report's path."""
     entries = ledger.write(results)
+    summary.write(results)
     experiments = list(catalogue.whole())
     sections = {one.name: _section(one, results) for one in experiments if _path(one, results).exists()}
     page = _template().render(

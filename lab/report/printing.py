@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -11,7 +12,9 @@ from rich.table import Table
 
 from lab.declare.experiment import Experiment
 
-NAMES = ("variant", "dataset", "deviations")  # columns that tell rows apart
+NAMES = ("variant", "model", "dataset", "deviations")  # columns that tell rows apart
+SHIFTED = re.compile(r"shift(\d+) error")
+WORDS = ("variant", "model")  # those that are words
 SHORT = 10  # characters of a heading that stands in one line
 SENTENCE = 50  # characters of a cell that may take two lines; a number or a name never does
 
@@ -44,9 +47,9 @@ def show(
         for column in part:
             shown.add_column(
                 headings[column],
-                justify="left" if column == "variant" else "right",
+                justify="left" if column in WORDS else "right",
                 width=widths[column],  # a least width would not do: where room is short, Rich heeds none
-                no_wrap=column == "variant",
+                no_wrap=column in WORDS,
             )
         for _, row in frame.iterrows():
             cells = [cell(row, column) for column in part]
@@ -101,7 +104,13 @@ def heading(column: str, experiment: Experiment | None = None) -> str:
     measure, difference, part = column.partition("_minus_baseline")
     if not difference:
         words = column.removesuffix("_mean").replace("_", " ").replace("deviations", "not as declared")
-        return words.replace("error percent", "error, %").replace(" seconds", ", s").replace(" percent", ", %")
+        return (
+            words.replace("error percent", "error, %")
+            .replace(" seconds", ", s")
+            .replace(" percent", ", %")
+            .replace(" px", ", px")
+        )
+        return SHIFTED.sub(r"error at shifts ≤\1 px", words)
     baselines = {experiment.baseline_of(name) for name in experiment.rows} - {None} if experiment else set()
     printed = [
         name.partition(difference)[0] for name in (experiment.columns if experiment else ()) if difference in name
@@ -132,3 +141,10 @@ def cell(row: pd.Series, column: str) -> str:
     if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):
         return text
     return f"{text} ± {high - value:,.{digits}f}"
+
+
+def markdown(frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None) -> str:
+    """Chosen columns as a Markdown table, rounded for reading; see `show`."""
+    lines = [[heading(column, experiment) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
+    lines += [[cell(row, column) for column in columns] for _, row in frame.iterrows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,7 +1,7 @@
 """Keeps our own runs: their records, tables and figures under results/reference, and what they say in Markdown.
 
-`results/reference/README.md` and the ledger between two marks of the project's README are written
-here, never by hand.
+`results/reference/README.md`, and ledger and summary between marks of the project's README, are written here, never
+by hand.
 """
 
 import os
@@ -15,7 +15,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import figures, ledger, notes, printing, tables
+from lab.report import figures, ledger, notes, printing, summary, tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import Records
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
+SUMMARY, END_OF_SUMMARY = "<!-- summary -->", "<!-- end of summary -->"
 HEAD = """# What came out
 
 Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
@@ -59,6 +60,7 @@ def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, rea
             (reference / path).parent.mkdir(exist_ok=True)
             os.replace(copy.results / path, reference / path)
         ledger.write(reference)
+        summary.write(reference)
         write_pages(reference, readme)
 
 
@@ -114,10 +116,12 @@ def _replace(new: Path, old: Path) -> None:
 
 
 def write_pages(reference: Path = REFERENCE, readme: Path = README) -> None:
-    """Writes what is kept as Markdown: a page of all tables and figures, and the ledger in the README."""
+    """Writes what is kept as Markdown: a page of all tables and figures, ledger and summary in the README."""
     texts = {
         reference / "README.md": page(reference),
-        readme: with_ledger(readme.read_text(), tables.read(reference / "claims.csv")),
+        readme: with_summary(
+            with_ledger(readme.read_text(), tables.read(reference / "claims.csv")), summary.frame(reference)
+        ),
     }
     for path, text in texts.items():
         write_whole(path, lambda part, text=text: part.write_text(text))  # type: ignore[misc]
@@ -140,7 +144,7 @@ def _section(experiment: Experiment, reference: Path) -> str:
         [
             f"## {experiment.question}",
             f"`make {experiment.name}`. Expected: {experiment.expectation}",
-            markdown(experiment, frame),
+            printing.markdown(frame, notes.columns(experiment, frame), experiment),
             f"![{experiment.question}]({experiment.name}.svg)",
             *(text for text in words if text),
         ]
@@ -152,13 +156,14 @@ def with_ledger(readme: str, claims: pd.DataFrame) -> str:
     lines = ["| claim of the lecture | verdict | answer |", "| --- | --- | --- |"]
     for _, claim in claims.fillna("").iterrows():
         lines.append(f"| {claim['statement']} | {claim['verdict']} | {claim['answer'] or claim['reason']} |")
-    table = "\n".join([BEGIN, *lines, END])
-    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: table, readme, flags=re.DOTALL)
+    return _between(BEGIN, END, "\n".join(lines), readme)
 
 
-def markdown(experiment: Experiment, frame: pd.DataFrame) -> str:
-    """The experiment's printed columns as a Markdown table, rounded for reading."""
-    columns = notes.columns(experiment, frame)
-    lines = [[printing.heading(column, experiment) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
-    lines += [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def with_summary(readme: str, found: pd.DataFrame) -> str:
+    """The README with the summary between its two marks."""
+    return _between(SUMMARY, END_OF_SUMMARY, summary.markdown(found), readme)
+
+
+def _between(begin: str, end: str, text: str, page: str) -> str:
+    whole = f"{begin}\n{text}\n{end}"
+    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: whole, page, flags=re.DOTALL)

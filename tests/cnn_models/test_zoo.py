@@ -194,3 +194,21 @@ def test_pictures_that_do_not_fit_are_refused(name):
 def test_more_classes_than_bitmaps_are_refused():
     with pytest.raises(ValueError, match="ten bitmaps"):
         cnn_models.build("lenet5-1998", classes=11)
+
+
+@pytest.mark.parametrize("name", cnn_models.MODELS)
+def test_the_declared_field_is_that_of_the_last_layer_with_a_height_and_a_width(name):
+    architecture = cnn_models.MODELS[name]
+    side = architecture.takes.side or 56
+    rows = list(cnn_models.layer_table(cnn_models.build(name, (side, side, 1))))
+    # A layer of one unit a map, as LeNet-5's C5 or a mean over positions, has no height and width any more.
+    in_place = [row for row in rows[1:] if len(row.output_shape) == 3 and max(row.output_shape[:2]) > 1]
+    weighted = next(row for row in rows if row.parameters)
+    assert architecture.field is not None
+    if architecture.field.layer is None:
+        assert architecture.field.pixels is None
+        assert len(weighted.output_shape) == 1  # fully connected
+        assert weighted.receptive_field == (side, side)
+    else:
+        (layer,) = [row for row in rows if row.name == architecture.field.layer]
+        assert layer.receptive_field == in_place[-1].receptive_field == (architecture.field.pixels,) * 2

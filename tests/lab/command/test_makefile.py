@@ -67,7 +67,7 @@ def called(done):
 def test_the_variables_of_each_target_are_the_options_of_its_command_with_the_same_help():
     (commands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     known = {"experiment": commands.choices["run"], "demo": demo()}
-    known |= {name: commands.choices[name] for name in ("tables", "report", "bench")}
+    known |= {name: commands.choices[name] for name in ("tables", "summary", "report", "bench")}
     declared = LINE.findall((ROOT / "Makefile").read_text())
     for target, command in known.items():
         options = {action.dest.upper(): action.help for action in command._actions if action.option_strings}

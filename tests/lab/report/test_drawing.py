@@ -63,7 +63,7 @@ def test_no_text_of_our_own_figures_lies_over_another(name):
     assert list(overlaps(found)) == []
 
 
-@pytest.mark.parametrize("name", [*catalogue.names(), "benchmark"])
+@pytest.mark.parametrize("name", [*catalogue.names(), "benchmark", "summary"])
 def test_letters_of_our_own_figures_are_large_enough(name):
     svg = (REFERENCE / f"{name}.svg").read_text()
     width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg).group(1))
