@@ -154,7 +154,7 @@ def _section(experiment: Experiment, reference: Path) -> str:
 def with_ledger(readme: str, claims: pd.DataFrame) -> str:
     """The README with the answers to all claims between its two marks."""
     lines = ["| claim of the lecture | verdict | answer |", "| --- | --- | --- |"]
-    for _, claim in claims.fillna("").iterrows():
+    for _, claim in claims.astype(object).fillna("").iterrows():
         lines.append(f"| {claim['statement']} | {claim['verdict']} | {claim['answer'] or claim['reason']} |")
     return _between(BEGIN, END, "\n".join(lines), readme)
 

@@ -102,7 +102,7 @@ def test_a_claim_is_judged_by_the_experiments_that_were_run(tmp_path):
     tables.write(compare, records)
     entry = entry_of(tmp_path, "fc-wastes-examples")
     assert entry.verdict is Verdict.REPRODUCED
-    assert entry.answer.startswith("From the same 55,000 digits, LeNet-5 misreads 1.1 % [")
+    assert entry.answers[0].startswith("From the same 55,000 digits, LeNet-5 misreads 1.1 % [")
     assert entry.reason == "sample-efficiency: fc-matched-55000 was not run; " + "; ".join(
         f"{name} was not run"
         for name in ("fc-524-55000", "fc-matched-55000 on fashion-mnist", "fc-524-55000 on fashion-mnist")
