@@ -1,11 +1,11 @@
-"""The networks of the suite, and what can be known of them without training.
+"""The networks of the suite, and their analysis without training.
 
     import cnn_models
     model = cnn_models.build("lenet5-relu")      # an uncompiled keras.Model that returns logits
     cnn_models.MODELS                            # every name, with its source
-    cnn_models.open_model("some/file.keras")     # or a model of yours, safely
-    cnn_models.receptive_field(model, "c3")      # what a unit of a layer sees, of any Keras model
-    print(cnn_models.layer_table(model))         # parameters, MACs, memory and field, layer by layer
+    cnn_models.open_model("some/file.keras")     # your own model, without running code from the file
+    cnn_models.receptive_field(model, "c3")      # of any layer of any Keras model
+    print(cnn_models.layer_table(model))         # parameters, MACs, memory and receptive field of each layer
 
 Importing this package does not import Keras; building or analysing a network does.
 """
@@ -22,7 +22,7 @@ __all__ = ["MODELS", "Architecture", "build", "layer_table", "open_model", "rece
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the analysis, and with it Keras, when it is first asked for (PEP 562)."""
+    """Imports the analysis, and with it Keras, when one of its names is first used (PEP 562)."""
     if name not in ("layer_table", "open_model", "receptive_field"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cnn_models.analysis import inspector

@@ -1,4 +1,4 @@
-"""BlurPool2D under the name by which users import it; the code is in `layers`."""
+"""The public module of `BlurPool2D`; the code is in `cnn_models.layers.blur`."""
 
 from cnn_models.layers.blur import BlurPool2D
 

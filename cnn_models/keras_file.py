@@ -1,4 +1,4 @@
-"""What is wrong with a file that should be a Keras model: read from the file alone, without Keras.
+"""Finds faults of a file that should be a Keras model, without importing Keras.
 
 A `.keras` file is a zip archive of `config.json`, `metadata.json` and `model.weights.h5`.
 """
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-SHORTEST_CODE = 40  # characters
+SHORTEST_CODE = 40  # characters of Python code in base64; shorter texts are other values
 MEMBERS = (CONFIG, METADATA, WEIGHTS)
 HDF5, ZIP, LFS = b"\x89HDF\r\n\x1a\n", b"PK", b"version https://git-lfs"
-OLD = "Older formats can run code on loading; save it anew as .keras, with model.save()."
+OLD = "Older formats can run code on loading; save the model as .keras, with model.save()."
 
 
 def fault(path: Path) -> str | None:
-    """What keeps a file from being a whole `.keras` file, as one sentence or two; None: nothing that can be seen here.
+    """Says in one or two sentences why a file is not a complete `.keras` file; None if it is one.
 
-    Its config is read; weights, which may be large, are not (see `damaged`).
+    The check reads the config, but not the weights, which may be large (see `damaged`).
     """
     if path.is_dir():
         return _folder_fault(path)
@@ -41,6 +41,7 @@ def fault(path: Path) -> str | None:
 
 
 def _folder_fault(path: Path) -> str:
+    """Says what kind of folder this is."""
     if (path / "saved_model.pb").exists():
         return f"{path} is a folder in TensorFlow's SavedModel format, not a .keras file. {OLD}"
     if (path / CONFIG).exists():
@@ -49,7 +50,7 @@ def _folder_fault(path: Path) -> str:
 
 
 def _start_fault(path: Path, start: bytes) -> str | None:
-    """What the first bytes say."""
+    """Says what is wrong with the first bytes of a file; None if it is a zip archive."""
     if not start:
         return f"{path} is empty (0 bytes). Save or copy it again."
     if start.startswith(LFS):
@@ -61,22 +62,22 @@ def _start_fault(path: Path, start: bytes) -> str | None:
 
 
 def _is_text(start: bytes) -> bool:
-    text = start.decode("utf-8", errors="ignore")  # the last character may be cut
+    text = start.decode("utf-8", errors="ignore")  # the last character may be incomplete
     return len(text.encode()) > len(start) - 4 and all(one.isprintable() or one in "\r\n\t\f" for one in text)
 
 
 def _archive_fault(path: Path) -> str | None:
-    """What the archive's list and config say."""
+    """Says what is wrong with the archive's members or its config; None if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
             missing = [name for name in MEMBERS if name not in archive.namelist()]
             if missing:
                 return f"{path} is a zip archive but no Keras model: {' and '.join(missing)} is missing."
             if not isinstance(json.loads(archive.read(CONFIG)), dict):
-                return f"{path} is no Keras model: its {CONFIG} does not describe one."
+                return f"{path} is not a Keras model: its {CONFIG} does not describe one."
     except zipfile.BadZipFile:
         return (
-            f"{path} is damaged or was cut short ({path.stat().st_size:,} bytes): its zip archive is not whole. "
+            f"{path} is damaged or was cut short ({path.stat().st_size:,} bytes): its zip archive is not complete. "
             "Save or copy it again."
         )
     except (ValueError, RecursionError, NotImplementedError, RuntimeError, EOFError) as error:
@@ -85,11 +86,11 @@ def _archive_fault(path: Path) -> str | None:
 
 
 def damaged(path: Path) -> str | None:
-    """Which part of a file has other bytes than were saved, as a sentence; reads the file whole."""
+    """Says which member of the archive is damaged; None if none is. Reads the whole file."""
     try:
         with zipfile.ZipFile(path) as archive:
             name = archive.testzip()
-    except Exception:  # whatever a damaged archive makes of the standard library
+    except Exception:  # a damaged archive can raise many kinds of errors
         name = "archive"
     if name is None:
         return None
@@ -97,7 +98,7 @@ def damaged(path: Path) -> str | None:
 
 
 def config(path: Path) -> dict[str, Any]:
-    """What a file without a fault says of its model."""
+    """The config of the model in a file without a fault."""
     with zipfile.ZipFile(path) as archive:
         return json.loads(archive.read(CONFIG))
 
@@ -109,29 +110,29 @@ def keras_version(path: Path) -> str:
 
 
 def one_line(said: object, longest: int = 300) -> str:
-    """What Keras says, without its line breaks and bold type, cut where it goes on for pages."""
+    """A message of Keras in one line: without line breaks and bold type, and cut after `longest` characters."""
     text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(said)).split())
     return text if len(text) <= longest else f"{text[:longest]} …"
 
 
 def lambdas(part: Any) -> list[str]:
-    """The layers of a config that hold Python code (a lambda), which a file keeps as text in base64."""
+    """The names of the layers whose config contains Python code (a lambda, saved as base64 text)."""
     return list(dict.fromkeys(layer for each, layer in _parts(part, "") if _is_code(each)))
 
 
 def _is_code(part: Any) -> bool:
     if isinstance(part, dict):
         return part.get("class_name") == "__lambda__"
-    # Code, defaults, closure, as of activation functions and of old Lambda layers; marshal's mark of code is 4w.
+    # A list of code, defaults and closure, from an activation or an old Lambda layer. Marshalled code begins with 4w.
     return len(part) == 3 and isinstance(part[0], str) and part[0].startswith("4w") and len(part[0]) > SHORTEST_CODE
 
 
 def own_classes(part: Any) -> Iterator[tuple[str, str]]:
-    """What is not Keras's own in a config: the name that each class or function is registered by, and its layer."""
+    """Yields the classes and functions of a config that do not belong to Keras: registered name and layer name."""
     for values, layer in _parts(part, ""):
         if not isinstance(values, dict) or not isinstance(values.get("class_name"), str):
             continue
-        # Functions are registered by their name, which is all their config.
+        # The config of a function is its registered name.
         registered = values.get("config" if values["class_name"] == "function" else "registered_name")
         module = values.get("module") or ""
         if isinstance(registered, str) and not f"{module}.".startswith("keras."):
@@ -139,7 +140,7 @@ def own_classes(part: Any) -> Iterator[tuple[str, str]]:
 
 
 def _parts(part: Any, layer: str) -> Iterator[tuple[Any, str]]:
-    """Every object and list of a config, each with the name of the layer around it."""
+    """Yields every object and list of a config, each with the name of the layer that contains it."""
     if isinstance(part, dict):
         inner = part.get("config")
         if isinstance(inner, dict) and isinstance(inner.get("name"), str) and "dtype" in inner:

@@ -1,7 +1,7 @@
-"""Opens a model by name or from a file, without running anybody's code.
+"""Opens a model by name or from a file, without running code from the file.
 
-Keras model files have executed code and read files in many versions, so: `.keras` only, safe mode
-always, and what needs more is refused with the reason. What a name or file alone shows is refused
+In many versions of Keras, a model file could execute code or read other files. So only `.keras` files are opened, only
+in safe mode; a file that needs more is refused with the reason. Errors that can be found without Keras are raised
 before Keras is imported, which takes seconds.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 APPLICATIONS = "keras.applications."
-# As of Keras 3.15, so that a name can be checked without importing it.
+# The networks of Keras 3.15, so that a name can be checked without importing Keras.
 # fmt: off
 NETWORKS = (
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "DenseNet121", "DenseNet169",
@@ -34,17 +34,17 @@ ENDINGS = (".keras", ".h5", ".hdf5", ".pb", ".json", ".tflite", ".onnx", ".pt", 
 
 
 def open_model(name: str) -> "keras.Model":
-    """The model that a user names.
+    """Opens the model that a user names.
 
     Args:
         name: a network of the zoo (`lenet5`), one of Keras's (`keras.applications.ResNet50`, built
             without its head and with random weights), or the path of a `.keras` file.
 
     Returns:
-        The model, uncompiled.
+        The uncompiled model.
 
     Raises:
-        ValueError: no such name or file, or a file that cannot be opened safely; the message says why.
+        ValueError: there is no such name or file, or the file cannot be opened safely; the message says why.
     """
     check(name)
     if name in MODELS:
@@ -55,13 +55,13 @@ def open_model(name: str) -> "keras.Model":
 
 
 def check(name: str) -> None:
-    """Refuses what no model can be opened from, without importing Keras.
+    """Checks a name or file without importing Keras.
 
     Args:
-        name: as `open_model` takes it.
+        name: the argument of `open_model`.
 
     Raises:
-        ValueError: no such name or file, or a file that is no whole `.keras` file or holds code.
+        ValueError: there is no such name or file, or the file is not a complete `.keras` file or contains code.
     """
     if name in MODELS:
         return
@@ -77,15 +77,15 @@ def check(name: str) -> None:
         raise ValueError(fault)
     if names := keras_file.lambdas(keras_file.config(path)):
         raise ValueError(
-            f"{path} needs code of its own to be run (a lambda in layer {', '.join(names)}); it is not opened. "
-            "Write a layer or a named function in its place and save the model again."
+            f"{path} contains Python code (a lambda in layer {', '.join(names)}); it is not opened. "
+            "Replace the lambda by a layer or a named function, and save the model again."
         )
 
 
 def _application(name: str) -> "keras.Model":
     import keras
 
-    # Width and height as published; the head would only add what sees everything.
+    # Width and height as published. Without the head, whose layers would see the whole picture anyway.
     return getattr(keras.applications, name)(weights=None, include_top=False, input_shape=_published_shape(name))
 
 
@@ -108,13 +108,13 @@ def _load(path: Path) -> "keras.Model":
 
 
 def register() -> None:
-    """Imports every module of this package, so that Keras knows the layers and losses that they define."""
+    """Imports every module of this package. This registers their layers and losses with Keras."""
     for module in pkgutil.walk_packages(cnn_models.__path__, "cnn_models."):
         importlib.import_module(module.name)
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """Why Keras did not open a file, in one line."""
+    """Says in one line why Keras did not open a file."""
     import keras
 
     if damage := keras_file.damaged(path):
@@ -126,13 +126,13 @@ def _reason(path: Path, error: Exception) -> str:
     if unregistered:
         classes = ", ".join(f"{name} (layer '{layer}')" for name, layer in unregistered.items())
         return (
-            f"{path} cannot be opened: not known here are {classes}. In Python, decorate them with "
+            f"{path} cannot be opened: these classes are not registered: {classes}. In Python, decorate them with "
             "@keras.saving.register_keras_serializable(), import their module, then call cnn_models.open_model()."
         )
     said = str(error)
     if "Lambda" in said or "safe_mode" in said:
-        return f"{path} needs code of its own to be run (a Lambda layer); it is not opened."
+        return f"{path} contains Python code (a Lambda layer); it is not opened."
     saved, ours = keras_file.keras_version(path), keras.__version__
     versions = "" if saved == ours else f" It was saved by Keras {saved}, this is {ours}."
-    said = keras_file.one_line(said.rpartition("Exception encountered: ")[2])  # before it stands the config
+    said = keras_file.one_line(said.rpartition("Exception encountered: ")[2])  # the text before it is the config
     return f"{path} cannot be opened: {type(error).__name__}: {said}{versions}"

@@ -1,4 +1,4 @@
-"""Locally connected layers under the name by which users import them; the code is in `layers`."""
+"""The public module of the locally connected layers; the code is in `cnn_models.layers.local`."""
 
 from cnn_models.layers.local import LocallyConnected1D, LocallyConnected2D
 

@@ -1,4 +1,4 @@
-"""`Rule` under the name by which users import it, to say what a layer of theirs sees; the code is in `analysis`."""
+"""The public module of `Rule`, which says what a custom layer sees; see `cnn_models.analysis.rules`."""
 
 from cnn_models.analysis.rules import Rule
 

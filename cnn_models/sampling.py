@@ -1,4 +1,4 @@
-"""What a layer reads along one axis, under the name by which users import it; the code is in `analysis`."""
+"""The public module of the samplings, of which rules are made; see `cnn_models.analysis.sampling`."""
 
 from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Sampling, Transposed, Window, same
 

@@ -1,8 +1,8 @@
-"""Search spaces: what may be tuned of each network of the zoo, and within which bounds.
+"""Search spaces: the hyperparameters of each network of the zoo, with their bounds.
 
-Plain data, like the zoo. A name is a setting of the recipe (`learning_rate`), "distortion", which is
-the strength of all kinds of distortion together, or an option of the network's builder (`width`). The
-number of epochs is bounded by whoever searches.
+Plain data, like the zoo. A hyperparameter is a setting of the recipe (`learning_rate`), an option of the network's
+builder (`width`), or "distortion", the common strength of all kinds of distortion. The number of epochs is bounded by
+the search.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from cnn_models.zoo import MODELS
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Every number from `low` to `high`, or every `step`-th; on a log scale where `log` is set."""
+    """The numbers from `low` to `high`, in steps of `step` if given; `log`: sampled on a logarithmic scale."""
 
     low: float
     high: float
@@ -24,14 +24,14 @@ class Range:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One of these values; numbers in ascending order."""
+    """One of several values; numbers are in ascending order."""
 
     values: tuple[Any, ...]
 
 
 Space = Mapping[str, Range | Choice]
 
-# Of any network. Both Adam's learning rate and decoupled weight decay act by their order of magnitude.
+# For every network. The effect of learning rate and weight decay depends on their order of magnitude.
 RECIPE: Space = {
     "learning_rate": Range(1e-3, 3e-2, log=True),
     "weight_decay": Range(1e-3, 0.3, log=True),
@@ -39,7 +39,7 @@ RECIPE: Space = {
     "distortion": Range(0.0, 1.0, step=0.25),
 }
 
-# Of the networks that a builder makes, beside that.
+# In addition, for the networks of one builder.
 FAMILIES: Mapping[str, Space] = {
     "lenet.lenet5": {
         "width": Choice((1.0, 1.5, 2.0)),
@@ -51,11 +51,11 @@ FAMILIES: Mapping[str, Space] = {
 
 
 def space(model: str) -> Space:
-    """What may be tuned of a network of the zoo, by name."""
+    """The search space of a network of the zoo."""
     return {**RECIPE, **FAMILIES.get(MODELS[model].builder, {})}
 
 
 def known_options(model: str) -> Mapping[str, Any]:
-    """The options of a network's builder that are known by name: those of its row, and those of its family."""
+    """The known options of a network's builder: those of its row in the zoo, and those of its search space."""
     architecture = MODELS[model]
     return {**architecture.options, **FAMILIES.get(architecture.builder, {})}

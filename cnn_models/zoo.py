@@ -1,8 +1,8 @@
-"""The model zoo: a network is one row over a shared builder.
+"""The model zoo: each network is one row, which names a builder and its options.
 
-Plain data, so that a name can be listed, completed and checked in milliseconds, before anything
-imports Keras. The exact parameter count of every row is pinned, with its arithmetic, in
-`tests/test_zoo.py`; a row without a pinned count fails the tests.
+The rows are plain data, so that names can be listed and checked in milliseconds, without importing Keras.
+`tests/cnn_models/test_zoo.py` states the exact parameter count of every row with its arithmetic; a row without one
+fails the tests.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propa
 
 @dataclasses.dataclass(frozen=True)
 class Takes:
-    """What pictures and classes something can take, so that the rest is refused before anything is built.
+    """The pictures and classes that a network accepts. Others are refused before anything is built.
 
     Attributes:
-        least: the fewest pixels of height and of width.
-        side: the only height and width, pixels; None: any.
-        channels: the only number of channels; None: any.
-        classes: the only number of classes; None: any.
-        why: the reason, where the numbers do not say it.
+        least: smallest height and width, in pixels.
+        side: the only accepted height and width, in pixels; None: any.
+        channels: the only accepted number of channels; None: any.
+        classes: the only accepted number of classes; None: any.
+        why: the reason, for the message.
     """
 
     least: int = 1
@@ -41,15 +41,15 @@ class Takes:
     why: str = ""
 
     def refusal(self, name: str, shape: tuple[int | None, ...], classes: int) -> str | None:
-        """Why what has this name cannot take such pictures and so many classes; None where it can.
+        """Says why a network does not accept these pictures and classes; None if it does.
 
         Args:
-            name: for the message.
-            shape: height, width and channels of a picture.
+            name: name of the network, for the message.
+            shape: height, width and channels of a picture; None: not known, and not checked.
             classes: number of classes.
         """
         height, width, channels = shape
-        sides = [side for side in (height, width) if side is not None]  # what is not known is not refused
+        sides = [side for side in (height, width) if side is not None]  # a size that is not known is not checked
         if self.side is not None and (height, width) != (self.side, self.side):
             reason = f"takes pictures of {self.side}×{self.side} pixels, not {height}×{width}"
         elif min(sides, default=self.least) < self.least:
@@ -82,11 +82,11 @@ class Architecture:
     """One network of the zoo.
 
     Attributes:
-        builder: `module.function` inside `cnn_models.networks`; called with `input_shape`, `classes` and `options`.
-        source: where the network comes from (paper and section, or slide).
-        options: the keyword arguments that make this row differ from its neighbours.
-        takes: what pictures and classes it can be built for; any number of channels unless it says otherwise.
-        field: how much of the picture it sees; None: not known.
+        builder: `module.function` in `cnn_models.networks`; called with `name`, `input_shape`, `classes` and `options`.
+        source: the origin of the network (paper and section, or slide).
+        options: further keyword arguments of the builder.
+        takes: the accepted pictures and classes.
+        field: its receptive field; None: not known.
     """
 
     builder: str
@@ -98,10 +98,10 @@ class Architecture:
 
 OF_ITS_PAPER = Takes(side=28, why="as in its paper")
 TEN_BITMAPS = dataclasses.replace(OF_ITS_PAPER, classes=10, why="as in its paper, which draws ten bitmaps")
-TWO_CONVOLUTIONS = Takes(least=12)  # of 5×5, each followed by a pooling of 2×2, the first one padded
+TWO_CONVOLUTIONS = Takes(least=12)  # two 5×5 convolutions, the first padded, each followed by 2×2 pooling
 ON_A_CANVAS = Takes(least=27)
-TWO_BLURS = Takes(least=3)  # each of which mirrors a pixel beside each border, and halves
-TWO_WINDOWS = Takes(least=13)  # of 5×5 at a stride of 2
+TWO_BLURS = Takes(least=3)  # each blur mirrors one pixel at each border and halves the sides
+TWO_WINDOWS = Takes(least=13)  # two 5×5 windows with stride 2
 WHOLE = Field(None, None)
 S4 = Field("s4", 16)  # 5×5, halved, 5×5, halved
 ON_A_CANVAS_C3 = Field("c3", 27)
@@ -113,7 +113,7 @@ DEPTH_FIELDS = {
 
 
 def _seen_by_depth(growth: str, depth: int) -> Field:
-    """The field of a stack's last convolution: two pixels more with each, unless there are reductions between."""
+    """The field of a stack's last convolution: each convolution adds two pixels, unless there are reductions."""
     return Field("last", DEPTH_FIELDS.get((growth, depth), 2 * depth + 1))
 
 
@@ -202,7 +202,7 @@ MODELS: dict[str, Architecture] = {
             ("blur-stride", 27, ZHANG_2019),
         )
     },
-    # Layer after layer of 3×3: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
+    # Stacks of 3×3 convolutions: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
     **{
         f"deep-{growth}-{depth}": Architecture(
             "depth.stack",
@@ -235,7 +235,7 @@ MODELS: dict[str, Architecture] = {
         )
         for depth, width in ((2, 30), (4, 18), (8, 12))
     },
-    # Deeper, with batch normalisation: what `make features` looks into beside LeNet-5.
+    # Deeper, with batch normalisation: a network of `make features`.
     "bn-6": Architecture(
         "batch_normalised.pairs",
         "this suite: pairs of 3×3 convolutions as in VGG (Simonyan and Zisserman 2015), normalised (Ioffe and "
@@ -256,21 +256,21 @@ MODELS: dict[str, Architecture] = {
 
 
 def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 10, **options: Any) -> "keras.Model":
-    """Builds an uncompiled network of the zoo, with freshly drawn weights.
+    """Builds an uncompiled network of the zoo with random weights.
 
     Args:
         name: a key of `MODELS`.
-        input_shape: height, width, channels of one picture. The values the network expects are
-            brightnesses x/255 - 0.5, as on the lecture's slide "Как компьютер видит картинку".
+        input_shape: height, width and channels of a picture. The network expects brightnesses
+            x/255 - 0.5, as on the lecture's slide "Как компьютер видит картинку".
         classes: number of classes.
-        options: keyword arguments of the builder, instead of those of the row or beside them.
+        options: keyword arguments of the builder. They override the options of the row.
 
     Returns:
-        A `keras.Model` from a batch of pictures to logits of shape `(batch, classes)`.
+        A `keras.Model` from pictures `(batch, *input_shape)` to logits `(batch, classes)`.
 
     Raises:
-        ValueError: no such name (the message gives the nearest ones), or the network cannot take
-            pictures of this shape.
+        ValueError: there is no such name (the message gives similar ones), the network does not accept such
+            pictures or classes, or its builder does not accept the options.
     """
     if name not in MODELS:
         raise ValueError(unknown("model", name, MODELS))
@@ -282,7 +282,11 @@ def build(name: str, input_shape: tuple[int, ...] = (28, 28, 1), classes: int = 
 
 
 def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]) -> "Callable[..., keras.Model]":
-    """The function that builds a network, if it is there and takes these arguments."""
+    """Returns the function that builds a network.
+
+    Raises:
+        ValueError: there is no such function, or it does not accept these arguments.
+    """
     module, _, function = architecture.builder.partition(".")
     try:
         builder: Callable[..., keras.Model] = getattr(
@@ -291,7 +295,7 @@ def _builder(name: str, architecture: Architecture, arguments: Mapping[str, Any]
         inspect.signature(builder).bind(**arguments)
     except (AttributeError, ModuleNotFoundError) as error:
         raise ValueError(
-            f"{name}'s builder cnn_models.networks.{architecture.builder} is not there: {error}."
+            f"{name}'s builder cnn_models.networks.{architecture.builder} does not exist: {error}."
         ) from error
     except TypeError as error:
         taken = ", ".join(arguments)

@@ -1,10 +1,10 @@
 """What a network costs: multiply-accumulates (MACs) and activation memory of one picture.
 
-A MAC is one product with a weight, or of two activations in a matrix product (`cnn_models.products`), and the
-addition that follows it; a product with a zero of the padding counts, as in the published numbers. Biases,
-activation functions, pooling and products element by element count zero. So does the scale of a normalisation:
-batch normalisation is an affine map at inference that can be folded into the weights before it, and the others
-are counted alike.
+A MAC is one product and the addition that follows it. Products with a weight count, and products of two activations
+in a matrix product (`cnn_models.analysis.products`). A product with a zero of the padding counts too, as in published
+numbers. Biases, activation functions, pooling and element-wise products count zero. So does the scale of a
+normalisation: at inference, batch normalisation is an affine map that can be folded into the weights before it, and
+other normalisations are counted alike.
 """
 
 import math
@@ -24,23 +24,23 @@ from cnn_models.layers.local import LocallyConnected
 
 
 def macs(model: keras.Model, rules: Mapping[type, Rule] | None = None) -> int:
-    """Multiply-accumulates of one picture through a Sequential or Functional network.
+    """Counts the multiply-accumulates of a network for one picture.
 
     Every call of a shared layer counts.
 
     Args:
-        model: the network.
-        rules: how to treat kinds of layers that are not known (see `cnn_models.analysis.rules`).
+        model: a Sequential or Functional model.
+        rules: rules for custom layers (see `cnn_models.analysis.rules`).
 
     Raises:
-        TypeError: a layer whose cost is not known; pass its rule.
-        ValueError: the size of the input is not known.
+        TypeError: the cost of a layer is not known; pass a rule for it.
+        ValueError: the cost depends on a size of the input that is not known.
     """
     return sum(_counted(call, rules or {}) for call in trace(model).calls)
 
 
 def _counted(call: Call, rules: Mapping[type, Rule]) -> int:
-    """Multiply-accumulates of one call of a layer; an error where they are not known."""
+    """Counts the multiply-accumulates of one call of a layer; raises an error if they are not known."""
     count = call_macs(call, rules)
     if count is not None:
         return count
@@ -50,13 +50,13 @@ def _counted(call: Call, rules: Mapping[type, Rule]) -> int:
 
 
 def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
-    """Multiply-accumulates of one call of a layer, for one picture.
+    """Counts the multiply-accumulates of one call of a layer for one picture.
 
     Returns:
-        None: they depend on an unknown size, or nothing says how often a layer multiplies activations.
+        The count; None if it depends on an unknown size, or if no rule says how often the layer multiplies activations.
 
     Raises:
-        TypeError: a layer with weights whose cost is not known.
+        TypeError: the layer has weights and no rule.
     """
     call = unwrapped(call)
     own = find(call.layer, rules)
@@ -70,7 +70,7 @@ def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
 
 
 def activation_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
-    """Those of the multiply-accumulates of one call that are products of activations; None: not known."""
+    """Counts the multiply-accumulates of one call that are products of two activations; None if not known."""
     call = unwrapped(call)
     own = find(call.layer, rules)
     rule = own.activation_macs if own and own.activation_macs else activation_products(call.layer)
@@ -88,13 +88,13 @@ def _unknown(call: Call) -> str:
 
 
 def memory_bytes(call: Call) -> int | None:
-    """Bytes of what one call makes for one picture; None: they depend on an unknown size."""
+    """The size in bytes of a call's outputs for one picture; None if it depends on an unknown size."""
     sizes = [times(_itemsize(tensor.dtype), tensor.shape[1:]) for tensor in call.outputs]
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _itemsize(dtype: str) -> int:
-    """Bytes of one number: the digits in a type's name are its bits."""
+    """Bytes of one number. The name of a dtype contains its number of bits."""
     bits = re.search(r"\d+", dtype)
     return max(int(bits.group()) // 8, 1) if bits else 1
 
@@ -132,12 +132,12 @@ def _prototypes(call: Call) -> int:
 
 
 def _local(call: Call) -> int:
-    """The kernel has its positions among its axes."""
+    """The axes of the kernel include the output positions."""
     return math.prod(call.layer.kernel.shape)
 
 
 def _blur(call: Call) -> int | None:
-    """The blur's weights are fixed, but they multiply."""
+    """The blur's weights are constants, but each is multiplied with an input."""
     return times(call.layer.size**2, call.outputs[0].shape[1:])
 
 
@@ -146,7 +146,7 @@ def _free(call: Call) -> int:
 
 
 def _projections(call: Call) -> int | None:
-    """Each position of query, key and value multiplies by a kernel of its own; and once more on the way out."""
+    """Query, key, value and output have a kernel each; each position multiplies by every weight of its kernel."""
     query, value, key = operands(call)
     names = {"query": query, "key": key, "value": value, "output": query, "gate": query}
     found = [(getattr(call.layer, f"_{name}_dense", None), tensor) for name, tensor in names.items()]
@@ -155,13 +155,13 @@ def _projections(call: Call) -> int | None:
 
 
 def _additive_attention(call: Call) -> int | None:
-    """Each pair of a query and a key multiplies by the scale, if there is one; `Attention` has one number at most."""
+    """Each pair of a query and a key multiplies by the scale, if there is one."""
     query, _, key = operands(call)
     return times(1, (*query.shape[1:], key.shape[-2])) if call.layer.use_scale else 0
 
 
 def _constant_matrix(call: Call) -> int | None:
-    """A matrix product of which one operand is a weight or a constant."""
+    """A matrix product with one operand that is a weight or a constant."""
     first, second = call.arguments[0]
     if computed(first) and computed(second):
         return 0

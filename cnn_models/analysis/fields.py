@@ -1,4 +1,4 @@
-"""What the units of a tensor see of an input: a receptive field, axis by axis, without a framework."""
+"""Receptive fields of tensors: what their units see of an input, axis by axis, without a framework."""
 
 import dataclasses
 import functools
@@ -18,15 +18,15 @@ class ReceptiveField:
     """What the units of one tensor see of the input.
 
     The properties give one number for each spatial axis of the input, in positions (pixels) of the
-    input; None means undefined. They describe an endless input; `unit` tells what is read of the
-    actual one.
+    input; None means undefined. They describe an input without borders; `unit` describes the actual
+    input.
 
     Attributes:
-        parts: what is seen through different paths. A field is the rectangle around those of its
-            parts. Parts are kept apart only where they differ in which units read nothing but
-            padding, since such a unit has no rectangle to add.
-        positions: for each spatial axis of the input, the axis of the tensor along which the units
-            differ in it; None if all units see the same of it.
+        parts: the fields through different paths; a unit's field is the smallest rectangle that contains
+            them. Two parts are kept apart only if they differ in which units read nothing but padding,
+            since such a unit has no rectangle.
+        positions: for each spatial axis of the input, the axis of the tensor along which the units see
+            different positions of it; None if all units see the same.
     """
 
     parts: tuple[Part, ...]
@@ -34,47 +34,47 @@ class ReceptiveField:
 
     @classmethod
     def of_input(cls, lengths: Mapping[int, int | None]) -> "ReceptiveField":
-        """The input itself; `lengths` gives its size along each of its spatial axes."""
+        """The field of the input itself; `lengths` maps its spatial axes to their sizes."""
         return cls((tuple(map(Axis.of_input, lengths.values())),), tuple(lengths))
 
     @classmethod
     def unseen(cls, lengths: Mapping[int, int | None]) -> "ReceptiveField":
-        """A tensor that does not depend on an input of these sizes."""
+        """The field of a tensor that does not depend on an input of these sizes."""
         return cls((tuple(map(Axis.unseen, lengths.values())),), (None,) * len(lengths))
 
     @functools.cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """What is seen of each spatial axis of the input, through all paths together."""
+        """The field along each spatial axis of the input, over all paths together."""
         return tuple(merged(column) for column in zip(*_seeing(self.parts), strict=True))
 
     @property
     def size(self) -> tuple[int | None, ...]:
-        """Extent of a unit's field in an endless input, so it may exceed the input (see `Axis.size`)."""
+        """Size of a unit's field in an input without borders; it may exceed the actual input (see `Axis.size`)."""
         return tuple(axis.size for axis in self.axes)
 
     @property
     def stride(self) -> tuple[int | Fraction | None, ...]:
-        """Input positions from one unit to the next, by which the field moves; a fraction after upsampling."""
+        """Input positions by which the field moves from one unit to the next; a fraction after upsampling."""
         return tuple(axis.stride for axis in self.axes)
 
     @property
     def padding(self) -> tuple[int | None, ...]:
-        """How far the first unit's field begins before the input."""
+        """Number of positions by which the first unit's field begins before the input."""
         return tuple(axis.padding for axis in self.axes)
 
     @property
     def centre(self) -> tuple[float | None, ...]:
-        """Centre of the first unit's field; None where it is undefined or branches disagree."""
+        """Centre of the first unit's field; None if it is undefined or branches disagree."""
         return tuple(axis.centre for axis in self.axes)
 
     @property
     def centres(self) -> tuple[tuple[float, ...], ...]:
-        """Centre of the first unit's field; lowest and highest where branches that do not align have met."""
+        """Centre of the first unit's field; lowest and highest centre if branches with different centres have met."""
         return tuple(axis.centres for axis in self.axes)
 
     @property
     def whole(self) -> tuple[bool, ...]:
-        """Whether every unit sees all that is read: behind a global layer, where the field does not move."""
+        """Whether every unit sees the whole input, as after a global layer."""
         return tuple(axis.whole for axis in self.axes)
 
     @property
@@ -91,16 +91,15 @@ class ReceptiveField:
         """The part of the actual input that one unit reads.
 
         Args:
-            index: the unit's index along each spatial axis of the input (`positions` says which axis
-                of the tensor that is); it plays no part where all units see the same.
+            index: the unit's index for each spatial axis of the input (`positions` gives the tensor's axis).
+                It is ignored if all units see the same.
 
         Returns:
-            First and last position along each axis, both included; None if the unit reads nothing
-            of the input, only padding.
+            First and last position along each axis, both included; None if the unit reads only padding.
 
         Raises:
             ValueError: the size of the input is not known, or the units have been rearranged.
-            IndexError: there is no such unit.
+            IndexError: the tensor has no such unit.
         """
         if len(index) != len(self.positions):
             raise ValueError(
@@ -111,26 +110,26 @@ class ReceptiveField:
             return None
         return tuple((int(first), int(last)) for first, last in map(hull, zip(*boxes, strict=True)))
 
-    # What layers do to a field: the vocabulary of the rules. "Axes" below are axes of the tensor.
+    # How layers change a field. Rules are composed of these methods. "Axes" below are axes of the tensor.
 
     def through(self, samplings: Mapping[int, Sampling]) -> "ReceptiveField":
-        """The units of a layer that reads these units through a sampling along each of some axes."""
+        """The field of a layer that reads these units through a sampling along some axes (as a convolution does)."""
         chosen = {position: sampling for position, sampling in samplings.items() if position in self.positions}
         return self._each(lambda axis, position: axis.through(chosen[position]) if position in chosen else axis)
 
     def mixed(self, positions: Collection[int]) -> "ReceptiveField":
-        """Every unit sees what all units along these axes saw (as after a normalisation along them)."""
+        """Each unit now sees what all units along these axes saw (as after a normalisation along them)."""
         pairs = zip(self.axes, self.positions, strict=True)
         lost = [position for axis, position in pairs if axis.rearranged and position in positions]
         return self._each(lambda axis, position: axis.mixed() if position in positions else axis).collapsed(lost)
 
     def collapsed(self, positions: Collection[int | None]) -> "ReceptiveField":
-        """As `mixed`, and the units no longer differ along these axes (as after a dense layer)."""
+        """Like `mixed`, and these axes no longer distinguish units (as after a dense layer)."""
         field = self._each(lambda axis, position: axis.collapsed() if position in positions else axis)
         return ReceptiveField(field.parts, tuple(None if p in positions else p for p in self.positions))
 
     def moved(self, places: Mapping[int, int | None], shuffled: Collection[int] = ()) -> "ReceptiveField":
-        """The axes are renumbered by `places`; the order of the units along `shuffled` is lost."""
+        """Renumbers the axes by `places`; the order of the units along the axes in `shuffled` is lost."""
         field = self._each(lambda axis, position: axis.shuffled() if position in shuffled else axis)
         return ReceptiveField(field.parts, tuple(None if p is None else places.get(p) for p in self.positions))
 
@@ -140,7 +139,7 @@ class ReceptiveField:
 
 
 def every(answers: Iterable[bool | None]) -> bool | None:
-    """Whether all are true, where None is an answer that is not known."""
+    """Whether all answers are true, in three-valued logic: None means unknown."""
     known = set(answers)
     return False if False in known else None if None in known else True
 
@@ -148,12 +147,11 @@ def every(answers: Iterable[bool | None]) -> bool | None:
 def meet(
     fields: Sequence[ReceptiveField], along: int | None = None, counts: Sequence[int | None] = ()
 ) -> ReceptiveField:
-    """The field of units that read several tensors, index by index, those of one unit being broadcast.
+    """The field of a layer that combines several tensors element by element, or concatenates them.
 
     Args:
-        fields: one for each tensor, of the same rank.
-        along: the axis of the tensors along which they are concatenated; None: they are combined
-            element by element.
+        fields: the fields of tensors of the same rank. An axis with one unit is broadcast.
+        along: the axis along which the tensors are concatenated; None: they are combined element by element.
         counts: for a concatenation, the size of each tensor along that axis.
     """
     if all(field is fields[0] for field in fields) and along is None:
@@ -165,7 +163,7 @@ def meet(
         branches = [part[k] for field in fields for part in field.parts]
         carried = {place for place in places if place is not None}
         position = carried.pop() if len(carried) == 1 else None
-        if carried:  # Two axes of the tensor, so that no order of units is left.
+        if carried:  # The branches use two axes of the tensor, so the order of the units is lost.
             branches = [axis.shuffled() for axis in branches]
         elif position is not None and position == along:
             alone = [
@@ -185,7 +183,7 @@ def meet(
 
 
 def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Parts joined, axis by axis, where the same units read nothing; those that read nothing at all go."""
+    """Joins parts in which the same units read nothing; drops parts in which no unit reads anything."""
     groups: dict[object, list[Part]] = {}
     for part in parts:
         groups.setdefault(tuple(axis.blind for axis in part), []).append(part)
@@ -193,12 +191,12 @@ def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def _seeing(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts of which some unit reads something, if there are any."""
+    """The parts in which some unit reads something; all parts if there are none."""
     return tuple(part for part in parts if not any(axis.nothing for axis in part)) or tuple(parts)
 
 
 def _box(part: Part, positions: Sequence[int | None], index: Sequence[int]) -> list[Interval] | None:
-    """What one unit reads through one part; None if that is nothing."""
+    """The rectangle that one unit reads through one part; None if it reads nothing."""
     box = []
     for axis, position, i in zip(part, positions, index, strict=True):
         if axis.units is None:

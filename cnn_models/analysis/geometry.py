@@ -1,12 +1,12 @@
-"""How units look at one axis of an input: exact receptive fields, in integers, without a framework.
+"""Receptive fields along one axis of an input: exact, in integers, without a framework.
 
-Positions of an axis are numbered from 0. What a unit sees is an interval of positions, both ends
-included: the extent, so a dilated kernel's gaps belong to it. Two answers are kept side by side:
+Positions of an axis are numbered from 0. A unit sees an interval of positions, both ends included; the gaps of a
+dilated kernel belong to it. Two descriptions are kept side by side:
 
-* in an **endless input** the fields repeat: `View`, a closed form with size, stride and offset. This
-  is the receptive field of the literature, and it may reach beyond the actual input;
-* in the **actual input**, of known length, each unit reads what is left at the borders, where it meets
-  padding at some depth: `Axis.units`, one interval for every unit.
+* `View`, for an **input without borders**. There the fields repeat, so size, stride and offset describe them all. This
+  is the receptive field of the literature; it may reach beyond the actual input.
+* `Axis.units`, for the **actual input** of known length: one interval for each unit, without the positions that lie in
+  padding, at any depth of the network.
 
 Source of the arithmetic: Araujo, Norris, Sim 2019, "Computing receptive fields of convolutional neural
 networks", Distill, doi:10.23915/distill.00021; the intervals of branches are joined, not maximised.
@@ -31,12 +31,12 @@ class Axis:
     """What the units along one axis of a tensor see of one axis of the input.
 
     Attributes:
-        length: positions of the input axis; None if it is not known.
-        units: what each unit reads of the actual input; None if `length` is not known.
-        views: what units see of an endless input: one view, or several if branches of different
-            stride or unknown shift have met; empty if that is undefined.
-        rearranged: the order of the units has been lost in a reshape; `units` then holds one
-            interval, what all of them read together.
+        length: number of positions of the input axis; None if not known.
+        units: the interval of the actual input that each unit reads; None if `length` is not known.
+        views: what the units see of an input without borders. It has several entries if branches of
+            different stride or unknown shift have met, and none if the view is undefined.
+        rearranged: a reshape has lost the order of the units; `units` then holds one interval, which
+            contains those of all units.
     """
 
     length: int | None
@@ -46,16 +46,16 @@ class Axis:
 
     @classmethod
     def of_input(cls, length: int | None) -> "Axis":
-        """The input itself: every position sees itself."""
+        """The axis of the input itself: each position sees itself."""
         return cls(length, None if length is None else tuple((i, i) for i in range(length)))
 
     @classmethod
     def unseen(cls, length: int | None) -> "Axis":
-        """A unit that reads nothing of this input."""
+        """The axis of a tensor that does not depend on this input."""
         return cls(length, None if length is None else (NOTHING,), UNSEEN)
 
     def through(self, sampling: Sampling) -> "Axis":
-        """The units of a layer that reads these units."""
+        """The axis of a layer that reads these units through a sampling."""
         if self.rearranged:
             return self
         units = self.units
@@ -69,36 +69,36 @@ class Axis:
         return Axis(self.length, units, joined(view for view in views if view) if all(views) and views else ())
 
     def mixed(self) -> "Axis":
-        """As many units, each of which sees what any of them saw."""
+        """The same number of units, each of which sees what all of them saw."""
         units = None if self.units is None else (hull(self.units),) * len(self.units)
         return Axis(self.length, units, joined([*self.views, ALL_SEE_ALL]))
 
     def collapsed(self) -> "Axis":
-        """One unit, which sees what any of these saw."""
+        """One unit, which sees what all of these saw."""
         if self.views == UNSEEN:
             return self
         return Axis(self.length, None if self.units is None else (hull(self.units),), (ALL_SEE_ALL,))
 
     def spread(self, count: int | None) -> "Axis":
-        """`count` units, each of which sees what the first of these sees (broadcasting)."""
+        """`count` units, each of which sees what the first unit sees (broadcasting)."""
         units = None if self.units is None or count is None else self.units[:1] * count
         return Axis(self.length, units, tuple(view.constant() for view in self.views))
 
     def shuffled(self) -> "Axis":
-        """The same units in an order that is not known."""
+        """The same units in an unknown order."""
         return Axis(self.length, None if self.units is None else (hull(self.units),), (), rearranged=True)
 
     @property
     def whole(self) -> bool:
-        """Whether every unit sees all that is read of the input: a global layer has been passed."""
+        """Whether every unit sees the whole input, as after a global layer."""
         return any(view.whole for view in self.views)
 
     @functools.cached_property
     def size(self) -> int | None:
-        """Positions a unit sees in an endless input (the largest, if units differ); None: undefined.
+        """Number of positions a unit sees of an input without borders; None: undefined.
 
-        It may exceed the length of the input. Where every unit sees the whole input, it is the
-        extent of what is read of the actual input.
+        It is the largest if units differ, and may exceed the length of the input. If every unit sees the whole
+        input, it is the number of positions that are read of the actual input.
         """
         if self.whole:
             return None if self.units is None else int(max(map(size_of, self.units)))
@@ -106,9 +106,9 @@ class Axis:
 
     @property
     def stride(self) -> int | Fraction | None:
-        """Input positions from one unit to the next; None: undefined, or there is one unit only.
+        """Input positions from one unit to the next; None: undefined, or there is only one unit.
 
-        Where every unit sees the whole input, the field does not move, but the units still have a stride.
+        If every unit sees the whole input, the field does not move, but the units may still have a stride.
         """
         strides = {view.stride for view in self.views}
         if len(strides) != 1 or (self.whole and strides == {0}):
@@ -124,10 +124,10 @@ class Axis:
 
     @property
     def centres(self) -> tuple[float, ...]:
-        """The centre of the first unit's field, in positions; several where branches do not align.
+        """The centre of the first unit's field, in positions.
 
-        Then the lowest and the highest centre of the paths to the unit: of two branches, both. Empty:
-        undefined, as where one of them depends on a size that is not known.
+        If branches with different centres have met: the lowest and the highest centre of all paths to the unit. Empty
+        if a centre is undefined, as when it depends on an unknown size.
         """
         if self.whole:
             centre = middle(self._first)
@@ -150,12 +150,12 @@ class Axis:
 
     @functools.cached_property
     def blind(self) -> frozenset[int]:
-        """The units that read nothing of the actual input, only padding."""
+        """The indices of the units that read only padding."""
         return frozenset(i for i, unit in enumerate(self.units or ()) if unit == NOTHING)
 
     @property
     def nothing(self) -> bool:
-        """Whether no unit reads anything."""
+        """Whether all units read only padding."""
         return self.units is not None and len(self.blind) == len(self.units)
 
     @property
@@ -173,7 +173,7 @@ class Axis:
 
 
 def merged(axes: Sequence[Axis]) -> Axis:
-    """Units that read the units of the same index of several branches (addition, concatenation of maps)."""
+    """The axis of a layer that reads the same index of several branches (addition, concatenation of maps)."""
     if all(axis is axes[0] for axis in axes):
         return axes[0]
     if any(axis.rearranged for axis in axes):
@@ -185,11 +185,11 @@ def merged(axes: Sequence[Axis]) -> Axis:
 
 
 def together(axes: Sequence[Axis], owners: Sequence[int]) -> list[Axis]:
-    """Branches laid one after the other: in each, the units of the others read nothing.
+    """The axes of branches that are concatenated along this axis. In each, the units of other branches read nothing.
 
     Args:
-        axes: what the units of each branch see.
-        owners: to which branch each of them belongs; those of one branch lie over each other.
+        axes: the axis of each part of each branch.
+        owners: the number of the branch of each axis. Axes of one branch describe the same units.
     """
     counts = {owner: len(axis.units or ()) for axis, owner in zip(axes, owners, strict=True)}
     result = []

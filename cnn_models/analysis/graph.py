@@ -1,8 +1,8 @@
-"""The calls of a Keras model, in the order in which they can be computed.
+"""Lists the calls of a Keras model in the order of computation.
 
-A layer that is shared is called several times, so a call and not a layer is the unit of analysis. Nested
-models are opened: their layers get names like `backbone/conv1`. Written for Keras 3.15, whose graph has
-no public interface: all use of private attributes is in this module.
+The unit of analysis is a call, because a shared layer is called several times. Nested models are opened; their layers
+get names like `backbone/conv1`. Keras 3.15 has no public interface for its graph, so this module uses private
+attributes; no other module does.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ _COMPUTATIONS = {
     "_calculate_scores",
     "_apply_scores",
 }
-"""What a subclass overrides to compute something else than its parent."""
+"""Methods that a subclass overrides if it computes something else than its parent."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Call:
     """One call of a layer (or of a `keras.ops` operation) in a model.
 
     Attributes:
-        name: name of the layer, after those of the nested models around it, separated by `/`.
+        name: name of the layer, preceded by the names of the nested models that contain it: `backbone/conv1`.
         layer: the layer or operation.
         index: 0 for the layer's first call in the model, 1 for the second...
-        inputs: the tensors it reads; shapes begin with the batch.
-        outputs: the tensors it makes.
-        arguments: positional and keyword arguments, with tensors among them.
+        inputs: the input tensors; shapes begin with the batch.
+        outputs: the output tensors.
+        arguments: positional and keyword arguments, including the tensors.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Call:
 
     @property
     def rank(self) -> int:
-        """Number of axes of the first input, with the batch."""
+        """Number of axes of the first input, including the batch."""
         return len(self.inputs[0].shape)
 
 
@@ -61,7 +61,7 @@ def spatial(call: Call) -> range:
 
 
 def operands(call: Call) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-    """The query, the value and the key that an attention layer is called on; the key is the value by default."""
+    """The query, value and key of a call of an attention layer; by default the key is the value."""
     positional, named = call.arguments
     first = positional[0] if positional else named.get("inputs", named.get("query"))
     given = first if isinstance(first, list | tuple) else positional
@@ -71,7 +71,7 @@ def operands(call: Call) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.Ke
 
 
 def unwrapped(call: Call) -> Call:
-    """The call of the layer inside a spectral normalisation, which changes weights and not what they read."""
+    """A call with the inner layer in place of a spectral normalisation, which changes only weights."""
     if isinstance(call.layer, keras.layers.SpectralNormalization):
         return dataclasses.replace(call, layer=call.layer.layer)
     return call
@@ -82,7 +82,10 @@ def find(layer: Any, table: Mapping[Any, T]) -> T | None:
 
     Args:
         layer: a layer or operation.
-        table: by class; by qualified name for the classes that Keras does not export.
+        table: entries by class, or by qualified name for classes that Keras does not export.
+
+    Returns:
+        The entry; None if there is none.
     """
     for kind in type(layer).__mro__:
         for key in (kind, f"{kind.__module__}.{kind.__qualname__}"):
@@ -98,10 +101,10 @@ class Graph:
     """A model as a list of calls.
 
     Attributes:
-        inputs: the tensors the model reads.
-        outputs: the tensors it makes.
-        calls: every call of a layer, each after those whose outputs it reads.
-        models: every call of a nested model, whose layers are among `calls`.
+        inputs: the input tensors.
+        outputs: the output tensors.
+        calls: all calls of layers, in the order of computation.
+        models: all calls of nested models; the calls of their layers are in `calls`.
     """
 
     inputs: tuple[keras.KerasTensor, ...]
@@ -114,8 +117,8 @@ def trace(model: keras.Model) -> Graph:
     """Lists the calls of a Sequential or Functional model.
 
     Raises:
-        TypeError: the model is a subclass with a `call` of its own, which has no graph.
-        ValueError: a Sequential model does not know its input shape yet.
+        TypeError: the model is a subclass with its own `call`, so it has no graph.
+        ValueError: a Sequential model has no input shape yet.
     """
     function = _function(model)
     if function is None:
@@ -132,7 +135,7 @@ def _function(model: Any) -> Any:
     """The graph behind a model; None for a layer, an operation, or a model without a graph."""
     if isinstance(model, keras.Sequential):
         if model._functional is None:
-            raise ValueError(f"Model '{model.name}' has no input shape: give it a keras.Input, or call build().")
+            raise ValueError(f"Model '{model.name}' has no input shape: add a keras.Input, or call build().")
         return model._functional
     return model if isinstance(model, keras.Function) and hasattr(model, "_nodes_by_depth") else None
 
@@ -146,7 +149,7 @@ class _Tracer:
         self.counts: dict[int, int] = {}
 
     def run(self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
-        """Follows one call of a model on `inputs`, and returns its outputs."""
+        """Follows one call of a model on `inputs`; returns its outputs."""
         actual = {id(own): given for own, given in zip(function.inputs, inputs, strict=True)}
         for node in _nodes(function):
             if all(id(tensor) in actual for tensor in node.input_tensors):
@@ -155,7 +158,7 @@ class _Tracer:
         return tuple(actual[id(output)] for output in function.outputs)
 
     def call(self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
-        """Follows the call that `node` recorded, on the tensors that are `actual` here."""
+        """Follows the call that `node` recorded. `actual` maps the ids of recorded tensors to those of this call."""
         layer, name = node.operation, prefix + node.operation.name
         inputs = tuple(actual[id(tensor)] for tensor in node.input_tensors)
         arguments = node.arguments.fill_in(actual)
@@ -169,13 +172,13 @@ class _Tracer:
 
 
 def _nodes(function: Any) -> Iterator[Any]:
-    """The recorded calls of a graph, without those that only stand for its inputs."""
+    """The recorded calls of a graph, without the nodes of its inputs."""
     for depth in sorted(function._nodes_by_depth, reverse=True):
         yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
 
 def _outputs(node: Any, inputs: Sequence[keras.KerasTensor], arguments: Any) -> tuple[keras.KerasTensor, ...]:
-    """New tensors for what a call makes: as recorded, or computed again if the inputs have other shapes."""
+    """New output tensors of a call, with the recorded shapes, or with new ones if the inputs have other shapes."""
     if [tensor.shape for tensor in inputs] == [tensor.shape for tensor in node.input_tensors]:
         specs = node.output_tensors
     else:

@@ -1,11 +1,11 @@
-"""What the layers of a Keras model see and cost, without running it.
+"""Receptive field and cost of the layers of a Keras model, without running the model.
 
     from cnn_models import layer_table, receptive_field
 
     receptive_field(keras.applications.VGG16(weights=None), "block5_pool").size     # (212, 212)
-    print(layer_table(cnn_models.build("lenet5")))                                  # one row a layer
+    print(layer_table(cnn_models.build("lenet5")))                                  # one row per layer
 
-Both answer at inference, for one picture, and read shapes only.
+Both describe inference on one picture, and use only the shapes of tensors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,25 +30,24 @@ def receptive_field(
     source: str | None = None,
     rules: Rules | None = None,
 ) -> ReceptiveField:
-    """What a unit of a layer sees of the model's input.
+    """The receptive field of a layer: the part of the model's input that its units see.
 
     Args:
         model: a Sequential or Functional model, in one to three dimensions, with any nesting.
-        layer: a layer or its name (`backbone/conv1` inside a nested model; the last part is enough
-            if it is unique); by default the model's output.
-        call: which call of a layer that is shared, from 0.
-        source: name of the input, of several.
-        rules: how to treat kinds of layers that are not known (see `cnn_models.analysis.rules`).
+        layer: a layer or its name (`backbone/conv1` inside a nested model; the last part is enough if it is
+            unique); None: the model's output.
+        call: for a shared layer, which of its calls, from 0.
+        source: for a model with several inputs, the name of the one that the field refers to.
+        rules: rules for custom layers (see `cnn_models.analysis.rules`).
 
     Returns:
-        Size, stride, padding and centre of the first unit, in pixels of the input along each of its
-        axes but batch and channels. The channels are where the first layer with a `data_format` has
-        them, also if something has mixed them before; without such a layer they are the last axis, if
-        the input has two or more.
+        Size, stride, padding and centre, in pixels of the input, along each spatial axis. The axis of the channels
+        is that of the first layer with a `data_format`; without such a layer it is the last axis, if the input has
+        two or more axes besides the batch.
 
     Raises:
-        TypeError: a layer without a rule, or a model without a graph.
-        ValueError: no such layer, call or input, or several that the arguments do not tell apart.
+        TypeError: a layer has no rule, or the model has no graph.
+        ValueError: there is no such layer, call or input, or the arguments fit several.
     """
     graph = trace(model)
     target = _target(graph, layer, call)
@@ -57,20 +56,20 @@ def receptive_field(
 
 
 def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules | None = None) -> LayerTable:
-    """What every layer of a model sees and costs, in the order of computation.
+    """The receptive field and the cost of every layer of a model, in the order of computation.
 
     Args:
         model: a Sequential or Functional model, in one to three dimensions, with any nesting.
-        source: name of the input, of several, whose pixels the receptive fields are counted in.
-        rules: how to treat kinds of layers that are not known (see `cnn_models.analysis.rules`).
+        source: for a model with several inputs, the name of the one that receptive fields refer to.
+        rules: rules for custom layers (see `cnn_models.analysis.rules`).
 
     Returns:
-        One row for each call of a layer. The parameters of a shared layer stand in the row of its
-        first call, so that the column adds up to `model.count_params()`.
+        One row for each call of a layer. The parameters of a shared layer are in the row of its first call, so that
+        the column adds up to `model.count_params()`.
 
     Raises:
-        TypeError: a layer without a rule, or a model without a graph.
-        ValueError: no such input, or several and none is named.
+        TypeError: a layer has no rule, or the model has no graph.
+        ValueError: there is no such input, or there are several and `source` is None.
     """
     graph = trace(model)
     fields = _fields(graph, _source(graph, source), rules or {})
@@ -99,7 +98,7 @@ def _row(call: Call, fields: Mapping[int, ReceptiveField], rules: Rules) -> Laye
 
 
 def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
-    """The input that fields are counted in."""
+    """The input of this name; by default the only one."""
     if name is None and len(graph.inputs) == 1:
         return graph.inputs[0]
     names = [tensor.name for tensor in graph.inputs]
@@ -110,7 +109,7 @@ def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
 
 
 def _target(graph: Graph, layer: str | keras.Layer | None, index: int | None) -> keras.KerasTensor:
-    """The output of the call that is asked for."""
+    """The output tensor of a layer's call; that of the model if `layer` is None."""
     if layer is None:
         found = list(graph.outputs)
         name = "the model's output"
@@ -127,7 +126,11 @@ def _target(graph: Graph, layer: str | keras.Layer | None, index: int | None) ->
 
 
 def calls_of(graph: Graph, layer: str | keras.Layer) -> list[Call]:
-    """All calls of one layer or nested model."""
+    """All calls of one layer or nested model.
+
+    Raises:
+        ValueError: the graph has no such layer, or several layers have this name.
+    """
     everything = (*graph.calls, *graph.models)
     if not isinstance(layer, str):
         calls = [call for call in everything if call.layer is layer]
@@ -144,7 +147,7 @@ def calls_of(graph: Graph, layer: str | keras.Layer) -> list[Call]:
 
 
 def _fields(graph: Graph, source: keras.KerasTensor, rules: Rules) -> dict[int, ReceptiveField]:
-    """The field of every tensor, by its id."""
+    """The field of every tensor, by the tensor's id."""
     lengths = dict(enumerate(source.shape[1:], start=1))
     lengths.pop(_channel_axis(graph, source, rules) or 0, None)
     fields: dict[int, ReceptiveField] = {}
@@ -162,7 +165,7 @@ def _walk(
     *,
     with_channels: bool = False,
 ) -> Iterator[tuple[Call, Sequence[ReceptiveField]]]:
-    """Fills in `fields` call by call; gives each call with what it reads before its rule is applied."""
+    """Fills `fields` call by call. Yields each call with the fields of its inputs, before its rule is applied."""
     fields.update((id(tensor), ReceptiveField.unseen(lengths)) for tensor in graph.inputs)
     fields[id(source)] = ReceptiveField.of_input(lengths)
     for call in graph.calls:
@@ -175,9 +178,10 @@ def _walk(
 def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int | None:
     """The axis of an input that holds channels, as the first layer with a `data_format` says.
 
-    That layer names an axis of the tensor that it reads, first or last. Of the input it is the first or last axis,
-    if that is still there or if something before has read it as a whole (a dense layer or a mean over the colours);
-    else the axis that was moved there; else the one axis that has been read as a whole.
+    The layer's `data_format` names an axis of its own input, the first or the last. The corresponding axis of the
+    model's input is the first or last one, if that axis is unmoved or an earlier layer has read it completely (a
+    dense layer, or a mean over the colours); otherwise the axis that was moved there; otherwise the only axis that
+    has been read completely.
     """
     rank = len(source.shape)
     if rank < 3:

@@ -1,8 +1,7 @@
-"""What each kind of Keras layer sees: the rules of `cnn_models.analysis.rules`, one function a family of layers.
+"""The rules of Keras's layers (see `cnn_models.analysis.rules`), one function for each family of layers.
 
-A rule says which units are read, not with which weights: activations, dropout and batch normalisation
-change nothing, at inference. An activation function is taken to work element by element, unless it is a
-softmax.
+A rule says which units a layer reads, not with which weights. At inference, activations, dropout and batch
+normalisation change nothing. Every activation function except softmax is assumed to work element by element.
 """
 
 import itertools
@@ -36,7 +35,7 @@ def _unchanged(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _elementwise(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Layers and operations that combine what stands at the same place; missing axes come after the batch."""
+    """Element-wise layers and operations. A tensor with fewer axes is extended after the batch (broadcasting)."""
     rank = len(call.outputs[0].shape)
     aligned = []
     for tensor, field in zip(call.inputs, fields, strict=True):
@@ -46,7 +45,7 @@ def _elementwise(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField
 
 
 def _windows(call: Call, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> dict[int, Sampling]:
-    """One window for each spatial axis, padded as the layer says."""
+    """One window for each spatial axis, with the layer's padding."""
     result: dict[int, Sampling] = {}
     for axis, k, s, d in zip(spatial(call), kernel, stride, dilation, strict=True):
         match call.layer.padding:
@@ -154,12 +153,12 @@ def _dense(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _flatten(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """The vector as a whole sees the input; which of its elements sees what is not kept."""
+    """The field of the whole vector; those of its elements are not distinguished."""
     return fields[0].collapsed({*range(1, call.rank), None}) if call.rank > 2 else fields[0]
 
 
 def _without(rank: int, reduced: Iterable[int], keepdims: bool) -> dict[int, int | None]:
-    """Where the axes of a tensor go when some are reduced."""
+    """The new numbers of a tensor's axes after some are reduced."""
     kept = [axis for axis in range(rank) if keepdims or axis not in set(reduced)]
     return {axis: place for place, axis in enumerate(kept)}
 
@@ -185,7 +184,7 @@ def _along_axis(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _group_normalisation(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """The statistics, also at inference, are those of one group along `axis` and of all positions along the rest."""
+    """Mean and variance, also at inference, are taken over one group along `axis` and all positions of other axes."""
     (axis,) = _axes(call.layer.axis, call.rank)
     members = call.inputs[0].shape[axis] // call.layer.groups
     others = [other for other in range(1, call.rank) if other != axis]
@@ -198,7 +197,7 @@ def _concatenate(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField
 
 
 def _dot(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """The contracted axes are read whole; which unit meets which along the others is not kept."""
+    """The contracted axes are read completely; along the other axes, units are not distinguished."""
     rank = max(len(tensor.shape) for tensor in call.inputs)
     axes = (call.layer.axes,) * 2 if isinstance(call.layer.axes, int) else call.layer.axes
     pairs = zip(fields, call.inputs, axes, strict=True)
@@ -207,7 +206,11 @@ def _dot(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Each query reads all positions of keys and values; which of them a mask hides is not followed."""
+    """Each query reads all positions of keys and values. Masks and sliding windows are not supported.
+
+    Raises:
+        TypeError: the call has a mask or a sliding window, or returns scores.
+    """
     named = {name for name, value in call.arguments[1].items() if value is not None and value is not False}
     masked = named & {"mask", "attention_mask", "query_mask", "value_mask", "key_mask", "use_causal_mask"}
     if masked or len(call.outputs) > 1 or getattr(call.layer, "_sliding_window", None):
@@ -219,14 +222,14 @@ def _attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     seen = {id(tensor): field for tensor, field in zip(call.inputs, fields, strict=True)}
     query, value, key = (seen[id(tensor)] for tensor in operands(call))
     last = {call.rank - 1}
-    if query is value is key:  # Then the order of the positions may even be unknown.
+    if query is value is key:  # this is exact even if the order of the positions is unknown
         return query.mixed(axes).collapsed(last)
     value = value if isinstance(call.layer, layers.Attention) else value.collapsed(last)
     return meet([query.collapsed(last), key.collapsed({*axes, *last}), value.collapsed(axes)])
 
 
 def _matrix_product(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Rows of the first operand meet columns of the second; the axes before them are combined element by element."""
+    """Rows of the first operand are multiplied with columns of the second; other axes are combined element-wise."""
     rank = len(call.outputs[0].shape)
     seen = {id(tensor): field for tensor, field in zip(call.inputs, fields, strict=True)}
     result = []
@@ -249,7 +252,7 @@ def _repeat_vector(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveFie
 
 
 def _reshape(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Axes that keep their length from either end stay; what is between is rearranged."""
+    """Axes at either end that keep their length stay; the axes between are rearranged."""
     before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
     if len(after) == 1 and len(before) > 1:
         return _flatten(call, fields)
@@ -271,7 +274,7 @@ def _common(before: Sequence[int | None], after: Sequence[int | None]) -> int:
 
 
 def _comparable(before: Sequence[int | None], after: Sequence[int | None]) -> bool:
-    """Whether equal entries of two shapes mean equal lengths: at most one is unknown, and the rest agree."""
+    """Whether equal entries of two shapes mean equal lengths: at most one is unknown, and the known sizes agree."""
     known = [[n for n in shape if n is not None] for shape in (before, after)]
     return all(len(n) >= len(s) - 1 for n, s in zip(known, (before, after), strict=True)) and (
         math.prod(known[0]) == math.prod(known[1])

@@ -1,7 +1,7 @@
-"""Products of activations: how often a call multiplies numbers that it has computed, and not by weights.
+"""Counts products of two activations in one call of a layer, as opposed to products with weights.
 
-Matrix products count: attention, `Dot`, `keras.ops.matmul` and the like. Products element by element (a gate, a
-scale) do not, as in the published numbers of networks with squeeze and excitation.
+Matrix products count: attention, `Dot`, `keras.ops.matmul` and the like. Element-wise products (a gate, a scale) do
+not, as in the published numbers of networks with squeeze and excitation.
 """
 
 import math
@@ -19,13 +19,13 @@ Shape = tuple[int | None, ...]
 
 
 def times(count: int, shape: Sequence[int | None]) -> int | None:
-    """`count` for each position of a shape; None if a size is not known."""
+    """`count` times the number of positions of a shape; None if a size is not known."""
     sizes = [size for size in shape if size is not None]
     return count * math.prod(sizes) if len(sizes) == len(shape) else None
 
 
 def activation_products(layer: Any) -> Macs | None:
-    """How to count the products of activations in a call of a layer; None: not known."""
+    """Returns the function that counts a layer's products of activations; None if there is no rule for the layer."""
     rule = find(layer, ACTIVATION_MACS)
     if rule is not None or find(layer, _NOT_COUNTED):
         return rule
@@ -53,7 +53,7 @@ def _dot(call: Call) -> int | None:
 
 
 def _einsum(call: Call) -> int | None:
-    """One product for each combination of indices; which order three or more operands are joined in is not known."""
+    """One product for each combination of indices. With three or more operands, the count depends on their order."""
     terms, arrow, _ = call.layer.subscripts.replace(" ", "").partition("->")
     pairs = list(zip(terms.split(","), call.arguments[0], strict=True))
     batch = {term[0] for term, operand in pairs if computed(operand)}
@@ -64,14 +64,14 @@ def _einsum(call: Call) -> int | None:
 
 
 def _attention(call: Call) -> int | None:
-    """Each query meets each key over the length of a vector, and then sums over the values."""
+    """Each query is multiplied with each key, over the length of a vector; then each score with each value."""
     query, value, key = (operand.shape for operand in operands(call))
     scores = 0 if getattr(call.layer, "score_mode", "dot") == "concat" else key[-1]
     return None if scores is None or value[-1] is None else times(scores + value[-1], (*query[1:-1], key[-2]))
 
 
 def _additive_attention(call: Call) -> int | None:
-    """Scores are sums of hyperbolic tangents, so only the sum over the values is a product of activations."""
+    """Scores are sums of hyperbolic tangents, so only the products of scores and values count."""
     query, value, _ = (operand.shape for operand in operands(call))
     return times(1, (*query[1:-1], *value[-2:]))
 
@@ -83,13 +83,13 @@ def _heads(call: Call) -> int | None:
 
 
 def _grouped_heads(call: Call) -> int | None:
-    """Keys and values are repeated, until each head of the query has its own."""
+    """Keys and values are repeated, so that each head of the query has its own."""
     query, _, key = (operand.shape for operand in operands(call))
     return times(call.layer.num_query_heads * 2 * call.layer.head_dim, (query[1], key[1]))
 
 
 def _dot_product_attention(call: Call) -> int | None:
-    """Query and key `(batch, positions, heads, length of a vector)`; the values are as long."""
+    """Query, key and value have shape `(batch, positions, heads, length of a vector)`."""
     query, key, value = call.arguments[0][:3]
     return times(2, (*query.shape[1:], key.shape[1])) if all(map(computed, (query, key, value))) else None
 
@@ -106,7 +106,7 @@ ACTIVATION_MACS: Mapping[Any, Macs] = {
     "keras.src.ops.nn.DotProductAttention": _dot_product_attention,
 }
 _MODULES = [f"keras.src.ops.{module}" for module in ("numpy", "nn", "core", "math")]
-"""Their operations multiply element by element or not at all, but for those that are counted, and these:"""
+"""Operations of these modules multiply element by element or not at all, except counted ones and the following:"""
 _NOT_COUNTED: Mapping[Any, bool] = {
     f"keras.src.ops.{module}.{name}": True
     for module, names in {

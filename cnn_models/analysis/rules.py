@@ -1,10 +1,10 @@
-"""What each kind of Keras layer does to a receptive field.
+"""Rules: how each kind of layer changes a receptive field.
 
-A rule is a function of the call of a layer and of the fields of the tensors it reads; it returns the field
-of the tensor it makes. Those of Keras's layers are in `cnn_models.analysis.layer_rules`.
+A rule is a function. Its arguments are the call of a layer and the fields of the layer's inputs; it returns the field
+of the layer's output. The rules of Keras's layers are in `cnn_models.analysis.layer_rules`.
 
-A layer without a rule is an error, never taken for a 1×1. A subclass inherits its parent's rule unless it
-has a `call` of its own. To give a layer a rule, pass `rules`:
+A layer without a rule is an error; it is never treated as a 1×1 convolution. A subclass inherits its parent's rule
+unless it overrides `call`. Pass a rule for a custom layer as `rules`:
 
     from cnn_models.analysis.rules import Rule
     from cnn_models.analysis.sampling import Window
@@ -27,13 +27,12 @@ Macs = Callable[[Call], int | None]
 
 
 class Rule(NamedTuple):
-    """What the analysis must know of a kind of layer.
+    """The rules of one kind of layer; all are optional.
 
     Attributes:
-        sees: from a call and the fields of its inputs to the field of its output.
-        macs: from a call to its multiply-accumulates for one picture. Without it those of an unknown layer are
-            not known.
-        activation_macs: those of them that are matrix products of activations.
+        sees: maps a call and the fields of its inputs to the field of its output.
+        macs: maps a call to its number of multiply-accumulates for one picture.
+        activation_macs: maps a call to the number of those that are matrix products of activations.
     """
 
     sees: Sees | None = None
@@ -44,17 +43,20 @@ class Rule(NamedTuple):
 def sees(
     call: Call, fields: Sequence[ReceptiveField], rules: Mapping[type, Rule], *, with_channels: bool = False
 ) -> ReceptiveField:
-    """The field of what a call makes, from the fields of what it reads.
+    """Applies the rule of a layer.
 
     Args:
-        call: the call of a layer.
-        fields: one for each tensor that it reads.
-        rules: how to treat kinds of layers that are not known.
-        with_channels: the fields have an axis of channels, of which a rule need not speak. An axis along which
-            the rule gives another number of units than Keras is then one that each unit reads as a whole.
+        call: the call of the layer.
+        fields: the field of each input of the call.
+        rules: rules for custom layers; they take precedence.
+        with_channels: the fields include the axis of channels, which a custom rule need not handle. If the rule's
+            number of units along an axis differs from Keras's, each unit is assumed to read the whole axis.
+
+    Returns:
+        The field of the call's output.
 
     Raises:
-        TypeError: the layer is unknown; the message shows how to give it a rule.
+        TypeError: the layer has no rule; the message shows how to pass one.
         ValueError: the rule and Keras disagree about the shape of the output.
     """
     call = unwrapped(call)
@@ -75,7 +77,7 @@ def sees(
 
 
 def _miscounted(call: Call, field: ReceptiveField) -> dict[int, tuple[int, int]]:
-    """The axes of a call's output along which its rule and Keras count the units differently: both counts."""
+    """The axes of the output where the rule's number of units differs from Keras's: (the rule's, Keras's) by axis."""
     shape = call.outputs[0].shape
     wrong = {}
     for axis, position in zip(field.axes, field.positions, strict=True):

@@ -1,7 +1,7 @@
-"""Which positions each unit of a layer reads along one axis: windows, transposed convolutions, upsampling.
+"""Samplings: which positions each unit of a layer reads along one axis (windows, transposed convolutions, upsampling).
 
-Integers only, no framework. Units and positions are numbered from 0; a position that is negative or
-beyond the end lies in the padding.
+Integers only, no framework. Units and positions are numbered from 0. A position that is negative or beyond the end lies
+in the padding.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Sampling(Protocol):
-    """Which positions of its input each unit of a layer reads, along one axis."""
+    """Says which positions of its input each unit of a layer reads, along one axis."""
 
     @property
     def anchored(self) -> bool:
@@ -20,19 +20,19 @@ class Sampling(Protocol):
 
     @property
     def steps(self) -> tuple[int, int]:
-        """Moving by how many units moves what is read by how many positions: (positions, units)."""
+        """(positions, units): moving by `units` units moves the positions that are read by `positions`."""
         ...
 
     def taps(self, unit: int) -> Sequence[int]:
-        """The positions read by `unit`, also those in the padding (negative, or beyond the end)."""
+        """The positions that `unit` reads, including those in the padding (negative, or beyond the end)."""
         ...
 
     def length(self, positions: int) -> int:
-        """The number of units over an input of `positions` positions."""
+        """The number of units for an input of `positions` positions."""
         ...
 
     def reads(self, unit: int, positions: int) -> Sequence[int]:
-        """The positions of an input of `positions` positions whose values reach `unit`."""
+        """The positions that `unit` reads of an input of `positions` positions, without padding."""
         return [tap for tap in self.taps(unit) if 0 <= tap < positions]
 
 
@@ -41,12 +41,12 @@ class Window(Sampling):
     """A sliding window: convolution, pooling, and (with kernel 1) zero padding or cropping.
 
     Attributes:
-        kernel: taps of the window.
-        stride: positions between the windows of neighbouring units.
-        dilation: positions between neighbouring taps.
-        before: positions of padding in front; negative numbers crop.
-        after: positions of padding behind; negative numbers crop.
-        anchored: False if `before` depends on an input length that is not known.
+        kernel: number of taps of the window.
+        stride: positions from one unit's window to the next.
+        dilation: positions from one tap to the next.
+        before: positions of padding in front; a negative number crops.
+        after: positions of padding behind; a negative number crops.
+        anchored: False if `before` depends on an unknown input length.
     """
 
     kernel: int = 1
@@ -58,7 +58,7 @@ class Window(Sampling):
 
     @property
     def extent(self) -> int:
-        """Positions from the first tap to the last."""
+        """Number of positions from the first tap to the last, both included."""
         return (self.kernel - 1) * self.dilation + 1
 
     @property
@@ -75,9 +75,9 @@ class Window(Sampling):
 
 @dataclasses.dataclass(frozen=True)
 class Mirrored(Window):
-    """A window over an input that is mirrored about its first and its last position (padding by reflection).
+    """A window over an input that is mirrored at its first and its last position (padding by reflection).
 
-    A window of even size at the end of the input reads a mirrored position that it does not contain.
+    At the end of the input, a window of even size reads a mirrored position that lies outside the window.
     """
 
     def reads(self, unit: int, positions: int) -> Sequence[int]:  # noqa: D102
@@ -88,15 +88,15 @@ class Mirrored(Window):
 def same(kernel: int, stride: int, dilation: int, positions: int | None) -> Window:
     """The window of TensorFlow's `same` padding.
 
-    The padding is p = max((⌈n/s⌉ - 1)·s + k - n, 0) in all, ⌊p/2⌋ of it in front, for n positions,
-    stride s and k = (kernel - 1)·dilation + 1 (source: TensorFlow, `tf.nn.convolution`).
+    For n positions, stride s and k = (kernel - 1)·dilation + 1, the total padding is p = max((⌈n/s⌉ - 1)·s + k - n, 0);
+    ⌊p/2⌋ of it is in front (source: TensorFlow, `tf.nn.convolution`).
 
     Args:
-        kernel: taps of the window.
-        stride: positions between the windows of neighbouring units.
-        dilation: positions between neighbouring taps.
-        positions: n, or None if it is not known. The padding then depends on n modulo s; the window
-            is anchored if all remainders put the same padding in front.
+        kernel: number of taps of the window.
+        stride: positions from one unit's window to the next.
+        dilation: positions from one tap to the next.
+        positions: n; None if not known. Then the padding depends on n modulo s, and the window is anchored if the
+            padding in front is the same for all remainders.
     """
     window = Window(kernel, stride, dilation)
     lengths = [positions] if positions is not None else range(1, stride + 1)
@@ -110,15 +110,14 @@ def same(kernel: int, stride: int, dilation: int, positions: int | None) -> Wind
 class Transposed(Sampling):
     """A transposed convolution: tap t of position i adds to unit i·stride + t·dilation - crop.
 
-    Neighbouring units fall on different taps, so their fields differ; the pattern repeats after
-    `stride` units.
+    Neighbouring units read with different taps, so their fields differ; the pattern repeats after `stride` units.
 
     Attributes:
-        kernel: taps of the kernel.
-        stride: units between the contributions of neighbouring positions.
-        dilation: units between neighbouring taps.
-        crop: units cut off in front.
-        extra: units of n positions beyond (n - 1)·stride.
+        kernel: number of taps of the kernel.
+        stride: units from the contribution of one position to that of the next.
+        dilation: units from one tap to the next.
+        crop: units that are cut off in front.
+        extra: n positions give (n - 1)·stride + extra units.
     """
 
     kernel: int
@@ -142,13 +141,13 @@ class Transposed(Sampling):
 
 @dataclasses.dataclass(frozen=True)
 class Resampling(Sampling):
-    """Upsampling by a whole factor, about the centres of positions and units.
+    """Upsampling by an integer factor; positions and units are aligned by their centres (half-pixel centres).
 
     Attributes:
         factor: units per position.
-        radius: half the support of the interpolating kernel in positions: 0 repeats the nearest
-            position, 1 is linear, 2 cubic, 3 and 5 Lanczos. These kernels are zero at whole
-            distances, so a unit on top of a position reads that position alone.
+        radius: half the width of the interpolation kernel, in positions: 0 repeats the nearest position, 1 is
+            linear, 2 cubic, 3 and 5 Lanczos. These kernels are zero at integer distances, so a unit at the
+            centre of a position reads only that position.
     """
 
     factor: int
@@ -171,11 +170,11 @@ class Resampling(Sampling):
 
 @dataclasses.dataclass(frozen=True)
 class Groups(Sampling):
-    """Groups of neighbours: each unit reads all positions of its group, and none of the other groups.
+    """Groups of neighbours: each unit reads all positions of its group and no others.
 
     Attributes:
-        positions: positions of one group.
-        units: units of one group.
+        positions: number of positions in a group.
+        units: number of units in a group.
     """
 
     positions: int

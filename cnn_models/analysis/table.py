@@ -1,4 +1,4 @@
-"""A table of layers: numbers stay numbers, units are in the names, formatting comes last."""
+"""The table of a model's layers, as data and as text."""
 
 import dataclasses
 from fractions import Fraction
@@ -10,27 +10,26 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class LayerRow:
-    """One call of a layer. Tuples have one entry a spatial axis of the input; None means undefined.
+    """One call of a layer. Tuples have one entry for each spatial axis of the input; None means undefined.
 
     Attributes:
-        name: name of the layer, after those of the nested models around it.
-        call: which call of the layer this is, from 0.
+        name: name of the layer, preceded by the names of the nested models that contain it.
+        call: number of this call of the layer, from 0.
         type: class of the layer or operation.
-        output_shape: shape of what it makes, without the batch.
-        parameters: weights, trained or not; 0 in all but the first call.
-        macs: multiply-accumulates for one picture; None if they depend on an unknown size, or if nothing says
-            how often a layer multiplies.
-        activation_macs: those of them that are matrix products of activations, as in attention; None as above.
-        memory_bytes: size of what it makes for one picture; None if it depends on an unknown size.
-        receptive_field: extent of what a unit sees, in pixels of the input; it may exceed the input.
+        output_shape: shape of the output, without the batch.
+        parameters: number of weights, trained or not; 0 in all calls but the first.
+        macs: multiply-accumulates for one picture; None if they depend on an unknown size or the layer has no rule.
+        activation_macs: the part of `macs` that is matrix products of activations, as in attention; None as above.
+        memory_bytes: bytes of the output for one picture; None if they depend on an unknown size.
+        receptive_field: size of a unit's field, in pixels of the input; it may exceed the input.
         stride: pixels of the input from one unit to the next.
-        padding: how far the first unit's field begins before the input, in pixels.
-        centres: centre of the first unit's field; the lowest and the highest centre of the paths to
-            it where branches that do not align have met.
+        padding: pixels by which the first unit's field begins before the input.
+        centres: centre of the first unit's field, in pixels; the lowest and highest centre of all paths if branches
+            with different centres have met.
         beyond_input: whether a unit sees beyond the input along every axis.
-        unproductive: whether, besides, the units it reads already did: then the layer adds no context
-            (Richter et al. 2021, "Should you go deeper?", arXiv:2106.12307). Global layers see the
-            input and nothing beyond, so they are never unproductive.
+        unproductive: whether a unit sees beyond the input along every axis, and so do the units that it reads. Such a
+            layer adds no context (Richter et al. 2021, "Should you go deeper?", arXiv:2106.12307). Global layers see
+            nothing beyond the input, so they are never unproductive.
     """
 
     name: str
@@ -50,12 +49,12 @@ class LayerRow:
 
 
 class LayerTable(tuple[LayerRow, ...]):
-    """The rows of a model's layers; as text when printed."""
+    """The rows of a model's layers. Printing it gives an aligned table."""
 
     __slots__ = ()
 
     def frame(self) -> "pd.DataFrame":
-        """The table as a data frame: one column an attribute of `LayerRow`, tuples as text like `5×5`."""
+        """The table as a data frame with one column for each attribute of `LayerRow`; tuples are text like `5×5`."""
         import pandas as pd
 
         frame = pd.DataFrame(
@@ -79,7 +78,7 @@ def _cells(row: LayerRow) -> dict[str, Any]:
 
 
 def _times(numbers: tuple[Any, ...]) -> str:
-    """`5×5`; several centres of one axis as `0|1`; `?` for what is undefined."""
+    """A tuple as text, like `5×5`; two centres of one axis as `0|1`; undefined numbers as `?`."""
     return "×".join("|".join(map(_text, n)) or "?" if isinstance(n, tuple) else _text(n) for n in numbers)
 
 

@@ -1,4 +1,4 @@
-"""What units see of an axis of an endless input: intervals that repeat, in closed form and in integers."""
+"""What units see along an axis of an input without borders: repeating intervals, in integers."""
 
 import dataclasses
 import functools
@@ -10,14 +10,14 @@ from fractions import Fraction
 from cnn_models.analysis.sampling import Sampling
 
 Interval = tuple[float, float]
-"""First and last position, both included; integers, or ±infinity."""
+"""First and last position, both included: integers, or ±infinity."""
 
 WHOLE: Interval = (-math.inf, math.inf)
 NOTHING: Interval = (math.inf, -math.inf)
 
 
 def hull(intervals: Iterable[Interval]) -> Interval:
-    """The smallest interval that contains all of `intervals`; `NOTHING` if there are none."""
+    """The smallest interval that contains all `intervals`; `NOTHING` if there are none."""
     low, high = NOTHING
     for first, last in intervals:
         low, high = min(low, first), max(high, last)
@@ -25,7 +25,7 @@ def hull(intervals: Iterable[Interval]) -> Interval:
 
 
 def middle(interval: Interval) -> float | None:
-    """The centre of an interval, exact as a multiple of one half; None if it has none."""
+    """The centre of an interval, a multiple of one half; None if the interval is infinite or empty."""
     first, last = interval
     return (first + last) / 2 if math.isfinite(first) and math.isfinite(last) else None
 
@@ -37,14 +37,14 @@ def size_of(interval: Interval) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What units see of an endless input, in closed form: unit i + P sees what unit i sees, moved on.
+    """What units see of an input without borders: unit i + P sees the field of unit i, moved by `advance`.
 
     Attributes:
         fields: the intervals of units 0 to P - 1. P is 1 unless something was upsampled.
         advance: positions by which the field moves every P units.
-        anchor: None, or a token for the unknown shift that all these intervals share.
-        paths: empty if all paths from the input to a unit have one centre, that of `fields`; else
-            what is seen along those whose centre is the lowest, and the highest.
+        anchor: None, or a token for an unknown shift that all these intervals share.
+        paths: empty if all paths from the input to a unit have the same centre; otherwise the views along the
+            paths with the lowest and with the highest centre.
     """
 
     fields: tuple[Interval, ...] = ((0, 0),)
@@ -64,32 +64,32 @@ class View:
 
     @property
     def whole(self) -> bool:
-        """Whether a unit sees everything."""
+        """Whether a unit sees the whole input."""
         return WHOLE in self.fields
 
     def field(self, unit: int) -> Interval:
-        """The interval of a unit, which may lie beyond the actual input."""
+        """The interval of a unit; it may lie beyond the actual input."""
         turns, phase = divmod(unit, self.period)
         first, last = self.fields[phase]
         return first + turns * self.advance, last + turns * self.advance
 
     @property
     def centres(self) -> tuple[float, ...]:
-        """The centre of unit 0, or the lowest and the highest of its paths; empty if it has none."""
+        """The centre of unit 0, or the lowest and highest centre of its paths; empty if undefined."""
         centres = (middle(path.field(0)) for path in self.paths or (self,))
         return tuple(sorted({centre for centre in centres if centre is not None}))
 
     def constant(self) -> "View":
-        """Every unit sees what the first one sees."""
+        """The view in which every unit sees what unit 0 sees."""
         return View((self.field(0),), 0, self.anchor, tuple(path.constant() for path in self.paths))
 
     def repeated(self, period: int) -> "View":
-        """The same view, written with a longer period (a multiple of the present one)."""
+        """The same view with a longer period, a multiple of the present one."""
         fields = tuple(self.field(unit) for unit in range(period))
         return View(fields, self.advance * period // self.period, self.anchor, self.paths)
 
     def reduced(self) -> "View":
-        """The same view, written with its shortest period."""
+        """The same view with its shortest period."""
         for period in range(1, self.period):
             if self.period % period == 0 and self.advance * period % self.period == 0:
                 short = View(self.fields[:period], self.advance * period // self.period, self.anchor, self.paths)
@@ -98,7 +98,12 @@ class View:
         return self
 
     def through(self, sampling: Sampling, anchor: object = None) -> "View | None":
-        """What the units of a layer see when they read these units; None if it is undefined."""
+        """The view of a layer that reads these units through a sampling; None if it is undefined.
+
+        Args:
+            sampling: says which units the layer reads.
+            anchor: a token for the unknown shift of a sampling that is not anchored.
+        """
         inward, outward = sampling.steps
         if not sampling.anchored and self.period > 1:
             return None
@@ -113,9 +118,9 @@ class View:
 
 
 def joined(views: Iterable[View]) -> tuple[View, ...]:
-    """The views of the branches that meet in a merge, one for each stride and anchor.
+    """Joins the views of branches that are merged, into one view for each stride and anchor.
 
-    A branch that sees the whole input makes its partners see it too.
+    If one branch sees the whole input, the result sees it too.
     """
     distinct = [view for view in dict.fromkeys(views) if view.fields != (NOTHING,)] or [View((NOTHING,), 0)]
     if any(view.whole for view in distinct):
@@ -128,9 +133,9 @@ def joined(views: Iterable[View]) -> tuple[View, ...]:
 
 
 def _overlaid(views: Sequence[View]) -> View:
-    """Views that move together as one, with the lowest and the highest centre if they do not align.
+    """Joins views of the same stride and anchor; keeps the lowest and the highest centre if the centres differ.
 
-    Only these two are kept: a chain of n branches can have 2ⁿ paths with as many centres.
+    Only these two are kept, because a chain of n branches can have 2ⁿ paths with different centres.
     """
     if len(views) == 1:
         return views[0]
@@ -147,7 +152,7 @@ def _overlaid(views: Sequence[View]) -> View:
 
 
 def _around(views: Sequence[View]) -> View:
-    """The smallest fields that contain those of all these views, which move together."""
+    """The view with the smallest fields that contain those of several views of the same stride and anchor."""
     period = math.lcm(*(view.period for view in views))
     fields = zip(*(view.repeated(period).fields for view in views), strict=True)
     advance = views[0].repeated(period).advance

@@ -1,1 +1,1 @@
-"""What the gradients of a network tell: its effective field, and pictures that its channels answer to most."""
+"""Analysis by gradients: effective receptive fields, and the pictures that channels respond to most."""

@@ -1,21 +1,21 @@
-"""The effective receptive field: how strongly a position depends on each pixel (Luo et al. 2016)."""
+"""The effective receptive field: how strongly a unit depends on each pixel (Luo et al. 2016)."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-EFFECTIVE_SHARE = 1 - 0.9545  # of the largest gradient: two standard deviations of a Gaussian (Luo et al. 2016)
+EFFECTIVE_SHARE = 1 - 0.9545  # share of the largest gradient, from two standard deviations (Luo et al. 2016)
 
 
 def gradient_of_centre(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """How strongly the middle position depends on each pixel: mean absolute gradient of the sum of its maps.
+    """The gradient of the units at the middle position with respect to each pixel.
 
     Args:
-        model: from pictures `(n, height, width, channels)` to maps `(n, rows, columns, maps)`.
-        inputs: such pictures.
+        model: a model from pictures `(n, height, width, channels)` to maps `(n, rows, columns, maps)`.
+        inputs: pictures `(n, height, width, channels)`.
 
     Returns:
-        `(height, width)`, non-negative.
+        The absolute gradient of the sum over the maps, averaged over pictures and channels, `(height, width)`.
     """
     pictures = tf.convert_to_tensor(inputs, tf.float32)
     with tf.GradientTape() as tape:
@@ -27,6 +27,13 @@ def gradient_of_centre(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 
 def effective_side(gradient: np.ndarray) -> float:
-    """Side of the square of as many pixels as have over `EFFECTIVE_SHARE` of the peak (Luo et al. 2016)."""
+    """The side of the effective field in pixels (Luo et al. 2016).
+
+    Args:
+        gradient: a result of `gradient_of_centre`.
+
+    Returns:
+        The square root of the number of pixels whose gradient exceeds `EFFECTIVE_SHARE` of the largest.
+    """
     peak = gradient.max()
     return float((gradient > EFFECTIVE_SHARE * peak).sum() ** 0.5) if peak > 0 else 0.0

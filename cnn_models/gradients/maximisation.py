@@ -1,17 +1,16 @@
-"""What the channels of a layer answer to most: pictures found by gradient ascent (activation maximisation).
+"""Activation maximisation: finds by gradient ascent the picture that each channel of a layer responds to most.
 
     from cnn_models.gradients.maximisation import maximise
     found = maximise(model, "conv3")
-    found.pictures[5]      # what channel 5 answers to, at the size of its receptive field
+    found.pictures[5]      # the picture of channel 5, at the size of its receptive field
 
-Erhan et al. 2009; jitter as in Mordvintsev et al. 2015, blur as in Yosinski et al. 2015, a norm bound as in
-both. All channels of a layer climb at once, a batch of pictures, each for its own channel.
+Sources: Erhan et al. 2009 for the method, Mordvintsev et al. 2015 for the jitter, Yosinski et al. 2015 for the blur,
+and both for the norm bound. The pictures of all channels are optimised together, as a batch.
 """
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -21,33 +20,31 @@ import tensorflow as tf
 from cnn_models.analysis.fields import ReceptiveField
 from cnn_models.analysis.graph import Call, Graph, trace
 from cnn_models.analysis.inspector import calls_of, receptive_field
+from cnn_models.gradients.partial_model import PartialModel, rectifies, up_to
 from cnn_models.keras_file import one_line
 from cnn_models.names import unknown
 
-RECTIFIERS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU, keras.layers.PReLU)
 Box = tuple[tuple[int, int], tuple[int, int]]
-Answer = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
 class Ascent:
-    """How pictures climb; all that decides how they look is here.
+    """The settings of a gradient ascent; they alone decide how the pictures look.
 
-    A picture is grey plus a deviation x from it; brightness is counted in halves of its range, so that
-    x = 1 is white and x = -1 black. Each step adds `step` times the gradient, scaled to root mean square 1
-    over the receptive field.
+    A picture is described by its deviation x from grey, where x = 1 is white and x = -1 black. Each step adds `step`
+    times the gradient, after the gradient is scaled to root mean square 1 over the receptive field.
 
     Attributes:
-        steps: how many.
+        steps: number of steps.
         step: root mean square of each step.
-        noise: x starts as uniform noise up to this.
-        jitter: every step sees the picture moved by a random whole number of pixels along each axis, up to
-            this share of the field's side: what only one alignment with strides and pooling likes is lost.
-        blur: the gradient is blurred by a Gaussian whose standard deviation falls from this share of the
-            field's side to nothing half-way: coarse structure comes first, fine structure last.
-        norm: largest root mean square of x over the field; None: only the range of brightness bounds it.
-        before_activation: climb on what the activation function is given. A rectifier that answers 0 to the
-            noise has no gradient to start with.
+        noise: x starts as uniform noise between -noise and noise.
+        jitter: before each step, the picture is moved along each axis by a random number of pixels, at most this share
+            of the field's side. So no structure remains that fits only one alignment with strides and pooling.
+        blur: the gradient is blurred by a Gaussian. Its standard deviation falls from this share of the field's side
+            to zero in the first half of the steps, so that coarse structure forms first and fine structure last.
+        norm: largest root mean square of x over the field; None: only the range of brightness bounds x.
+        before_activation: maximise the value before the activation function. A rectifier whose output for the noise
+            is 0 has no gradient to start with.
     """
 
     steps: int = 64
@@ -60,19 +57,20 @@ class Ascent:
 
 
 NAIVE = Ascent(jitter=0.0, blur=0.0, norm=None, before_activation=False)
-"""Plain gradient ascent: nothing of what makes pictures readable."""
+"""Plain gradient ascent, without jitter, blur and norm bound."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Maximised:
-    """What came of an ascent.
+    """The result of an ascent.
 
     Attributes:
-        pictures: `(channels, height, width, colours)`, deviations from grey, -1 black to 1 white, of the
-            size of the receptive field where it lies within the picture.
-        before, after: what each channel answered to its noise and to its picture, `(channels,)`.
-        box: first and last row, first and last column of the field in the whole picture.
-        rectified: these answers are what a rectifier is given, which makes 0 of all below 0.
+        pictures: deviations from grey, from -1 (black) to 1 (white), `(channels, height, width, colours)`. Height and
+            width are those of the receptive field, without its part beyond the border.
+        before: response of each channel to its initial noise, `(channels,)`.
+        after: response of each channel to its picture, `(channels,)`.
+        box: first and last row, and first and last column, of the field in the whole picture.
+        rectified: the responses are values before a rectifier, which replaces negative values by 0.
     """
 
     pictures: np.ndarray
@@ -83,17 +81,17 @@ class Maximised:
 
     @property
     def broken(self) -> np.ndarray:
-        """Which channels answer NaN or infinity, `(channels,)`; their pictures mean nothing."""
+        """The channels whose response is NaN or infinite, a mask `(channels,)`. Their pictures are meaningless."""
         return ~np.isfinite(self.after)
 
     @property
     def dead(self) -> np.ndarray:
-        """Which channels no step has changed, `(channels,)`; their pictures are the noise of the start."""
+        """The channels whose response no step has changed, a mask `(channels,)`. Their pictures are initial noise."""
         return ~self.broken & (self.after == self.before)
 
     @property
     def silent(self) -> np.ndarray:
-        """Which channels are still rectified to 0 on the picture that they answer to most, `(channels,)`."""
+        """The channels that are rectified to 0 even on their own picture, a mask `(channels,)`."""
         return ~self.broken & ~self.dead & (self.after <= 0) & self.rectified
 
 
@@ -110,73 +108,93 @@ def maximise(
     high: float | None = None,
     batch_size: int = 64,
 ) -> Maximised:
-    """Climbs, from noise, for the middle unit of every channel of a layer, at inference.
+    """Finds, for each channel of a layer, the picture that its middle unit responds to most, at inference.
 
     Args:
-        model: from pictures `(batch, height, width, colours)`, at inference; batch normalisation uses its
-            moving statistics. Where it takes whole numbers, they are treated as real ones.
-        layer: name of a layer whose output is maps `(batch, rows, columns, channels)` or `(batch, units)`;
+        model: a model from pictures `(batch, height, width, colours)`. Batch normalisation uses its moving statistics.
+            If the model takes integers, they are treated as real numbers.
+        layer: name of a layer whose output is maps `(batch, rows, columns, channels)` or units `(batch, units)`;
             inside a nested model `backbone/conv1`, or the last part if it is unique.
-        ascent: how.
-        call: which call of a layer that is shared, from 0.
-        channels: which; None: all.
-        most: of all channels, no more than so many.
-        seed: decides noise and jitter; equal seeds give equal pictures on one machine.
-        low, high: what the model takes for black and white; None: -0.5 and 0.5, or 0 and 255 where it takes
-            whole numbers.
-        batch_size: pictures that climb at once.
+        ascent: the settings.
+        call: for a shared layer, which of its calls, from 0.
+        channels: the channels; None: all.
+        most: the largest number of channels if `channels` is None.
+        seed: seed of noise and jitter. Equal seeds give equal pictures on one machine.
+        low: input value of black; None: -0.5, or 0 for a model of integer inputs.
+        high: input value of white; None: 0.5, or 255 for a model of integer inputs.
+        batch_size: number of pictures that are optimised together.
+
+    Returns:
+        The pictures and the responses of the channels.
 
     Raises:
-        ValueError: no such layer, or not of that form; the model's input is not one picture; it cannot be run
-            on one, or has no slope to climb; weights that are NaN or infinite.
-        TypeError: a layer whose receptive field is not known (see `cnn_models.receptive_field`), or a model
-            without a graph.
+        ValueError: there is no such layer, call or channel; the layer's output is neither maps nor units; the model's
+            input is not one picture; the model cannot be run on pictures, or has no gradient; or weights are NaN or
+            infinite.
+        TypeError: the receptive field of a layer is not known (see `cnn_models.receptive_field`), or the model has no
+            graph.
     """
     model = _with_size(model, layer, call)
-    height, width, colours = model.inputs[0].shape[1:]
+    shape = model.inputs[0].shape[1:]
     graph = trace(model)
     target = _target(graph, layer, call)
     field = receptive_field(model, layer, call=call)
     unit = middle(target.outputs[0], field)
-    seen = field.unit(unit or (0, 0))
-    if seen is None:
-        raise ValueError(f"The middle unit of layer '{layer}' reads nothing of the picture.")
-    box: Box = (seen[0], seen[1])
+    box = _box(layer, field, unit)
     chosen = _chosen(layer, target.outputs[0].shape[-1], channels, most)
     generator = np.random.default_rng(seed)
-    start = generator.uniform(-ascent.noise, ascent.noise, (len(chosen), height, width, colours)).astype("float32")
-    reach = int(ascent.jitter * max(field.size[0] or height, field.size[1] or width))
-    shifts = generator.integers(-reach, reach, (ascent.steps, 2), endpoint=True).astype("int32")
+    start = generator.uniform(-ascent.noise, ascent.noise, (len(chosen), *shape)).astype("float32")
+    shifts = _shifts(ascent, field, shape, generator)
     black, white = _range(model.inputs[0].dtype, low, high)
-    middle_value, half = (black + white) / 2, (white - black) / 2
-    climb = _Climb(box, shifts, _blurs(ascent, box, colours), ascent)
-    with _answers(graph, target, ascent.before_activation) as answers:
-
-        def answer(x: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-            maps = tf.cast(answers(middle_value + half * x), tf.float32)
-            maps = maps if unit is None else maps[:, unit[0], unit[1]]
-            return tf.gather(maps, which, axis=1, batch_dims=1)
-
-        run = tf.function(
-            lambda x, which: climb(x, which, answer),
-            input_signature=[tf.TensorSpec([None, height, width, colours]), tf.TensorSpec([None], tf.int32)],
-        )
-        _refuse_diverged(answers.calls)
-        _try(layer, answer, start[:batch_size], chosen[:batch_size])
+    climb = _Climb(box, shifts, _blurs(ascent, box, shape[-1]), ascent)
+    with up_to(graph, target, ascent.before_activation) as part:
+        response = _Response(part, unit, (black + white) / 2, (white - black) / 2)
+        _refuse_diverged(part.calls)
+        _try(layer, response, start[:batch_size], chosen[:batch_size])
         try:
-            parts = [
-                [part.numpy() for part in run(start[at : at + batch_size], chosen[at : at + batch_size])]
-                for at in range(0, len(chosen), batch_size)
-            ]
-        except tf.errors.OpError as error:  # no memory, for one
-            raise ValueError(_cannot_run(layer, start.shape[1:], error)) from error
-    pictures, before, after = (np.concatenate(part) for part in zip(*parts, strict=True))
+            pictures, before, after = _in_batches(climb, response, start, chosen, batch_size)
+        except tf.errors.OpError as error:  # as when memory runs out
+            raise ValueError(_cannot_run(layer, shape, error)) from error
     (top, bottom), (left, right) = box
-    rectified = ascent.before_activation and _rectifies(target.layer)
+    rectified = ascent.before_activation and rectifies(target.layer)
     return Maximised(pictures[:, top : bottom + 1, left : right + 1], before, after, box, rectified)
 
 
+def _in_batches(
+    climb: "_Climb", response: "_Response", start: np.ndarray, chosen: np.ndarray, batch_size: int
+) -> list[np.ndarray]:
+    """Executes the ascent batch by batch; returns pictures, responses before and responses after."""
+    run = tf.function(
+        lambda x, which: climb(x, which, response),
+        input_signature=[tf.TensorSpec([None, *start.shape[1:]]), tf.TensorSpec([None], tf.int32)],
+    )
+    parts = [
+        [part.numpy() for part in run(start[at : at + batch_size], chosen[at : at + batch_size])]
+        for at in range(0, len(chosen), batch_size)
+    ]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _box(layer: str, field: ReceptiveField, unit: tuple[int, int] | None) -> Box:
+    """The part of the picture that a unit reads.
+
+    Raises:
+        ValueError: the unit reads only padding.
+    """
+    seen = field.unit(unit or (0, 0))
+    if seen is None:
+        raise ValueError(f"The middle unit of layer '{layer}' reads nothing of the picture.")
+    return seen[0], seen[1]
+
+
+def _shifts(ascent: Ascent, field: ReceptiveField, shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
+    """The jitter of each step in pixels, int32 `(steps, 2)`."""
+    reach = int(ascent.jitter * max(field.size[0] or shape[0], field.size[1] or shape[1]))
+    return generator.integers(-reach, reach, (ascent.steps, 2), endpoint=True).astype("int32")
+
+
 def _chosen(layer: str, count: int, channels: Sequence[int] | None, most: int | None) -> np.ndarray:
+    """The channels to optimise, int32."""
     chosen = np.arange(count)[:most] if channels is None else np.asarray(channels)
     if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= count:
         raise ValueError(f"Layer '{layer}' has channels 0 to {count - 1}; asked for {chosen.tolist()}.")
@@ -184,7 +202,7 @@ def _chosen(layer: str, count: int, channels: Sequence[int] | None, most: int | 
 
 
 def _range(dtype: str, low: float | None, high: float | None) -> tuple[float, float]:
-    """What the model takes for black and white."""
+    """The input values of black and white."""
     usual = (-0.5, 0.5) if keras.backend.is_float_dtype(dtype) else (0.0, 255.0)
     black, white = usual[0] if low is None else low, usual[1] if high is None else high
     if not (math.isfinite(black) and math.isfinite(white) and black < white):
@@ -193,7 +211,11 @@ def _range(dtype: str, low: float | None, high: float | None) -> tuple[float, fl
 
 
 def _target(graph: Graph, layer: str, index: int | None) -> Call:
-    """The call of this name, if its output is maps or units."""
+    """The call of a layer whose output is maps or units.
+
+    Raises:
+        ValueError: there is no such layer or call, or its output has another form.
+    """
     calls = [call for call in calls_of(graph, layer) if index in (None, call.index)]
     if len(calls) != 1:
         count = len(calls_of(graph, layer))
@@ -209,7 +231,11 @@ def _no_maps(layer: str) -> str:
 
 
 def _refuse_diverged(calls: Sequence[Call]) -> None:
-    """Refuses weights that are no numbers: of one channel, they make the slope of all NaN."""
+    """Refuses weights that are NaN or infinite. In one channel, they make the gradient of all channels NaN.
+
+    Raises:
+        ValueError: a layer has such weights.
+    """
     names = ", ".join(dict.fromkeys(call.name for call in calls if not _is_finite(call.layer)))
     if names:
         raise ValueError(f"Weights of {names} are NaN or infinite, so no channel has a picture: the training diverged.")
@@ -220,11 +246,11 @@ def _is_finite(layer: Any) -> bool:
 
 
 def picture_shape(model: keras.Model) -> tuple[int | None, int | None, int]:
-    """Height, width and number of colours of the pictures that a model takes; None: of any size.
+    """Height, width and number of colours of a model's input picture; None: any height or width.
 
     Raises:
         TypeError: the model has no graph.
-        ValueError: it takes something else than one picture with its colours last.
+        ValueError: the input is not one picture with its colours last.
     """
     graph = trace(model)
     if len(graph.inputs) != 1:
@@ -244,7 +270,11 @@ def picture_shape(model: keras.Model) -> tuple[int | None, int | None, int]:
 
 
 def named(model: keras.Model, layer: str) -> keras.Layer:
-    """The layer of this name, if its output is maps or units; see `maximise`."""
+    """The layer of this name, whose output must be maps or units; see `maximise`.
+
+    Raises:
+        ValueError: there is no such layer, or its output has another form.
+    """
     known = {each.name: each for each in model.layers}
     if layer not in known:
         raise ValueError(unknown("layer", layer, known))
@@ -255,7 +285,11 @@ def named(model: keras.Model, layer: str) -> keras.Layer:
 
 
 def middle(output: keras.KerasTensor, field: ReceptiveField) -> tuple[int, int] | None:
-    """Row and column of the middle unit of maps; None where units have no place, as after a dense layer."""
+    """Row and column of the middle unit of maps; None if units have no position, as after a dense layer.
+
+    Raises:
+        ValueError: the maps have channels first or exchanged axes.
+    """
     if len(output.shape) == 2:
         return None
     if field.positions not in ((1, 2), (None, None)):
@@ -265,37 +299,44 @@ def middle(output: keras.KerasTensor, field: ReceptiveField) -> tuple[int, int] 
 
 @dataclasses.dataclass(frozen=True)
 class _Climb:
-    """The steps of an ascent on one batch."""
+    """Executes the steps of an ascent on one batch.
+
+    Attributes:
+        box: the receptive field in the picture.
+        shifts: the jitter of each step in pixels, int32 `(steps, 2)`.
+        blurs: the kernel of each step, see `_blurs`.
+        ascent: the settings.
+    """
 
     box: Box
     shifts: np.ndarray
     blurs: np.ndarray | None
     ascent: Ascent
 
-    def __call__(self, x: tf.Tensor, which: tf.Tensor, answer: Answer) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        before = answer(x, which)
+    def __call__(self, x: tf.Tensor, which: tf.Tensor, response: "_Response") -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        before = response(x, which)
         shifts = tf.constant(self.shifts)
         for step in tf.range(self.ascent.steps):
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 moved = tf.roll(x, shifts[step], [1, 2]) if self.shifts.any() else x
-                climbed = tf.reduce_sum(answer(moved, which))
+                climbed = tf.reduce_sum(response(moved, which))
             gradient = tape.gradient(climbed, x)
             if self.blurs is not None:
                 gradient = tf.nn.depthwise_conv2d(gradient, tf.constant(self.blurs)[step], [1, 1, 1, 1], "SAME")
             x = tf.clip_by_value(x + self.ascent.step * gradient / (self._size(gradient) + 1e-20), -1.0, 1.0)
             if self.ascent.norm is not None:
                 x *= tf.minimum(1.0, self.ascent.norm / (self._size(x) + 1e-20))
-        return x, before, answer(x, which)
+        return x, before, response(x, which)
 
     def _size(self, x: tf.Tensor) -> tf.Tensor:
-        """Root mean square over the field, `(batch, 1, 1, 1)`."""
+        """The root mean square over the field, `(batch, 1, 1, 1)`."""
         (top, bottom), (left, right) = self.box
         return tf.sqrt(tf.reduce_mean(x[:, top : bottom + 1, left : right + 1] ** 2, axis=[1, 2, 3], keepdims=True))
 
 
 def _blurs(ascent: Ascent, box: Box, colours: int) -> np.ndarray | None:
-    """A Gaussian kernel for each step, `(steps, side, side, colours, 1)`; None without blur."""
+    """The Gaussian kernel of each step, `(steps, side, side, colours, 1)`; None without blur."""
     side = max(last - first + 1 for first, last in box)
     widest = ascent.blur * side
     if not widest:
@@ -310,76 +351,46 @@ def _blurs(ascent: Ascent, box: Box, colours: int) -> np.ndarray | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Part:
-    """What a model computes of one tensor, at inference.
+class _Response:
+    """The response of one channel to each picture of a batch.
 
-    A `keras.Model` of the tensor would do, but for tensors inside nested models.
+    Attributes:
+        part: the part of the model up to the layer.
+        unit: row and column of the unit; None if the layer's output has no rows and columns.
+        grey: input value of grey.
+        half: half the difference of the input values of white and black.
     """
 
-    start: keras.KerasTensor
-    calls: tuple[Call, ...]
-    end: keras.KerasTensor
+    part: PartialModel
+    unit: tuple[int, int] | None
+    grey: float
+    half: float
 
-    def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
-        # Whole numbers would have no slope; layers take real ones in their place.
-        inputs = tf.cast(pictures, self.start.dtype) if keras.backend.is_float_dtype(self.start.dtype) else pictures
-        made: dict[int, Any] = {id(self.start): inputs}
-        for call in self.calls:
-            arguments, options = keras.tree.map_structure(lambda each: made.get(id(each), each), call.arguments)
-            if isinstance(call.layer, keras.layers.Layer):
-                options = {**options, "training": False}
-            outputs = keras.tree.flatten(call.layer(*arguments, **options))
-            made.update(zip(map(id, call.outputs), outputs, strict=True))
-        return made[id(self.end)]
+    def __call__(self, x: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+        """The responses `(batch,)` of the channels `which`, int32 `(batch,)`, to deviations x from grey."""
+        maps = tf.cast(self.part(self.grey + self.half * x), tf.float32)
+        maps = maps if self.unit is None else maps[:, self.unit[0], self.unit[1]]
+        return tf.gather(maps, which, axis=1, batch_dims=1)
 
 
-def _part(graph: Graph, end: keras.KerasTensor) -> _Part:
-    """The calls that a tensor needs, in their order."""
-    needed, calls = {id(end)}, []
-    for call in reversed(graph.calls):
-        if needed & set(map(id, call.outputs)):
-            needed |= set(map(id, call.inputs))
-            calls.append(call)
-    return _Part(graph.inputs[0], tuple(reversed(calls)), end)
+def _try(layer: str, response: "_Response", start: np.ndarray, which: np.ndarray) -> None:
+    """Runs one step outside of a TensorFlow graph, where errors of the model have clear messages.
 
-
-@contextlib.contextmanager
-def _answers(graph: Graph, target: Call, before_activation: bool) -> Iterator[_Part]:
-    """The model up to a call; before its activation function if so wanted, as long as the block lasts."""
-    if before_activation and isinstance(target.layer, RECTIFIERS):
-        yield _part(graph, target.inputs[0])
-        return
-    own = getattr(target.layer, "activation", None)
-    if before_activation and own is not None:
-        target.layer.activation = keras.activations.linear
-    try:
-        yield _part(graph, target.outputs[0])
-    finally:
-        if own is not None:
-            target.layer.activation = own
-
-
-def _rectifies(layer: Any) -> bool:
-    """Whether a layer makes 0 of all that is below 0."""
-    if isinstance(layer, keras.layers.ReLU):
-        return layer.negative_slope == 0 and layer.threshold == 0
-    return getattr(layer, "activation", None) in (keras.activations.relu, keras.activations.relu6)
-
-
-def _try(layer: str, answer: Answer, start: np.ndarray, which: np.ndarray) -> None:
-    """Runs a layer once, outside of a graph, where an error of the model has its own words."""
+    Raises:
+        ValueError: the model cannot be run on such pictures, or the response has no gradient.
+    """
     x = tf.constant(start)
     try:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            climbed = tf.reduce_sum(answer(x, tf.constant(which)))
-        slope = tape.gradient(climbed, x)
-    except Exception as error:  # the model is the user's and may raise anything
+            climbed = tf.reduce_sum(response(x, tf.constant(which)))
+        gradient = tape.gradient(climbed, x)
+    except Exception as error:  # the user's model may raise any error
         raise ValueError(_cannot_run(layer, start.shape[1:], error)) from error
-    if slope is None:
+    if gradient is None:
         raise ValueError(
-            f"Nothing leads from layer '{layer}' back to the picture that could be climbed: something between them, "
-            "such as a rounding, a comparison or an index, has no slope."
+            f"The output of layer '{layer}' has no gradient with respect to the picture: an operation between them, "
+            "such as a rounding, a comparison or an index, has none."
         )
 
 
@@ -388,7 +399,11 @@ def _cannot_run(layer: str, shape: Sequence[int], error: Exception) -> str:
 
 
 def _with_size(model: keras.Model, layer: str, call: int | None) -> keras.Model:
-    """The model on pictures of a size: its own, or where that is open, three strides more than the field."""
+    """The model with a fixed picture size: its own, or three strides more than the field if its own is open.
+
+    Raises:
+        ValueError: the model does not take one picture, or what the layer sees depends on the open size.
+    """
     graph = trace(model)
     *sides, colours = picture_shape(model)
     _target(graph, layer, call)
@@ -398,7 +413,9 @@ def _with_size(model: keras.Model, layer: str, call: int | None) -> keras.Model:
     sides = []
     for size, stride in zip(field.size, field.stride, strict=True):
         if size is None or stride is None:
-            raise ValueError(f"What layer '{layer}' sees depends on the size of the input; build the model with one.")
+            raise ValueError(
+                f"What layer '{layer}' sees depends on the size of the input; build the model with a fixed size."
+            )
         sides.append(math.ceil(size + 3 * stride))
     inputs = keras.Input((*sides, colours), dtype=graph.inputs[0].dtype)
     sized = keras.models.clone_model(model, input_tensors=inputs)

@@ -1,1 +1,1 @@
-"""Layers and losses that Keras lacks; importing a module registers them for saved networks."""
+"""Layers and losses that Keras lacks. Importing a module registers its classes, so that saved networks open."""

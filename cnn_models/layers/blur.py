@@ -1,7 +1,7 @@
 """Blurred subsampling (Zhang 2019, Making convolutional networks shift-invariant again).
 
-A stride alone keeps every second value and takes what it dropped for something slower (aliasing); a
-blur before the stride removes what is too fine to be kept. Written from the paper's text.
+A stride keeps only every second value, so that fine structure appears as coarse structure (aliasing). A blur before
+the stride removes the structure that is too fine. Written from the text of the paper.
 """
 
 import math
@@ -19,28 +19,31 @@ PADDINGS = ("reflect", "valid")
 
 
 def binomial(size: int) -> np.ndarray:
-    """Row `size` of Pascal's triangle, scaled to sum 1, float64 `(size,)`: [1 1]/2, [1 2 1]/4, [1 4 6 4 1]/16."""
+    """A row of Pascal's triangle scaled to sum 1, float64 `(size,)`: [1 1]/2, [1 2 1]/4, [1 4 6 4 1]/16."""
     row = np.array([math.comb(size - 1, place) for place in range(size)], "float64")
     return row / row.sum()
 
 
 @register
 class BlurPool2D(keras.layers.Layer):
-    """A fixed binomial blur of each channel, then a stride (Zhang 2019, section 3.2). No weights.
+    """A fixed binomial blur of each channel, followed by a stride (Zhang 2019, section 3.2). It has no weights.
 
-    Zhang's anti-aliased max pooling is `MaxPooling2D(2, strides=1)`, then this.
+    Zhang's anti-aliased max pooling is `MaxPooling2D(2, strides=1)` followed by this layer.
 
     Args:
-        size: side of the blur in pixels: 2 (rectangle), 3 (triangle, the default), 5 (binomial), or any other.
+        size: side of the blur in pixels: 2 (rectangle), 3 (triangle, the default), 5 (binomial), or another number.
         strides: step along both axes, in pixels.
-        padding: "reflect" (the picture is mirrored at its border, so that no border darkens) or "valid".
+        padding: "reflect" (the picture is mirrored at its border, so that the border is not darkened) or "valid".
 
     Shapes: `(batch, h, w, channels)` → `(batch, ⌈h/strides⌉, ⌈w/strides⌉, channels)` with "reflect",
-    `(batch, (h - size)//strides + 1, (w - size)//strides + 1, channels)` with "valid". Pictures have at least
-    size//2 + 1 pixels along each axis with "reflect", `size` with "valid".
+    `(batch, (h - size)//strides + 1, (w - size)//strides + 1, channels)` with "valid". A picture must have at least
+    size//2 + 1 pixels along each axis with "reflect", and `size` pixels with "valid".
+
+    Raises:
+        ValueError: size or strides are less than 1, the padding is unknown, or a picture is too small.
     """
 
-    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+    data_format = "channels_last"  # read by `cnn_models.analysis`
 
     def __init__(self, size: int = 3, strides: int = 2, padding: str = "reflect", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,7 +78,7 @@ class BlurPool2D(keras.layers.Layer):
 
     @property
     def borders(self) -> tuple[int, int]:
-        """Mirrored pixels before and after each axis."""
+        """Number of mirrored pixels before and after each axis."""
         if self.padding == "valid":
             return 0, 0
         before = (self.size - 1) // 2
@@ -83,5 +86,5 @@ class BlurPool2D(keras.layers.Layer):
 
     @property
     def smallest(self) -> int:
-        """Side of the smallest picture that can be blurred: a border is mirrored from what it borders on."""
+        """Side of the smallest picture that can be blurred. A mirrored border copies pixels beside the border."""
         return self.size if self.padding == "valid" else max(self.borders) + 1

@@ -1,6 +1,6 @@
-"""Layers that Keras does not have, as the 1990 and 1998 papers describe them.
+"""Layers of LeCun's papers of 1990 and 1998 that Keras lacks.
 
-All are channels-last, serialisable, and load with Keras's safe mode (import this module first).
+All are channels-last and serialisable. Import this module before loading a model that contains them in safe mode.
 """
 
 import functools
@@ -16,14 +16,14 @@ from cnn_models.layers.registry import register
 
 @register
 def scaled_tanh(x: Any) -> Any:
-    """1.7159·tanh(2x/3), the squashing function of LeCun 1998 (appendix A): f(±1) = ±1."""
+    """1.7159·tanh(2x/3), the activation function of LeCun 1998 (appendix A): f(±1) = ±1."""
     return 1.7159 * ops.tanh(x * (2.0 / 3.0))
 
 
 class Seeds(keras.random.SeedGenerator):
-    """Seeds for the layers of one network: the sequence that Keras's global generator has.
+    """A generator of seeds for the layers of one network. It gives the same sequence as Keras's global generator.
 
-    The global one goes on from one network to the next, so weights would depend on what was built before.
+    The global generator continues from one network to the next, so weights would depend on the networks built before.
     """
 
     def next(self, ordered: bool = False) -> Any:
@@ -32,13 +32,13 @@ class Seeds(keras.random.SeedGenerator):
 
 @register
 class FanInUniform(keras.initializers.Initializer):
-    """Uniform on ±2.4/fan-in, as LeCun 1998 (appendix A).
+    """Uniform distribution on ±2.4/fan-in (LeCun 1998, appendix A).
 
     Args:
-        fan_in: number of inputs of one unit; by default the product of all axes but the last.
+        fan_in: number of inputs of one unit; None: the product of all axes of the weights but the last.
         gain: the numerator, 2.4 in the paper.
-        seed: what the layers of one network draw from, one after another; not part of the configuration. None:
-            Keras's global generator, which goes on from one network to the next.
+        seed: the generator of seeds that all layers of one network share; it is not saved in the config. None: Keras's
+            global generator.
     """
 
     def __init__(self, fan_in: int | None = None, gain: float = 2.4, seed: Seeds | None = None) -> None:
@@ -55,9 +55,15 @@ class FanInUniform(keras.initializers.Initializer):
 
 
 def refuse_what_does_not_fit(name: str, side: int, shape: Sequence[int | None]) -> None:
-    """Raises `ValueError` unless `shape` is that of pictures with channels of at least `side` × `side` pixels.
+    """Checks the input shape of a layer, when the layer is built and when it is called on another shape.
 
-    A layer calls it where it learns a shape: when it is built, and when it is called again on another.
+    Args:
+        name: name of the layer, for the message.
+        side: smallest height and width, in pixels.
+        shape: the shape, which must be `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: the shape has another form, or the pictures are too small.
     """
     if len(shape) != 4 or shape[-1] is None:
         raise ValueError(
@@ -71,18 +77,21 @@ def refuse_what_does_not_fit(name: str, side: int, shape: Sequence[int | None]) 
 class SparseConv2D(keras.layers.Layer):
     """A convolution in which each output map reads only some of the input maps (LeCun 1998, table I).
 
-    Weights: one k×k kernel per connection, kept as `(k·k, connections)`, so that what is not
-    connected does not exist; and one bias per output map. Stride 1, no padding.
+    Stride 1, no padding.
 
     Args:
-        connections: for each output map, the input maps it reads.
+        connections: for each output map, the numbers of the input maps it reads.
         kernel_size: k, the side of the square kernels in pixels.
-        seed: what the kernels are drawn from, see `FanInUniform`.
+        seed: generator of seeds for the kernels, see `FanInUniform`.
 
     Shapes: `(batch, h, w, input maps)` → `(batch, h-k+1, w-k+1, output maps)`.
+    Weights: `kernel`, one k×k kernel per connection, `(k·k, connections)`; `bias`, `(output maps,)`.
+
+    Raises:
+        ValueError: a connection names an input map that does not exist, or a picture is smaller than k×k.
     """
 
-    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+    data_format = "channels_last"  # read by `cnn_models.analysis`
 
     def __init__(
         self,
@@ -94,7 +103,7 @@ class SparseConv2D(keras.layers.Layer):
         super().__init__(**kwargs)
         self.connections = [list(inputs) for inputs in connections]
         self.kernel_size = kernel_size
-        # Within a function, as Keras would make a generator that a layer holds one of the layer's variables.
+        # Hidden in a function: Keras would make a generator that is an attribute one of the layer's variables.
         self._initializer = functools.partial(FanInUniform, seed=seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -103,7 +112,7 @@ class SparseConv2D(keras.layers.Layer):
         pairs = [(source, target) for target, sources in enumerate(self.connections) for source in sources]
         if any(not 0 <= source < maps for source, _ in pairs):
             raise ValueError(f"{self.name}: connections name input maps outside 0..{maps - 1}.")
-        # Row c says where the kernel of connection c stands among all (input map, output map) pairs.
+        # Row c has a 1 at the pair (input map, output map) of connection c.
         self.placement = np.zeros((len(pairs), maps * filters), "float32")
         self.placement[range(len(pairs)), [source * filters + target for source, target in pairs]] = 1
         area = self.kernel_size**2
@@ -130,14 +139,16 @@ class SparseConv2D(keras.layers.Layer):
 class TrainableSubsampling2D(keras.layers.Layer):
     """The subsampling of LeNet: the mean of each 2×2 window, times a coefficient, plus a bias.
 
-    LeCun 1998, II.B adds the four inputs; the factor 1/4 is only a rescaling of the coefficient.
+    LeCun 1998, II.B adds the four inputs; the factor 1/4 only rescales the coefficient.
 
     Args:
-        depth_multiplier: output maps per input map, each with its own coefficient and bias
-            (2 in LeNet-4, else 1).
+        depth_multiplier: output maps per input map, each with its own coefficient and bias (2 in LeNet-4, otherwise 1).
 
     Shapes: `(batch, h, w, maps)` → `(batch, h//2, w//2, maps·depth_multiplier)`.
-    Weights: two for each output map.
+    Weights: `coefficient` and `bias`, `(maps·depth_multiplier,)` each.
+
+    Raises:
+        ValueError: a picture is smaller than 2×2.
     """
 
     data_format = "channels_last"
@@ -167,7 +178,7 @@ class TrainableSubsampling2D(keras.layers.Layer):
         return {**super().get_config(), "depth_multiplier": self.depth_multiplier}
 
 
-# Seven by twelve pixels a digit, after the stylised characters of LeCun 1998, figure 3.
+# Each digit has 7×12 pixels, after the stylised characters of LeCun 1998, figure 3.
 DIGIT_BITMAPS = """
 .#####. ...##.. .#####. #######  ....##. ####### ..####. ####### .#####. .#####.
 ##...## ..###.. ##...## .....##  ...###. ##..... .##.... ##...## ##...## ##...##
@@ -185,7 +196,7 @@ DIGIT_BITMAPS = """
 
 
 def digit_prototypes() -> np.ndarray:
-    """The ten digits of `DIGIT_BITMAPS` as +1 (ink) and -1 (paper), float32 of shape (10, 84)."""
+    """The ten digits of `DIGIT_BITMAPS` as +1 (ink) and -1 (paper), float32 `(10, 84)`."""
     rows = [line.split() for line in DIGIT_BITMAPS.split("\n") if line]
     pictures = [[row[digit] for row in rows] for digit in range(10)]
     return np.array([[1.0 if c == "#" else -1.0 for c in "".join(picture)] for picture in pictures], "float32")
@@ -195,12 +206,15 @@ def digit_prototypes() -> np.ndarray:
 class RBFOutput(keras.layers.Layer):
     """Euclidean radial basis functions with fixed prototypes (LeCun 1998, II.B, equation 7).
 
-    The paper's unit i gives y_i = Σ_j (x_j - w_ij)², a penalty; this layer gives -y_i, so that the
-    softmax cross-entropy of its output is the paper's MAP criterion (equation 9) without its
-    "rubbish" class, which `cnn_models.layers.losses.MapCriterion` adds. The prototypes are 84 × 10 weights
-    that are not trained.
+    Unit i of the paper computes the penalty y_i = Σ_j (x_j - w_ij)². This layer returns -y_i, so that the softmax
+    cross-entropy of its output is the paper's MAP criterion (equation 9) without its "rubbish" class.
+    `cnn_models.layers.losses.MapCriterion` adds that class.
 
     Shapes: `(batch, 84)` → `(batch, 10)`.
+    Weights: `prototypes`, `(10, 84)`, not trained.
+
+    Raises:
+        ValueError: the input does not have 84 values per picture.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

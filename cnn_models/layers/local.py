@@ -1,7 +1,7 @@
 """Locally connected layers: convolutions whose weights are not shared between positions.
 
-Keras 2 had them, Keras 3 does not. They stand between a fully connected layer (every output sees every
-input) and a convolution (every output uses the same weights). Channels-last and serialisable.
+Keras 2 had them, Keras 3 does not. They lie between a fully connected layer (every output reads every input) and a
+convolution (all outputs use the same weights). Channels-last and serialisable.
 """
 
 import math
@@ -18,26 +18,29 @@ Shape = tuple[int | None, ...]
 
 
 class LocallyConnected(keras.layers.Layer):
-    """A convolution with weights of its own at every output position; `rank` axes are slid over.
+    """A convolution with separate weights at every output position; base class for one and two axes.
 
     Args:
-        filters: output channels.
-        kernel_size: sides of the window, in pixels; one number stands for all axes.
-        strides: steps of the window; one number stands for all axes.
-        padding: "valid" (only whole windows) or "same" (zeros around, as Keras's convolutions place them).
+        filters: number of output channels.
+        kernel_size: sides of the window in pixels; one number for all axes, or one per axis.
+        strides: steps of the window in pixels; one number for all axes, or one per axis.
+        padding: "valid" (only complete windows) or "same" (zeros around, placed as in Keras's convolutions).
         activation: name or function, or None.
         use_bias: whether each output position and channel has a bias.
-        kernel_initializer, bias_initializer: as Keras names them; "glorot_uniform" and its kin give the
-            variance that a convolution with this window would have.
-        rank: axes to slide over, 1 or 2.
+        kernel_initializer: as in Keras. "glorot_uniform" and other variance scaling initializers give the variance that
+            a convolution with this window would have.
+        bias_initializer: as in Keras.
+        rank: number of spatial axes, 1 or 2.
 
-    Weights: `kernel`, `(positions along each axis, window size · input channels, filters)`, where the window
-    is flattened as a convolution's kernel is, so that
-    `kernel[p] = conv.kernel.reshape(-1, filters)` makes every copy equal to a convolution's weights; and
-    `bias`, `(positions along each axis, filters)`.
+    Weights: `kernel`, `(positions along each axis, window size · input channels, filters)`, and `bias`,
+    `(positions along each axis, filters)`. The window is flattened like a convolution's kernel:
+    `kernel[p] = conv.kernel.reshape(-1, filters)` gives position p the weights of a convolution.
+
+    Raises:
+        ValueError: the padding is unknown, the size of the input is not fixed, or the window does not fit into it.
     """
 
-    data_format = "channels_last"  # the analysis asks for it where this is the first layer
+    data_format = "channels_last"  # read by `cnn_models.analysis`
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class LocallyConnected(keras.layers.Layer):
         if len(sides) != self.rank or None in input_shape[1:]:
             raise ValueError(
                 f"{self.name}: needs inputs of {self.rank + 2} axes, all but the first of a fixed size, as every "
-                f"position has weights of its own; got {input_shape}."
+                f"position has separate weights; got {input_shape}."
             )
         positions = self._positions(sides)
         if min(positions) < 1:
@@ -121,14 +124,14 @@ class LocallyConnected(keras.layers.Layer):
         }
 
     def _positions(self, sides: Sequence[int | None]) -> tuple[int, ...]:
-        """Output positions along each axis."""
+        """Number of output positions along each axis."""
         lost = self.kernel_size if self.padding == "valid" else (1,) * self.rank
         return tuple(
             ((side or 0) - size) // stride + 1 for side, size, stride in zip(sides, lost, self.strides, strict=True)
         )
 
     def _paddings(self, sides: Sequence[int], positions: Sequence[int]) -> list[tuple[int, int]]:
-        """Zeros before and after each axis; the odd one goes after, as TensorFlow's "same" has it."""
+        """Number of zeros before and after each axis. As in TensorFlow, an odd one goes after."""
         if self.padding == "valid":
             return [(0, 0)] * self.rank
         needed = [
@@ -138,9 +141,9 @@ class LocallyConnected(keras.layers.Layer):
         return [(count // 2, count - count // 2) for count in needed]
 
     def _as_one_convolution(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """Draws every window's weights with the variance that a convolution of this window would have.
+        """Draws the weights of every window with the variance that a convolution with this window would have.
 
-        Initializers read fans off the shape, where the positions would pass for a part of the window.
+        Keras's initializers compute the fan-in from the shape, and would count the positions as part of the window.
         """
         wanted = self.kernel_initializer
         if not isinstance(wanted, keras.initializers.VarianceScaling):
@@ -169,6 +172,11 @@ class LocallyConnected2D(LocallyConnected):
 
 
 def _sides(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """One number per axis.
+
+    Raises:
+        ValueError: a wrong number of numbers, or a number less than 1.
+    """
     sides = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(sides) != rank or min(sides) < 1:
         raise ValueError(f"Expected {rank} numbers of 1 or more, got {value!r}.")
@@ -176,5 +184,5 @@ def _sides(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def _every(start: int, stride: int, count: int) -> slice:
-    """`count` places from `start` on, `stride` apart."""
+    """A slice of `count` indices from `start`, in steps of `stride`."""
     return slice(start, start + (count - 1) * stride + 1, stride)

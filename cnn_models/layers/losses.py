@@ -1,4 +1,4 @@
-"""Losses that Keras does not have."""
+"""Losses that Keras lacks."""
 
 from typing import Any
 
@@ -12,12 +12,11 @@ from cnn_models.layers.registry import register
 class MapCriterion(keras.losses.Loss):
     """The maximum a posteriori criterion of LeCun 1998, equation 9.
 
-    With y_i the penalties of the classes, and D the true class:
-    y_D + log(e^-j + Σ_i e^-y_i). The constant j acts as an eleventh, "rubbish" class: where even the
-    true class's penalty exceeds j, the loss still pulls it down.
+    For penalties y_i of the classes and the true class D it is y_D + log(e^-j + Σ_i e^-y_i). The constant j acts as the
+    penalty of an eleventh, "rubbish" class: if the penalty of the true class exceeds j, the loss still decreases it.
 
     Args:
-        j: the rubbish class's penalty, above 0. The paper does not print its value.
+        j: the penalty of the rubbish class, above 0. The paper does not give its value.
 
     Shapes: labels `(batch,)`, logits `(batch, classes)`, where a logit is a negative penalty.
     """

@@ -1,4 +1,4 @@
-"""The decorator that registers the suite's layers under names of their own, so that saved networks open."""
+"""The decorator that registers this package's layers with Keras, so that saved networks can be opened."""
 
 import keras
 

@@ -1,1 +1,1 @@
-"""The networks of the zoo, one file a family."""
+"""The builders of the zoo's networks, one module per family."""

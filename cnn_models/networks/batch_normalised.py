@@ -7,7 +7,7 @@ from keras import layers
 
 
 def pairs(*, name: str, input_shape: tuple[int, ...], classes: int, widths: Sequence[int]) -> keras.Model:
-    """Pairs of 3×3 convolutions, each normalised and rectified; 2×2 pooling between pairs, a mean at the end.
+    """Pairs of 3×3 convolutions, each with batch normalisation and ReLU; 2×2 pooling between pairs, a mean at the end.
 
     | layer of `bn-6` on 28×28×1 | output | parameters | receptive field |
     |---|---|---|---|
@@ -20,13 +20,13 @@ def pairs(*, name: str, input_shape: tuple[int, ...], classes: int, widths: Sequ
     | mean, output | 10 | (32 + 1)·10 = 330 | |
     | sum | | **18,706**, of them 224 moving statistics | |
 
-    The normalisation's shift takes the place of the convolution's bias.
+    The convolutions have no bias, because the normalisation has one.
 
     Args:
         name: name of the model.
         input_shape: height, width, channels of a picture.
         classes: number of classes.
-        widths: maps of each convolution, first to last, an even number of them.
+        widths: number of maps of each convolution; an even number of convolutions.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.

@@ -1,4 +1,4 @@
-"""Layer after layer of 3×3, and a reading of each position by itself.
+"""Stacks of 3×3 convolutions that classify each position separately and average the logits.
 
 Slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
 """
@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 GROWTHS = ("plain", "residual", "stride", "pooling")
-EVERY = 4  # layers between two reductions
+EVERY = 4  # convolutions from one reduction to the next
 
 
 def stack(
@@ -22,24 +22,23 @@ def stack(
     growth: str = "plain",
     normalised: bool = True,
 ) -> keras.Model:
-    """`depth` convolutions of 3×3 with ReLU, then logits at each position, then their mean over positions.
+    """`depth` 3×3 convolutions with ReLU, then logits at each position, then the mean of the logits over positions.
 
-    The mean knows no place, so what the network tells apart it must see within one field: 2·depth + 1 pixels
-    with "plain" and "residual". With one channel in, w maps and c classes it has
-    9·w + (depth − 1)·9·w² + depth·b + (w + 1)·c parameters, where b, a layer's biases or batch normalisation,
-    is w, or 4·w of which half are trained.
+    The mean contains no position, so the network can distinguish only what it sees within one receptive field:
+    2·depth + 1 pixels with "plain" and "residual". With one input channel, w maps and c classes it has
+    9·w + (depth − 1)·9·w² + depth·b + (w + 1)·c parameters. Here b is w for biases, or 4·w for batch normalisation, of
+    which half are trained.
 
     Args:
         name: name of the model.
         input_shape: height, width, channels of a picture.
         classes: number of classes.
         depth: number of 3×3 convolutions.
-        width: maps of each.
-        growth: "plain"; "residual" (after the first convolution, each two are bridged by a sum, He et al. 2016);
-            "stride" or "pooling" (every fourth convolution, from the second on, has stride 2 or is followed
-            by max pooling 2×2).
-        normalised: batch normalisation after each convolution, as He et al. have it in plain and residual nets;
-            else biases.
+        width: number of maps of each convolution.
+        growth: "plain"; "residual" (after the first convolution, a sum bridges every two convolutions, He et al. 2016);
+            "stride" or "pooling" (every fourth convolution, from the second on, has stride 2 or is followed by 2×2 max
+            pooling).
+        normalised: True: batch normalisation after each convolution, as in the nets of He et al.; False: biases.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`. Its layer "last" is the last
@@ -74,5 +73,5 @@ def _convolution(features: Any, name: str, width: int, strides: int, normalised:
         kernel_initializer="he_normal",
         name=name,
     )(features)
-    # A short memory: some hundred steps must be enough to know the mean and variance.
+    # A small momentum, so that a few hundred steps suffice for the moving mean and variance.
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(found) if normalised else found

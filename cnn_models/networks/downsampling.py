@@ -1,9 +1,9 @@
-"""Ways to see more: one network, its two reductions made in nine ways.
+"""Nine ways of downsampling in the same network.
 
 Slide "Нужно растить поле обзора быстрее!".
 
-The arms "max", "strided", "conv-pool" and "all-conv" are those of Springenberg et al. 2015 (Striving for
-simplicity, table 1, base C), the blurred ones Zhang's (2019, section 3.2), on a smaller network.
+"max", "strided", "conv-pool" and "all-conv" follow Springenberg et al. 2015 (Striving for simplicity, table 1, base C),
+"blur-max" and "blur-stride" follow Zhang 2019 (section 3.2), on a smaller network.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ WIDTHS = (8, 16)
 
 
 def reduced(*, name: str, input_shape: tuple[int, ...], classes: int, reduction: str) -> keras.Model:
-    """Two blocks of two 3×3 convolutions, each with its reduction, a last one, and the mean over positions.
+    """Two blocks of two 3×3 convolutions and a reduction, a last convolution, the mean over positions, and logits.
 
     | reduction | after each block's convolutions | parameters for one channel in, ten classes |
     |---|---|---|
-    | "none", "dilation" | nothing; with "dilation" what follows is dilated by 2, then by 4 | **6,642** |
+    | "none", "dilation" | nothing; with "dilation" the next convolutions have dilation 2, then 4 | **6,642** |
     | "max", "average" | pooling 3×3, stride 2 | **6,642** |
     | "strided" | nothing; the block's second convolution has stride 2 | **6,642** |
     | "conv-pool" | a third convolution, then max pooling | **9,546** |
@@ -36,7 +36,7 @@ def reduced(*, name: str, input_shape: tuple[int, ...], classes: int, reduction:
         name: name of the model.
         input_shape: height, width, channels of a picture.
         classes: number of classes.
-        reduction: one of the above.
+        reduction: one of the names in the table.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`. Its layer "last" is the last

@@ -15,24 +15,24 @@ def perceptron(
     dropout: float = 0.0,
     black_at_zero: bool = False,
 ) -> keras.Model:
-    """A stack of fully connected layers.
+    """A stack of fully connected layers; with `hidden=()`, the linear classifier.
 
-    Parameters: a layer from n to m units has (n + 1)·m, so 784-300-10 has
-    785·300 + 301·10 = 238,510; with `hidden=()` it is the linear classifier, 785·10 = 7,850.
+    Parameters: a layer from n to m units has (n + 1)·m. So 784-300-10 has 785·300 + 301·10 = 238,510, and the linear
+    classifier has 785·10 = 7,850.
 
-    Deviations from LeCun 1998: softmax and cross-entropy instead of ten sigmoid-like units and squared
-    error; plain tanh; pictures of 28×28 (the paper pads the same digits to 32×32 for some of its nets).
+    Deviations from LeCun 1998: softmax and cross-entropy instead of ten sigmoid-like units and squared error; plain
+    tanh; pictures of 28×28 (for some nets the paper pads the same digits to 32×32).
 
     Args:
         name: name of the model.
         input_shape: height, width, channels of a picture.
         classes: number of classes.
-        hidden: units of each hidden layer, first to last.
-        activation: of the hidden layers.
-        dropout: share of hidden units dropped while training (0: none).
-        black_at_zero: add 0.5 to the picture first. On a canvas most pixels are black, -0.5; each step of an
-            adaptive optimizer then moves a hidden unit's sum by the same small change thousands of times
-            over, until its ReLU answers nothing any more.
+        hidden: number of units of each hidden layer.
+        activation: activation function of the hidden layers.
+        dropout: share of hidden units dropped in training (0: none).
+        black_at_zero: add 0.5 to the picture first. On a canvas, thousands of pixels are black, -0.5. Each step of an
+            adaptive optimizer changes their weights by the same amount, and the changes add up in a hidden unit's
+            sum until its ReLU is always 0. With black at 0 they do not.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.

@@ -1,7 +1,7 @@
 """The LeNets (slide "Соберем это все в сверточную сеть").
 
-All take brightnesses x/255 - 0.5 and return logits; of what pictures, `cnn_models.zoo` says.
-"Connections" below counts, as the papers do, every use of a weight, biases included.
+All take brightnesses x/255 - 0.5 and return logits; `cnn_models.zoo` gives the accepted pictures. "Connections" below
+counts every use of a weight, including biases, as the papers do.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ from cnn_models.layers.lecun1998 import (
 # LeCun 1990, table 1: two separate halves, each reading two of the four maps of H2.
 LENET1_H3 = [[0], [0, 1], [0, 1], [1], [0, 1], [0, 1], [2], [2, 3], [2, 3], [3], [2, 3], [2, 3]]
 
-# A guess: the paper does not print LeNet-4's table. Three inputs a map give 262,306 connections,
-# where the paper says "about 260,000".
+# A guess: the paper does not print this table. Three inputs per map give 262,306 connections, and the paper says
+# "about 260,000".
 LENET4_C3 = [[i, (i + 1) % 8, (i + 2) % 8] for i in range(8)] + [[i, (i + 2) % 8, (i + 5) % 8] for i in range(8)]
 
 # LeCun 1998, table I: six maps read three neighbours, nine read four, the last reads all six.
@@ -81,10 +81,9 @@ def lenet4(*, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Mo
     | output | 10 | (120 + 1)·10 = 1,210 |
     | sum | | **50,698** |
 
-    Deviations and guesses: three inputs a map in C3 (`LENET4_C3`). The paper says "about 17,000 free
-    parameters", which its own description cannot give: F5 alone has 48,120. It also says "about
-    260,000 multiply-adds", which this network's 262,306 connections meet, so the description is
-    followed and not the 17,000. Softmax and cross-entropy.
+    Deviations and guesses: each map of C3 reads three maps (`LENET4_C3`); softmax and cross-entropy. The paper says
+    "about 17,000 free parameters", which contradicts its own description: F5 alone has 48,120. It also says "about
+    260,000 multiply-adds", which agrees with this network's 262,306 connections. So the description is followed.
 
     Returns:
         A model from `(batch, 28, 28, 1)` to logits `(batch, classes)`.
@@ -122,7 +121,7 @@ def lenet5_1998(*, name: str, input_shape: tuple[int, ...], classes: int) -> ker
     | sum | | **60,000** | **340,908** |
 
     Train it with `cnn_models.layers.losses.MapCriterion`: the prototypes are so far apart that plain
-    cross-entropy is satisfied long before a picture's code is near its prototype.
+    cross-entropy becomes small long before a picture's code is near its prototype.
 
     Deviations: the 7×12 bitmaps are redrawn by hand after figure 3; the biases start at zero; the
     optimizer is the suite's, not the paper's stochastic diagonal Levenberg-Marquardt.
@@ -176,16 +175,16 @@ def lenet5(
     | output | 10 | (84 + 1)·10 = 850 |
     | sum | | **61,706** |
 
-    Deviations from 1998: all of the above, Keras's initialisers, and padding by zeros, which with
-    x/255 - 0.5 is grey and not the paper's white.
+    Deviations from 1998: a complete C3, pooling, softmax, Keras's initialisers, and padding by zeros, which is grey for
+    x/255 - 0.5 and not white as in the paper.
 
     Args:
         name: name of the model.
         input_shape: height, width, channels of a picture, at least 12×12.
         classes: number of classes.
-        activation: of the convolutions and fully connected layers.
+        activation: activation function of the convolutions and fully connected layers.
         pooling: "average" or "max".
-        width: how many times the maps and units of each hidden layer, rounded.
+        width: factor for the number of maps and units of each hidden layer; the result is rounded.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
@@ -209,9 +208,9 @@ def lenet5(
 
 
 def _padding_1998() -> list[keras.Layer]:
-    """From x/255 - 0.5 on 28×28 to the paper's input: 32×32, paper at -0.1 and ink at 1.175.
+    """Layers that turn x/255 - 0.5 on 28×28 into the paper's input: 32×32, background -0.1, ink 1.175.
 
-    The digit is padded while paper is exactly 0, so that the border is paper and not grey.
+    The picture is padded while the background is 0, so that the border becomes background and not grey.
     """
     return [
         layers.Rescaling(1.0, offset=0.5, name="paper_at_zero"),

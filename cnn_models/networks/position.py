@@ -1,7 +1,7 @@
-"""Networks to ask where a picture may lie (slide "Не, так не работает!"): flattened, or by the largest response.
+"""Two networks for digits anywhere on a canvas (slide "Не, так не работает!"): with a flatten or a global maximum.
 
-On the suite's canvas of 56×56 pixels both have as many parameters as the fully connected net 3136-64-10,
-3137·64 + 65·10 = 201,418, to within 0.1 %. They share their convolutions and differ in what follows.
+On the suite's canvas of 56×56 pixels, both have as many parameters as the fully connected net 3136-64-10,
+3137·64 + 65·10 = 201,418, to within 0.1 %. Their convolutions are equal; only the layers after them differ.
 """
 
 import keras
@@ -9,7 +9,7 @@ from keras import layers
 
 
 def pooled(*, name: str, input_shape: tuple[int, ...], classes: int, hidden: tuple[int, ...], head: str) -> keras.Model:
-    """Three convolutions, then all positions flattened or each map's largest response, then dense layers.
+    """Three convolutions, then either a flatten or the maximum of each map, then dense layers.
 
     | layer | output for 56×56×1 | field, step | parameters |
     |---|---|---|---|
@@ -19,20 +19,20 @@ def pooled(*, name: str, input_shape: tuple[int, ...], classes: int, hidden: tup
     | C3 convolution 5×5 | 8×8×32 | 27, 4 | (25·16 + 1)·32 = 12,832 |
     | sum | | | **14,208** |
 
-    | head | parameters, with what comes before |
+    | head | parameters, including the convolutions |
     |---|---|
     | "flatten", `hidden=(91,)` | 14,208 + (8·8·32 + 1)·91 + (91 + 1)·10 = **201,587** |
     | "global_max", `hidden=(411, 411)` | 14,208 + (32 + 1)·411 + (411 + 1)·411 + (411 + 1)·10 = **201,223** |
 
-    No convolution pads, so that nothing but the border of the picture itself tells a position. A field of
-    27 pixels spans a digit. What the stride and the pooling leave of invariance is exact for shifts by
-    multiples of 4 pixels only.
+    No convolution pads, so that only the border of the picture can reveal a position. A field of 27 pixels contains a
+    whole digit. Because of stride and pooling, the global maximum is exactly invariant only to shifts by multiples of
+    4 pixels.
 
     Args:
         name: name of the model.
         input_shape: height, width, channels of a picture, at least 27×27.
         classes: number of classes.
-        hidden: units of the dense layers before the last.
+        hidden: number of units of each dense layer but the last.
         head: "flatten" or "global_max".
 
     Returns:

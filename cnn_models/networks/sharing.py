@@ -1,4 +1,4 @@
-"""From every pixel to a shared window: one network, whose first two layers are connected in three ways.
+"""One network with its first two layers fully connected, locally connected, or convolutional.
 
 Slides "Не, так не работает!" and "В сверточном слое меньше параметров".
 """
@@ -14,10 +14,10 @@ KERNEL, STRIDE = 5, 2
 
 
 def ladder(*, name: str, input_shape: tuple[int, ...], classes: int, connection: str) -> keras.Model:
-    """Two hidden layers of equal width, connected to all, to a window, or to a window with shared weights.
+    """Two hidden layers and an output layer; the hidden layers have the same numbers of units for each connection.
 
-    For 28×28×1 the hidden layers have 12×12×8 = 1,152 and 4×4×16 = 256 units, whatever connects them;
-    "local" and "convolution" see the same windows, 5×5 at a stride of 2.
+    For 28×28×1 the hidden layers have 12×12×8 = 1,152 and 4×4×16 = 256 units. "local" and "convolution" read the same
+    windows, 5×5 with stride 2.
 
     | connection | first layer | second layer | output | parameters |
     |---|---|---|---|---|
@@ -29,7 +29,7 @@ def ladder(*, name: str, input_shape: tuple[int, ...], classes: int, connection:
         name: name of the model.
         input_shape: height, width, channels of a picture, at least 13×13.
         classes: number of classes.
-        connection: "full", "local" (windows whose weights are not shared) or "convolution".
+        connection: "full", "local" (windows with separate weights) or "convolution" (windows with shared weights).
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.
@@ -50,7 +50,7 @@ def ladder(*, name: str, input_shape: tuple[int, ...], classes: int, connection:
 
 
 def _hidden(name: str, connection: str, shape: tuple[int, ...]) -> keras.Layer:
-    """A layer of as many units as maps of this shape have; only its connections differ."""
+    """A hidden layer with as many units as maps of this shape."""
     if connection == "full":
         return keras.layers.Dense(math.prod(shape), activation="relu", name=name)
     window = {"local": LocallyConnected2D, "convolution": keras.layers.Conv2D}[connection]

@@ -1,4 +1,4 @@
-"""From picture to picture: U-Net and the patch discriminator (slide "Приложение: image to image").
+"""Networks for image-to-image translation: U-Net and patch discriminator (slide "Приложение: image to image").
 
 Isola, Zhu, Zhou, Efros 2017, Image-to-image translation with conditional adversarial networks (pix2pix).
 """
@@ -18,11 +18,11 @@ def unet(
     most_filters: int = 64,
     skips: bool = True,
 ) -> keras.Model:
-    """An encoder that halves the picture until one pixel is left, and a decoder that doubles it again.
+    """U-Net: an encoder halves the sides until one pixel is left, and a decoder doubles them again.
 
-    The decoder's input at each size is what comes from below and, with skips, what the encoder had at
-    that size (pix2pix, section 3.2.1); without skips all must pass through the one pixel. Sides need not
-    be powers of two: halving rounds up, and doubling cuts off what is too much.
+    At each size the decoder reads its own maps of the next smaller size and, with skips, the encoder's maps of this
+    size (pix2pix, section 3.2.1). Without skips, all information passes through the one pixel. Sides need not be powers
+    of two: halving rounds up, and the decoder crops after doubling.
 
     Parameters, for 28×28×1 with 8 filters (sizes 28, 14, 7, 4, 2, 1; maps 8, 16, 32, 64, 64, 64):
     encoder 80 + 2,064 + 8,224 + 32,832 + 65,600 + 65,600 = 174,400; decoder, (9·(below + skip) + 1)·maps:
@@ -31,22 +31,22 @@ def unet(
     24): encoder 80 + 2,064 + 6,168 + 3 · 9,240 = 36,032; decoder 3 · 10,392 + 5,776 + 1,736 = 38,688; output 73:
     together 74,793.
 
-    Deviations from the paper: small; nearest-neighbour doubling with a 3×3 convolution instead of a
-    transposed one; no batch normalisation, and no dropout, which the paper keeps as noise at test time and
-    finds of little effect; no tanh at the output, which, where most of a target is black, saturates at black
-    before anything else is learned, and then has no gradient.
+    Deviations from the paper: it is smaller; it doubles by nearest-neighbour upsampling and a 3×3 convolution instead
+    of a transposed convolution; it has no batch normalisation, and no dropout, which the paper keeps at test time as
+    noise and finds of little effect. The output has no tanh: where targets are mostly black, tanh saturates at
+    black before anything else is learned, and then has no gradient.
 
     Args:
         name: name of the model.
-        input_shape: height, width and channels of an input, of brightnesses x/255 - 0.5.
-        channels: of an output.
-        filters: maps of the first layer; every halving doubles them.
-        most_filters: maps of any layer, at most.
-        skips: whether the decoder sees the encoder's maps of its size.
+        input_shape: height, width and channels of an input; the values are brightnesses x/255 - 0.5.
+        channels: number of channels of the output.
+        filters: number of maps of the first layer; it doubles at every halving.
+        most_filters: largest number of maps of a layer.
+        skips: whether the decoder reads the encoder's maps.
 
     Returns:
-        A model from `(batch, *input_shape)` to `(batch, height, width, channels)`, brightnesses of which -1 is black
-        and 1 white; what is beyond is to be cut off.
+        A model from `(batch, *input_shape)` to `(batch, height, width, channels)`. -1 is black, 1 is white; clip values
+        beyond.
     """
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, filters, 3, 1, "encode0")
@@ -69,7 +69,7 @@ def unet(
 def patch_discriminator(
     *, name: str, input_shape: tuple[int, ...], channels: int = 1, filters: int = 16
 ) -> keras.Model:
-    """Tells whether each patch of 15×15 pixels of an output is real, seeing the input too (pix2pix, 3.2.2).
+    """Judges for each patch of 15×15 pixels of an output, together with the input, if it is real (pix2pix, 3.2.2).
 
     Parameters, for one channel each and 16 filters: (9·2 + 1)·16 + (9·16 + 1)·32 + (9·32 + 1)·1 =
     304 + 4,640 + 289 = 5,233. Receptive field: 3, 7, 15 pixels.
@@ -77,11 +77,11 @@ def patch_discriminator(
     Args:
         name: name of the model.
         input_shape: height, width and channels of an input.
-        channels: of an output.
-        filters: maps of the first layer; the second has twice as many.
+        channels: number of channels of an output.
+        filters: number of maps of the first layer; the second has twice as many.
 
     Returns:
-        A model from a list of inputs and outputs to logits `(batch, ⌈height/4⌉, ⌈width/4⌉, 1)`.
+        A model from `[inputs, outputs]` to logits `(batch, ⌈height/4⌉, ⌈width/4⌉, 1)`.
     """
     inputs = keras.Input(input_shape, name="input")
     judged = keras.Input((*input_shape[:2], channels), name="judged")
@@ -100,7 +100,7 @@ def _convolution(x: Any, maps: int, size: int, stride: int, name: str) -> Any:
 
 
 def _cut(x: Any, sides: tuple[int, int], name: str) -> Any:
-    """The upper left part of these sides; the maps themselves where they have them."""
+    """Crops maps to these sides, at the bottom and right."""
     surplus = tuple(have - want for have, want in zip(x.shape[1:3], sides, strict=True))
     if surplus == (0, 0):
         return x

@@ -9,7 +9,7 @@ from keras import layers
 def vgg(
     *, name: str, input_shape: tuple[int, ...], classes: int, filters: Sequence[int], dropout: float = 0.0
 ) -> keras.Model:
-    """Blocks of two 3×3 convolutions with ReLU and a 2×2 max pooling; then one fully connected layer.
+    """Blocks of two 3×3 convolutions with ReLU and a 2×2 max pooling, then one fully connected layer.
 
     Parameters: a convolution from n to m maps has (9n + 1)·m. With filters 16, 32, 64 on 28×28×1:
     160 + 2,320 + 4,640 + 9,248 + 18,496 + 36,928, and (3·3·64 + 1)·10 = 5,770: 77,562.
@@ -21,8 +21,8 @@ def vgg(
         name: name of the model.
         input_shape: height, width, channels of a picture; each side 8 or more with three blocks.
         classes: number of classes.
-        filters: maps of each block, first to last.
-        dropout: share of the last maps' values dropped while training (0: none).
+        filters: number of maps of each block.
+        dropout: share of the last maps' values dropped in training (0: none).
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`.

@@ -1,1 +1,1 @@
-"""Speed, beside what one would use instead."""
+"""Measures the speed of this suite and of the alternatives."""

@@ -1,8 +1,8 @@
-"""Speed, measured side by side and interleaved; `make bench` writes results/benchmark.csv and its figure.
+"""Measures speed side by side; `make bench` writes results/benchmark.csv and its figure.
 
-Every way of doing a thing is a process of its own, with oneDNN on and as many threads as is said of it.
-The ways of a contest take turns, so that a machine whose speed drifts is as slow for one as for the
-other, and a ratio is taken turn by turn.
+A contest compares several ways to do the same work. Each way runs in its own process, with oneDNN and the number of
+threads that its name gives. The ways of a contest take turns, and ratios are taken within each turn. So a machine
+whose speed drifts slows down all ways alike.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ from lab.store import environment
 
 REPEATS = 5
 ROOT = Path(__file__).parent.parent.parent
-# The fewest with which lenet5-relu's one-cycle recipe reaches 99.0 % on MNIST's validation split: five seeds have
-# 98.94 % in the mean after 3, 99.00 % after 4.
+# The smallest number of epochs after which lenet5-relu reaches 99.0 % on MNIST's validation split: the mean of five
+# seeds is 98.94 % after 3 epochs and 99.00 % after 4.
 STUDY_EPOCHS = 4
 TINY_RUNS = 100
-# Of a study, the accuracy on the test pictures; of a search, the best trial's on the validation pictures.
+# Table and column of an accuracy: of a study on the test pictures, of a search on the validation pictures.
 LENET, TUNE = ("lenet", "test_accuracy_mean"), ("tune", "validation_accuracy_mean")
-MACS, C1_MACS, PICTURES = 416_520, 28 * 28 * 6 * 25, 429 * 128  # of lenet5-relu, its first layer and its epoch
-# Forward, backward to the weights, and backward to the inputs but the picture; a product and its addition are two.
+MACS, C1_MACS, PICTURES = 416_520, 28 * 28 * 6 * 25, 429 * 128  # of lenet5-relu, of its first layer, and per epoch
+# Forward pass, gradients of the weights, gradients of the inputs (not of the picture); a MAC is two operations.
 FLOP = 2 * (3 * MACS - C1_MACS) * PICTURES
 
 Words = Sequence[str]
@@ -41,17 +41,18 @@ Words = Sequence[str]
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """One way to do what a contest is about.
+    """One way to do the work of a contest.
 
     Attributes:
-        name: what it is.
-        command: the command, given a scratch folder and the number of the turn.
-        prints: the command prints `{"values": […]}`, whose median counts; otherwise its seconds from start to exit.
-        convert: makes of that what is compared.
-        table: of a command that writes results, the table and column whose best row is its accuracy.
-        least: accuracy without which its time says nothing.
-        wanted: the goal for this suite's value divided by this way's, at most; None: no goal.
-        needs: a package without which it is left out.
+        name: name of the way, for tables and figures.
+        command: returns the command line for a scratch folder and the number of the turn.
+        prints: True: the command prints `{"values": […]}`, and their median counts. False: the seconds from its start
+            to its exit count.
+        convert: turns that number into the value that is compared.
+        table: experiment and column whose best row is the accuracy; None: the command prints it, or has none.
+        least: the smallest accuracy at which the time counts.
+        wanted: goal: this suite's value divided by this way's is at most so much; None: no goal.
+        needs: a package; without it this way is left out.
     """
 
     name: str
@@ -66,15 +67,15 @@ class Way:
 
 @dataclasses.dataclass(frozen=True)
 class Contest:
-    """What is compared; the first way is this suite's own.
+    """A comparison of several ways to do the same work. The first way is this suite's own.
 
     Attributes:
-        word: names it on the command line.
+        word: the name on the command line; several contests may share it.
         about: what is measured.
-        unit: of the values.
-        ways: how it is done.
-        most: goal for the suite's value itself, at most.
-        quick: turns in a quick call; 0: left out.
+        unit: unit of the values.
+        ways: the ways that are compared.
+        most: goal: this suite's value is at most so much; None: no goal.
+        quick: number of turns in a quick call; 0: the contest is left out.
     """
 
     word: str
@@ -87,10 +88,18 @@ class Contest:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """What one process gave."""
+    """The result of one process.
+
+    Attributes:
+        value: the value that is compared.
+        numbers: further numbers by name, as "accuracy" and "megabytes".
+    """
 
     value: float
     numbers: dict[str, float]
+
+
+# The functions below return the `command` of a `Way`.
 
 
 def _rival(module: str, *words: str) -> Callable[[str, int], Words]:
@@ -112,7 +121,7 @@ def _tiny(folder: str, turn: int) -> Words:
 
 
 def _search(workers: int) -> Callable[[str, int], Words]:
-    """A search that makes the same trials by any number of workers, and two runs of what it is compared with."""
+    """A random search, which makes the same trials with any number of workers, and two runs of the baseline."""
     sought = "run tune --tuner random --trials 12 --epochs 1"
     words = f"{sought} --variants default --seeds 2 --workers {workers}".split()
     return lambda folder, turn: (sys.executable, "-m", "experiments", *words, "--results", folder)
@@ -207,7 +216,7 @@ CONTESTS = (
                 Way(
                     "one process of two threads",
                     _rival("one_process", str(runs), str(epochs)),
-                    wanted=1 / 1.4 if epochs > 1 else None,  # short runs are mostly start-up
+                    wanted=1 / 1.4 if epochs > 1 else None,  # short runs consist mostly of start-up
                 ),
             ),
             quick=int(runs == 4),
@@ -259,23 +268,27 @@ CONTESTS = (
 
 
 def words() -> list[str]:
-    """What can be measured by itself."""
+    """The names of contests on the command line."""
     return list(dict.fromkeys(contest.word for contest in CONTESTS))
 
 
 def write(
     results: Path, only: Iterable[str] | None = None, repeats: int | None = None, quick: bool = False
 ) -> pd.DataFrame:
-    """Measures, and writes `results/benchmark.csv` and `benchmark.svg`, anew after each contest.
+    """Measures contests, and writes `benchmark.csv` and `benchmark.svg` again after each.
 
     Args:
-        results: where they go.
-        only: words of contests, see `words`; rows of others stay as they are. None: all, and nothing stays.
-        repeats: turns of each; None: `REPEATS`, or as each contest says for a quick call.
-        quick: leave out what says least, and measure fewer times.
+        results: folder of the two files.
+        only: names of contests, see `words`; rows of other contests stay in the table. None: all contests, in a new
+            table.
+        repeats: turns of each contest; None: `REPEATS`, or `Contest.quick` in a quick call.
+        quick: leave out the less important contests, and measure fewer times.
+
+    Returns:
+        The table, one row per contest and way.
 
     Raises:
-        UsageError: no contest has such a name, or the table that is there is none of these.
+        UsageError: no contest has such a name, or `benchmark.csv` exists and is not a table of this function.
     """
     from cnn_models.names import unknown
     from lab.bench import speed_figure
@@ -286,33 +299,35 @@ def write(
     path = results / "benchmark.csv"
     kept = tables.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
     if "contest" not in kept:
-        raise UsageError(f"{path} is no table of this command's: move it away, or measure all (without --only).")
+        raise UsageError(f"{path} was not written by this command: move it away, or leave out --only.")
     rows: list[Any] = kept[~kept["contest"].isin(list(only or ()))].to_dict("records")
     for contest in CONTESTS:
         turns = repeats or (contest.quick if quick else REPEATS)
         if (only and contest.word not in only) or (quick and not contest.quick):
             continue
-        rows += _measured(contest, turns)
+        rows += _measure(contest, turns)
         frame = pd.DataFrame(rows).sort_values("contest", key=lambda column: column.map(words().index), kind="stable")
         tables.write_csv(frame, path)
         speed_figure.draw(frame, results / "benchmark.svg")
     return frame
 
 
-def _measured(contest: Contest, repeats: int) -> list[dict[str, str | float | None]]:
+def _measure(contest: Contest, repeats: int) -> list[dict[str, str | float | None]]:
+    """Measures one contest; returns a row of the table for each way."""
     ways = [way for way in contest.ways if way.needs is None or importlib.util.find_spec(way.needs)]
     for way in set(contest.ways) - set(ways):
         install = ".venv/bin/pip install -r requirements-bench.txt"
         print(f"left out: {way.name}, as {way.needs} is not installed ({install})", flush=True)
     turns: list[list[Turn]] = []
     for number in range(repeats):
-        turns.append([_turn(way, number) for way in ways])
+        turns.append([_run(way, number) for way in ways])
         shown = ", ".join(f"{way.name} {turn.value:.4g}" for way, turn in zip(ways, turns[-1], strict=True))
         print(f"{contest.about} [{number + 1}/{repeats}], {contest.unit}: {shown}", flush=True)
     return [_row(contest, way, place, turns) for place, way in enumerate(ways)]
 
 
 def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dict[str, str | float | None]:
+    """The row of the table for one way, whose results are `turns[…][place]`."""
     values = [turn[place].value for turn in turns]
     ratios = [turn[0].value / turn[place].value for turn in turns]
     numbers = {name: statistics.mean(turn[place].numbers[name] for turn in turns) for name in turns[0][place].numbers}
@@ -338,7 +353,12 @@ def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dic
     }
 
 
-def _turn(way: Way, number: int) -> Turn:
+def _run(way: Way, number: int) -> Turn:
+    """Runs the command of a way once.
+
+    Raises:
+        RuntimeError: the command failed, or did not reach its accuracy.
+    """
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         done = subprocess.run(way.command(folder, number), cwd=ROOT, check=False, capture_output=True, text=True)
@@ -351,7 +371,7 @@ def _turn(way: Way, number: int) -> Turn:
         else:
             numbers, value = _accuracy(Path(folder), way.table), seconds
     if numbers.get("reached") is False or numbers.get("accuracy", 1.0) < way.least:
-        raise RuntimeError(f"{way.name} did not reach the accuracy that is wanted, so its time says nothing.")
+        raise RuntimeError(f"{way.name} did not reach the required accuracy, so its time does not count.")
     return Turn(way.convert(value), numbers)
 
 
@@ -363,13 +383,14 @@ def _accuracy(folder: Path, table: tuple[str, str] | None) -> dict[str, float]:
 
 
 def _tables(folder: str) -> Words:
-    """The tables of our own records, in a copy, as their makers may not write into the reference."""
+    """Makes the tables of our own records, in a copy, so that the reference does not change."""
     copy = f"import shutil, sys; shutil.copytree('results/reference/runs', {folder + '/runs'!r})"
     call = "from lab.command.main import main; sys.exit(main(['tables', '--results', sys.argv[1]]))"
     return (sys.executable, "-c", f"{copy}; {call}", folder)
 
 
 def _report(folder: str) -> Words:
+    """Makes the report of our own tables, in a copy."""
     copy = f"import shutil, sys; shutil.copytree('results/reference', {folder + '/r'!r})"
     call = "from lab.command.main import main; sys.exit(main(['report', '--results', sys.argv[1]]))"
     return (sys.executable, "-c", f"{copy}; {call}", f"{folder}/r")

@@ -1,4 +1,4 @@
-"""The figure of the benchmark: for each contest the median of each way, and from the lowest to the highest."""
+"""The figure of the benchmark: the median and the range of each way in each contest."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from lab.report.figures import save
 
 SIDE_BY_SIDE = ("epoch", "study", "tiny", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}
-LINE = 0.42  # inches of height that a way takes: its name over its bar
+LINE = 0.42  # inches of height for one way: its name above its bar
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
     """Writes the figure as SVG.
 
     Args:
-        frame: as `benchmark.write` gives it.
-        path: where it goes.
+        frame: the table that `benchmark.write` returns.
+        path: the file.
     """
     words = [word for word in (*SIDE_BY_SIDE, *GROWING) if (frame["contest"] == word).any()]
     heights = [5 if word in GROWING else (frame["contest"] == word).sum() + 2.2 for word in words]
@@ -40,7 +40,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
-    """One line a way: a bar to the median, and a line from the lowest to the highest."""
+    """Draws one bar per way, as long as the median, with a line from the lowest to the highest value."""
     one = rows["measure"].nunique() == 1
     several = rows["way"].nunique() > 1
     names = [
@@ -70,7 +70,7 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Seconds against what grows, which is on a logarithmic axis; the seconds too if they span a decade."""
+    """Draws seconds over a size on a logarithmic axis. The axis of seconds is logarithmic if they span a decade."""
     sizes = [int(text.replace(",", "")) for text in rows["measure"].str.extract(r"([\d,]+\d)")[0]]
     spread = [rows["median"] - rows["lowest"], rows["highest"] - rows["median"]]
     axes.errorbar(sizes, rows["median"], yerr=spread, fmt="o-", color="black", capsize=3, linewidth=1)
@@ -78,7 +78,7 @@ def _curve(axes: Axes, rows: pd.DataFrame, label: str) -> None:
     if rows["highest"].max() > 10 * rows["lowest"].min():
         axes.set_yscale("log")
         drawing.round_ticks(axes.yaxis, 0.01, 0.1, 1, 10, 100, 1000)
-    else:  # a logarithmic axis may have no tick in so short a range
+    else:  # over less than a decade, a logarithmic axis may have no tick
         axes.set_ylim(bottom=0)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()

@@ -50,13 +50,13 @@ def _search(part: plan.Planned, call: Call) -> tuple[bool, plan.Planned]:
 
     surroundings()
     startup.start_tensorflow()  # KerasTuner needs it in this process
-    from lab.search.trials import searching
+    from lab.search.trials import open_trials
 
     sought = search.asked_for(part.experiment, call)
     job = dataclasses.replace(_job(part, call), lost_retries=1)
     with progress.watch(progress.screen(), f"{part.experiment.name}: search", 0) as display:
         engine = _engine(part, job, call, display)
-        with searching(sought, job.records, call.force) as trials:
+        with open_trials(sought, job.records, call.force) as trials:
             display.expect(trials.left)
             outcome = _execute(engine, trials, lambda: _fetch_dataset(sought.dataset, display.fetched))
             ended = trials.trials()
@@ -122,7 +122,7 @@ def _job(part: plan.Planned, call: Call) -> "Job":
 def _engine(part: plan.Planned, job: "Job", call: Call, display: "Display") -> "Engine":
     from lab.execute import engines
 
-    return engines.choose(job, display, part.layout, part.hosts, call.cluster, spare=_import_report)
+    return engines.choose(job, display, part.layout, part.hosts, call.cluster, on_idle=_import_report)
 
 
 def _execute(engine: "Engine", source: "Source", prepare: Callable[[], object]) -> "Outcome":

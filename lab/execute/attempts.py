@@ -1,6 +1,6 @@
-"""What becomes of runs: counted once, tried again where they may be, recorded as failed where they may not.
+"""Tracks the attempts at each run of a call: which run comes next, which are tried again, and how each ended.
 
-All engines share this one policy; they differ in who does the work.
+All engines share this policy of retry and failure. They differ only in where the work is done.
 """
 
 import collections
@@ -16,29 +16,31 @@ from lab.store.records import Record
 
 
 class Listener(Protocol):
-    """Hears what becomes of runs."""
+    """Receives the events of runs, as a progress display does."""
 
     def progress(self, run: Run, event: dict[str, Any]) -> None:
-        """`event["done"]` of `event["total"]` are done, see `lab.declare.work.Work`."""
+        """A run has done `event["done"]` of `event["total"]`, see `lab.declare.work.Work`."""
 
     def kept(self, run: Run, record: Record) -> None:
-        """The run has a record from an earlier call, or from another that works on the same study."""
+        """A run already has a record, from an earlier call or from another process."""
 
     def ended(self, run: Run, record: Record) -> None:
-        """The run finished or diverged just now."""
+        """A run has just finished or diverged."""
 
     def skipped(self, run: Run, reason: str) -> None:
-        """The run needs what is not there yet; nothing was recorded."""
+        """A run needs the output of a run that does not exist yet. Nothing was recorded."""
 
     def failed(self, run: Run, reason: str, again: bool) -> None:
-        """The run failed; `again` where it will be tried again."""
+        """A run failed. `again`: it will be tried again."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """The metrics of the runs that ended, and why the others failed, by run.
+    """How the runs of a call ended. It keeps no whole records: those of a million runs would fill the memory.
 
-    Whole records of a million runs would fill the memory.
+    Attributes:
+        ended: by the key of each run that ended, its metrics.
+        failed: by the key of each run that failed, the reason.
     """
 
     ended: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
@@ -46,49 +48,70 @@ class Outcome:
 
 
 class Attempts:
-    """The tasks of one call: which come next, how often each has failed, and what became of it.
+    """The tasks of one call: takes them from a source, counts failures, and reports how each ended.
 
     Args:
-        job: how often to try, and where failures are recorded.
-        source: where tasks come from.
-        listener: hears of each.
+        job: says how often to retry, and where failures are recorded.
+        source: gives the tasks.
+        listener: receives the events of each run.
     """
 
     def __init__(self, job: Job, source: Source, listener: Listener) -> None:
         self.job, self.source, self.listener = job, source, listener
         self.outcome = Outcome()
-        self._again: collections.deque[Task] = collections.deque()
+        self._postponed: collections.deque[Task] = collections.deque()
         self._failures: collections.Counter[str] = collections.Counter()
 
     def next(self) -> Task | None:
-        """The next task without a record; those that have one end here, so that nobody need start for them."""
+        """The next task without a record; None if there is none at present.
+
+        A task that has a record ends here, so that no worker has to start for it.
+        """
         while (task := self.source.next()) is not None:
             record = None if self.job.force else self.job.records.find(task.run)
             if record is None:
                 return task
             self.kept(task, record)
-        return self._again.popleft() if self._again else None
+        return self._postponed.popleft() if self._postponed else None
 
     def finished(self) -> bool:
-        """Whether no task will come, given what has ended so far."""
-        return not self._again and self.source.finished()
+        """Whether no further task will come unless one that is in progress ends."""
+        return not self._postponed and self.source.finished()
 
-    def later(self, task: Task) -> None:
-        """Another process is at this run: its turn comes again."""
-        self._again.append(task)
+    def postpone(self, task: Task) -> None:
+        """Puts a task back because another process holds the lock of its run. `next` returns it again later."""
+        self._postponed.append(task)
+
+    def take(self, task: Task, kind: str, value: Any) -> None:
+        """Handles a result of `lab.execute.recorded.RecordedWork.do` other than "held".
+
+        Raises:
+            OSError: records cannot be written.
+        """
+        match kind:
+            case "ended":
+                self.ended(task, value)
+            case "kept":
+                self.kept(task, value)
+            case "skipped":
+                self.skipped(task, value)
+            case "unwritable":
+                raise OSError(value)
+            case _:
+                self.failed(task, *value)
 
     def kept(self, task: Task, record: Record) -> None:
-        """A task has the record of another call."""
+        """Ends a task whose run already has a record."""
         self._end(task, record)
         self.listener.kept(task.run, record)
 
     def ended(self, task: Task, record: Record) -> None:
-        """A task finished or diverged, and is recorded."""
+        """Ends a task whose run finished or diverged and is recorded."""
         self._end(task, record)
         self.listener.ended(task.run, record)
 
     def skipped(self, task: Task, reason: str) -> None:
-        """A task needs what is not there yet."""
+        """Ends a task that needs the output of a run that does not exist yet."""
         self.source.ended(task, None)
         self.listener.skipped(task.run, reason)
 
@@ -102,12 +125,13 @@ class Attempts:
         locked: bool = False,
         recorded: bool = True,
     ) -> None:
-        """A task failed: it is tried again, or recorded as failed.
+        """Handles a failed task: postpones it if a retry is left, otherwise records the failure.
 
         Args:
-            task: which.
-            reason, last_lines: why, and what was printed last.
-            lost: its process died, and may not be to blame.
+            task: the task.
+            reason: why it failed, in one line.
+            last_lines: the last lines of its output.
+            lost: its process died, perhaps through no fault of the run.
             locked: the caller holds the lock of the run.
             recorded: whether this process may write the record of the failure.
         """
@@ -116,10 +140,10 @@ class Attempts:
         again = self._failures[task.run.key] <= allowed
         self.listener.failed(task.run, reason, again)
         if again:
-            self._again.append(task)
+            self._postponed.append(task)
             return
         self.outcome.failed[task.run.key] = reason
-        # Where another call is at this run by now, what comes of that will stand.
+        # If another process holds the lock by now, its record of the run will count.
         if recorded:
             with contextlib.suppress(filelock.Timeout), self._lock(task.run, locked):
                 self.job.records.save_failed(task.run, reason, last_lines, task.facts)

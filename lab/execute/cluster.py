@@ -1,8 +1,8 @@
-"""Runs over a Ray cluster of many machines.
+"""The engine of a Ray cluster of many machines.
 
-Ray schedules, starts again what a lost process or node was at, and ships this checkout's code. This module keeps few
-tasks waiting (Ray's pattern against too many pending tasks), holds each run's lock here while it is under way, and
-writes its record here when its result is back: so a run counts once, however often Ray had to start it.
+Ray schedules the runs, restarts those of a lost process or node, and copies this checkout's code to all nodes. This
+process keeps few tasks pending, as Ray recommends. It holds the lock of each run while the run is in progress, and
+writes its record when the result arrives. So a run counts once, however often Ray had to start it.
 """
 
 import functools
@@ -30,22 +30,22 @@ from lab.learn.surroundings import surroundings
 from lab.store.records import Attachment, Record, Records
 
 ROOT = Path(__file__).parents[2]
-NOT_CODE = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
-LOST_RETRIES = 3  # how often Ray starts a run again whose process or node was lost
-KNOCK_SECONDS = 20.0
-WAITING = 2  # tasks given to Ray for each that can run: enough that no processor waits for the next
+EXCLUDED = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
+LOST_RETRIES = 3  # how often Ray restarts a run whose process or node was lost
+CONNECT_SECONDS = 20.0
+PENDING = 2  # tasks submitted for each that can run at once, so that no processor waits for its next task
 Submitted = tuple[Task, filelock.BaseFileLock]
 Returned = tuple[str, Any]
 
 
 class RayCluster:
-    """The engine that does each run on one machine of a Ray cluster.
+    """The engine that executes each run on one machine of a Ray cluster.
 
     Args:
         job: what all runs share.
-        listener: hears of progress.
-        address: of the cluster's head, host:port; "ray" for the one that runs on this machine (or that
-            `RAY_ADDRESS` names), or else one that is started here for this call.
+        listener: receives the events of each run.
+        address: host:port of the cluster's head node. "ray": the cluster of `RAY_ADDRESS`, or the one on this
+            machine, or a new one started for this call.
         workers: largest number of runs at a time; None: as many as the cluster has room for.
     """
 
@@ -55,14 +55,17 @@ class RayCluster:
         self._submitted: dict[Any, Submitted] = {}
 
     def execute(self, source: Source, prepare: Callable[[], object] = lambda: None) -> Outcome:
-        """Does all runs of a source that have no record yet, and waits for those that another call is at.
+        """Executes all runs of a source that have no record yet; waits for runs that another call executes.
 
         Args:
             source: gives the runs.
-            prepare: done before any run; what it raises ends the call.
+            prepare: called before any run; its exceptions end the call.
+
+        Returns:
+            The metrics or the reason of failure of each run.
 
         Raises:
-            UsageError: Ray is not installed, there is no such cluster, or it has no such devices.
+            UsageError: Ray is not installed, no cluster answers, or it has no such devices.
             OSError: records cannot be written.
         """
         prepare()
@@ -78,9 +81,9 @@ class RayCluster:
                 self._submit(perform, _room(ray, needed, self.workers) - len(self._submitted))
                 if not self._submitted:
                     if not attempts.finished():
-                        time.sleep(HELD_POLL_SECONDS)  # all that is left is held by another call
+                        time.sleep(HELD_POLL_SECONDS)  # another call executes all remaining runs
                     continue
-                timeout = None if attempts.finished() else HELD_POLL_SECONDS  # nodes come and go
+                timeout = None if attempts.finished() else HELD_POLL_SECONDS  # nodes may join or leave
                 ready, _ = ray.wait(list(self._submitted), timeout=timeout)
                 for reference in ready:
                     self._take(ray, reference)
@@ -92,7 +95,7 @@ class RayCluster:
         return attempts.outcome
 
     def _submit(self, perform: Any, room: int) -> None:
-        """Gives Ray as many runs as there is room for; those that another call holds have their turn later."""
+        """Submits up to `room` runs to Ray; runs that another call holds are postponed."""
         held = []
         while room > 0 and (task := self._attempts.next()):
             lock = self.job.records.lock(task.run)
@@ -102,21 +105,21 @@ class RayCluster:
                 held.append(task)
                 continue
             record = None if self.job.force else self.job.records.find(task.run)
-            if record:  # which another call has just written
+            if record:  # another call has just written it
                 lock.release()
                 self._attempts.kept(task, record)
                 continue
             self._submitted[perform.remote(self.job, task.run)] = (task, lock)
             room -= 1
         for task in held:
-            self._attempts.later(task)
+            self._attempts.postpone(task)
 
     def _take(self, ray: Any, reference: Any) -> None:
-        """Records what came of one task; its lock is free afterwards."""
+        """Records the result of one task, and releases its lock."""
         task, lock = self._submitted.pop(reference)
         try:
             kind, value = ray.get(reference)
-        except ray.exceptions.RayError as error:  # the process or the node was lost, again and again
+        except ray.exceptions.RayError as error:  # its process or node was lost after every retry
             kind, value = "failed", (f"{type(error).__name__} after {LOST_RETRIES} retries", str(error))
         try:
             match kind:
@@ -135,11 +138,11 @@ class RayCluster:
 
 
 def perform_run(job: Job, run: Run) -> Returned:
-    """Does one run on a node of the cluster, in a process that Ray keeps for the next ones.
+    """Executes one run on a node of the cluster, in a process that Ray uses again for later runs.
 
     Returns:
-        `("ended", (outcome, attached))`, of each attachment its ending and its bytes;
-        `("skipped", reason)`; or `("failed", (reason, last lines))`.
+        `("ended", (outcome, attached))`, where `attached` lists the ending and the bytes of each attachment;
+        `("skipped", reason)`; or `("failed", (reason, last_lines))`.
     """
     try:
         outcome, attached = _work(job.work, job.records, job.devices).execute(run, lambda event: None)
@@ -156,10 +159,10 @@ def perform_run(job: Job, run: Run) -> Returned:
 
 @functools.cache
 def _work(work: str, records: Records, devices: Devices) -> Work:
-    """One work for all runs of a call that this process does."""
+    """The work of a call; this process makes it once for all its runs."""
     surroundings()
-    claim(devices, 0)  # Ray has already hidden the GPUs that are not this run's
-    return recorded.begin(Job(work, records, devices=devices)).work
+    claim(devices, 0)  # Ray has already hidden the GPUs of other runs
+    return recorded.make_work(Job(work, records, devices=devices)).work
 
 
 def _content(attachment: Attachment) -> bytes:
@@ -174,8 +177,12 @@ def _write(content: bytes, path: Path) -> None:
 
 
 def _connect(address: str) -> Any:
-    """Ray, connected, with this checkout's code on all nodes."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a study is nobody else's business
+    """Connects to the cluster, copies this checkout's code to all nodes, and returns the module `ray`.
+
+    Raises:
+        UsageError: Ray is not installed, or no cluster answers.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage data is sent
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -184,10 +191,10 @@ def _connect(address: str) -> Any:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         if address != "ray":
-            _knock(address)
+            _check_listens(address)
         ray.init(
             address=None if address == "ray" else address,
-            runtime_env={"working_dir": str(ROOT), "excludes": NOT_CODE},
+            runtime_env={"working_dir": str(ROOT), "excludes": EXCLUDED},
             include_dashboard=False if address == "ray" and "RAY_ADDRESS" not in os.environ else None,
             log_to_driver=False,
             logging_level="ERROR",
@@ -195,24 +202,24 @@ def _connect(address: str) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"No Ray cluster answers at {address}: {error}. Start one: ray start --head") from error
     finally:
-        signal.signal(signal.SIGTERM, handler)  # Ray puts its own there
+        signal.signal(signal.SIGTERM, handler)  # Ray has replaced it by its own
     return ray
 
 
-def _knock(address: str) -> None:
-    """Raises an OSError or ValueError where nobody listens, which Ray itself would try for minutes."""
+def _check_listens(address: str) -> None:
+    """Raises an OSError or ValueError if nothing listens at an address. Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
-    socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+    socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 def _room(ray: Any, needed: dict[str, int], workers: int | None) -> int:
-    """How many tasks Ray may have at once, running and waiting; nodes come and go.
+    """How many tasks Ray may have at once, running and pending. It changes as nodes join or leave.
 
     Raises:
-        UsageError: the cluster has no device of the kind that is needed.
+        UsageError: the cluster lacks the devices of a run.
     """
     ((kind, each),) = needed.items()
     fit = int(ray.cluster_resources().get(kind, 0)) // each
     if not fit:
-        raise UsageError(f"The cluster has not {each} {kind} that a run needs; it has {ray.cluster_resources()}.")
-    return min(workers or WAITING * fit, WAITING * fit)
+        raise UsageError(f"Each run needs {each} {kind}; the cluster has only {ray.cluster_resources()}.")
+    return min(workers or PENDING * fit, PENDING * fit)

@@ -1,4 +1,4 @@
-"""Chooses what executes the runs of a call."""
+"""Chooses the engine that executes the runs of a call."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,10 +9,10 @@ from lab.execute.job import Job, Source
 
 
 class Engine(Protocol):
-    """What executes the runs of a call: `InProcess`, `WorkerPool`, `AllHosts` or `RayCluster`."""
+    """Executes the runs of a call: `InProcess`, `WorkerPool`, `AllHosts` or `RayCluster`."""
 
     def execute(self, source: Source, prepare: Callable[[], object]) -> Outcome:
-        """Does all runs of a source that have no record yet; see `lab.execute.pool.WorkerPool.execute`."""
+        """Executes all runs of a source that have no record yet; see `lab.execute.pool.WorkerPool.execute`."""
 
 
 def choose(
@@ -21,17 +21,17 @@ def choose(
     layout: Layout,
     hosts: Hosts | None = None,
     cluster: str | None = None,
-    spare: Callable[[], object] | None = None,
+    on_idle: Callable[[], object] | None = None,
 ) -> Engine:
-    """The engine for a call: all hosts of `TF_CONFIG` together, a Ray cluster, or worker processes here.
+    """Returns the engine for a call: the hosts of `TF_CONFIG`, a Ray cluster, or worker processes on this machine.
 
     Args:
         job: what all runs share.
-        listener: hears of progress.
-        layout: how many runs at a time, and what each computes on.
-        hosts: those that train each run together.
-        cluster: the address of a Ray cluster.
-        spare: done in this process when there is time, see `lab.execute.pool.WorkerPool`.
+        listener: receives the events of each run.
+        layout: how many runs go at a time, and the devices of each.
+        hosts: the hosts that train each run together, if any.
+        cluster: the address of a Ray cluster, if any.
+        on_idle: see `lab.execute.pool.WorkerPool`.
     """
     if hosts:
         from lab.execute.hosts import AllHosts
@@ -43,4 +43,4 @@ def choose(
         return RayCluster(job, listener, cluster, layout.workers or None)
     from lab.execute.pool import WorkerPool
 
-    return WorkerPool(job, listener, layout.workers, spare)
+    return WorkerPool(job, listener, layout.workers, on_idle)

@@ -1,4 +1,4 @@
-"""One worker process, as its parent sees it."""
+"""The parent's handle of one worker process."""
 
 import multiprocessing
 import signal
@@ -14,15 +14,16 @@ from lab.learn import startup
 class WorkerHandle:
     """Pipe, log and current task of one worker process.
 
-    A worker has a pipe of its own, so that one killed in the middle of a message spoils no other's: that rules
-    out the shared queues of `multiprocessing.Pool` and `concurrent.futures`, where one dead worker ends the
-    pool or holds its lock for ever.
+    Each worker has its own pipe, so that a worker killed in the middle of a message disturbs no other. The shared
+    queues of `multiprocessing.Pool` and `concurrent.futures` do not work here: there, one dead worker ends the pool
+    or holds its lock for ever.
 
     Args:
-        log: file that takes what the process prints.
-        main: what the process does; called with its end of the pipe, the log's name and the arguments.
-        arguments: as above.
-        slot: which place among the workers it has, see `lab.learn.devices.claim`.
+        log: file for the output of the process.
+        main: the function that the process executes. It is called with the process's end of the pipe, the log's
+            name, and `arguments`.
+        arguments: further arguments of `main`.
+        slot: number of this worker among all workers, see `lab.learn.devices.claim`.
     """
 
     def __init__(self, log: Path, main: Callable[..., None], arguments: tuple[Any, ...], slot: int = 0) -> None:
@@ -37,7 +38,7 @@ class WorkerHandle:
         self.task: Task | None = None
 
     def give(self, task: Task) -> None:
-        """Sends a task; that the worker has just died is noticed when its answer is awaited."""
+        """Sends a task to the worker. If the worker has just died, `answer` will say so."""
         self.task = task
         try:
             self.pipe.send(task)
@@ -45,32 +46,33 @@ class WorkerHandle:
             self.process.join(1)
 
     def take_task(self) -> Task:
-        """The current task, which the worker has no longer."""
+        """Returns the current task, and marks the worker as free."""
         assert self.task
         task, self.task = self.task, None
         return task
 
     def answer(self) -> tuple[str, Any]:
-        """The next message; `("died", (reason, last lines))` where the process is gone."""
+        """Waits for the next message of the worker; `("died", (reason, last_lines))` if the process has ended."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            return "died", (_how(self.process.exitcode), self.last_lines())
+            return "died", (_end_of(self.process.exitcode), self.last_lines())
 
     def last_lines(self) -> str:
-        """The end of what the process printed, without what TensorFlow prints at its start."""
+        """The last lines of the process's output, without TensorFlow's start-up lines."""
         text = startup.without_lines(self.log.read_text(errors="replace")) if self.log.exists() else ""
         return "\n".join(text.strip().splitlines()[-LAST_LINES:])
 
     def kill(self) -> None:
-        """Ends the process at once; the system frees whatever it holds."""
+        """Kills the process. The operating system releases its locks and memory."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
 
 
-def _how(exit_code: int | None) -> str:
+def _end_of(exit_code: int | None) -> str:
+    """Says how a process ended."""
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
         hint = " (as the system does when memory runs out)" if name == "SIGKILL" else ""

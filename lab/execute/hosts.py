@@ -1,9 +1,9 @@
-"""Several hosts, one training: the same call on each, joined by the standard `TF_CONFIG`.
+"""The engine of several hosts that train each run together. The user makes the same call on each host.
 
-Every host goes through the same runs in the same order; before each they agree on which it is, and on whether it is
-to be trained: the chief (the first host) knows what has a record. They train it together, each on its share of every
-batch, and the chief alone writes. A host that is lost ends the call: TensorFlow notices a dead process within
-seconds, and this module a silent one.
+The hosts are named by the standard environment variable `TF_CONFIG`. Every host goes through the same runs in the same
+order. Before each run the hosts check that they mean the same run, and the chief (the first host) says whether it
+already has a record. The hosts train the run together, each on its share of every batch; only the chief writes records.
+A lost host ends the call: TensorFlow notices a dead process within seconds, and this module notices a silent one.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from lab.execute.handle import WorkerHandle
 from lab.execute.job import Job, Source, Task
 from lab.execute.pool import WorkersLost
 
-PATIENCE_SECONDS = 600.0  # for the first word of all hosts, and for a hundred steps or a record
+PATIENCE_SECONDS = 600.0  # longer than all hosts take to connect, to train a hundred steps, or to write a record
 
 
 class AllHosts:
@@ -26,9 +26,9 @@ class AllHosts:
 
     Args:
         job: what all runs share.
-        listener: hears of progress.
-        hosts: which hosts, and which of them this is.
-        patience: seconds without a word from the worker process after which a host counts as lost.
+        listener: receives the events of each run.
+        hosts: all hosts, and which of them this is.
+        patience: after so many seconds without a message of the worker process, a host counts as lost.
     """
 
     def __init__(self, job: Job, listener: Listener, hosts: Hosts, patience: float = PATIENCE_SECONDS) -> None:
@@ -40,17 +40,18 @@ class AllHosts:
         self._closing = False
 
     def execute(self, source: Source, prepare: Callable[[], object] = lambda: None) -> Outcome:
-        """Does the runs that the chief has no record of; every host must be called alike.
+        """Executes the runs of which the chief has no record. The call must be the same on every host.
 
         Args:
-            source: gives the runs, which must not depend on what comes of them.
-            prepare: done before any run; what it raises ends the call.
+            source: gives the runs; they must not depend on the outcome of earlier runs.
+            prepare: called before any run; its exceptions end the call.
 
         Returns:
-            What became of the runs. A run in which a host was lost is failed, and ends the call.
+            The metrics or the reason of failure of each run. A run in which a host was lost counts as failed and is
+            the last one.
 
         Raises:
-            WorkersLost: the hosts did not come together.
+            WorkersLost: the hosts did not connect to one another.
             OSError: records cannot be written.
         """
         prepare()
@@ -60,16 +61,16 @@ class AllHosts:
             arguments = (self.job, self.hosts, self._tasks)
             handle = WorkerHandle(Path(scratch) / "worker.log", host_worker.main, arguments)
             try:
-                while self._listen(handle):
+                while self._handle_message(handle):
                     pass
             finally:
                 handle.kill()
         return self._attempts.outcome
 
-    def _listen(self, handle: WorkerHandle) -> bool:
-        """Takes the next message; False where there will be none."""
+    def _handle_message(self, handle: WorkerHandle) -> bool:
+        """Handles the next message; returns False if it was the last one."""
         if not handle.pipe.poll(self.patience) and not self._closing:
-            self._lost(handle, f"no word for {self.patience:.0f} seconds: a host does not answer")
+            self._fail_lost(handle, f"no message for {self.patience:.0f} seconds: a host does not answer")
             return False
         kind, value = handle.answer()
         match kind:
@@ -86,14 +87,19 @@ class AllHosts:
             case "unwritable":
                 raise OSError(value)
             case "failed" | "died" if not self._closing:
-                self._lost(handle, *value)
+                self._fail_lost(handle, *value)
         return kind in ("run", "progress", "ended", "kept", "closing")
 
-    def _lost(self, handle: WorkerHandle, reason: str, last_lines: str | None = None) -> None:
+    def _fail_lost(self, handle: WorkerHandle, reason: str, last_lines: str | None = None) -> None:
+        """Ends the worker process after a host was lost, and fails the current run.
+
+        Raises:
+            WorkersLost: no run had started yet.
+        """
         lines = handle.last_lines() if last_lines is None else last_lines
         if not handle.ready:
-            raise WorkersLost(f"The hosts {', '.join(self.hosts.addresses)} did not come together: {reason}\n{lines}")
-        task = handle.task or self._tasks[min(self._next, len(self._tasks) - 1)]  # between two runs: the next
+            raise WorkersLost(f"The hosts {', '.join(self.hosts.addresses)} did not connect: {reason}\n{lines}")
+        task = handle.task or self._tasks[min(self._next, len(self._tasks) - 1)]  # between two runs: the next one
         handle.task = None
-        handle.kill()  # it may be silent, and hold the run's lock
+        handle.kill()  # it may hang while it holds the lock of the run
         self._attempts.failed(task, reason, lines, recorded=self.hosts.chief)

@@ -1,4 +1,4 @@
-"""What an engine is given: which work to do, where records go, on what devices, and how often to try."""
+"""The input of an engine: the job that all runs share, and the source that gives one task after another."""
 
 import collections
 import dataclasses
@@ -15,13 +15,13 @@ class Job:
     """What all runs of a call share.
 
     Attributes:
-        work: `module.Class` of the `lab.declare.work.Work` that does a run.
-        records: where records go.
-        environment: versions, commit and processor, copied into every record.
-        devices: what each run computes on.
-        retries: how often a run that fails is tried again.
-        lost_retries: how often a run whose worker process died is tried again, where that is more.
-        force: run even what has a record.
+        work: `module.Class` of the `lab.declare.work.Work` that executes a run.
+        records: where records are written.
+        environment: versions, commit and processor; they are copied into every record.
+        devices: the devices of each run.
+        retries: how often a failed run is tried again.
+        lost_retries: how often a run whose worker process died is tried again, if this is more than `retries`.
+        force: execute runs again that already have a record.
     """
 
     work: str
@@ -35,11 +35,11 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One run to do.
+    """One run to execute.
 
     Attributes:
-        run: what to run.
-        facts: what its record says beside what the work finds, such as the number of a trial.
+        run: the run.
+        facts: entries for the record's `facts` that the work does not know, as the number of a trial.
     """
 
     run: Run
@@ -47,20 +47,20 @@ class Task:
 
 
 class Source(Protocol):
-    """Where an engine gets its runs: a list, or a search that decides on the next run when others have ended."""
+    """Gives an engine its tasks: a list of runs, or a search that chooses the next run when others have ended."""
 
     def next(self) -> Task | None:
-        """The next run; None where there is none, now or for ever (`finished` tells)."""
+        """The next task; None if there is none at present. `finished` says whether more will come."""
 
     def ended(self, task: Task, record: Record | None) -> None:
-        """A run has ended, with this record; None where it failed or was skipped."""
+        """Tells the source that a task ended with this record; None: it failed or was skipped."""
 
     def finished(self) -> bool:
-        """Whether no run will ever come, given what has ended so far."""
+        """Whether no further task will come unless one that is in progress ends."""
 
 
 class RunList:
-    """A source that gives these runs in this order, but none before the runs of the list that it needs."""
+    """A source that gives a list of runs in order. A run waits until the runs of the list that it needs have ended."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._waiting = collections.deque(runs)
@@ -68,7 +68,7 @@ class RunList:
         self._unmet = {run.key for run in runs if run.key in needed} if needed else set()
 
     def next(self) -> Task | None:
-        """The first run whose needs are met; another would read a network that is about to be replaced."""
+        """The first run whose needed runs have all ended. An earlier start could read an outdated network."""
         for place, run in enumerate(self._waiting):
             if not self._unmet or self._unmet.isdisjoint(need.key for need in run.needs):
                 del self._waiting[place]
@@ -76,9 +76,9 @@ class RunList:
         return None
 
     def ended(self, task: Task, record: Record | None) -> None:
-        """What needs this run may be given now."""
+        """Releases the runs that need this one."""
         self._unmet.discard(task.run.key)
 
     def finished(self) -> bool:
-        """Whether all have been given."""
+        """Whether all runs have been given."""
         return not self._waiting

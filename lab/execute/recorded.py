@@ -1,4 +1,4 @@
-"""A work whose every run is recorded: what all engines do where the run itself is done."""
+"""Executes runs and writes their records. Every engine uses this in the process that executes the run."""
 
 import contextlib
 import dataclasses
@@ -17,30 +17,34 @@ from lab.execute.job import Job, Task
 from lab.store.records import Record, Unwritable, storing
 
 LAST_LINES = 20
-# Keras imports these where they are installed, for wrappers, plots and data frames that no worker has. It
-# starts in 2.9 s without them, and in 4.6 s with them (medians of five), each time a worker does.
+# Keras imports these packages if they are installed, for features that no worker uses. Without them it starts in
+# 2.9 s, with them in 4.6 s (medians of five), each time a worker starts.
 KERAS_EXTRAS = ("sklearn", "matplotlib", "pandas")
 Answer = tuple[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordedWork:
-    """Does the runs of a job and writes their records."""
+    """Executes the runs of a job and writes their records."""
 
     work: Work
     job: Job
 
     def do(self, task: Task, report: Report) -> Answer:
-        """Does one run, unless it has a record.
+        """Executes one run, unless it has a record.
 
         Args:
-            task: what to do.
-            report: hears of progress, see `lab.declare.work.Work`.
+            task: the run.
+            report: called with the progress, see `lab.declare.work.Work`.
 
         Returns:
-            `("ended", record)`; `("kept", record)` where another call has recorded it; `("held", None)` where
-            another process is at this run; `("skipped", reason)` where it needs what is not there yet;
-            `("unwritable", reason)` where its record cannot be written; or `("failed", (reason, last lines))`.
+            A pair of an outcome and its value:
+            `("ended", record)`: the run was executed and recorded;
+            `("kept", record)`: the run already has a record;
+            `("held", None)`: another process holds the lock of this run;
+            `("skipped", reason)`: the run needs the output of a run that does not exist yet;
+            `("unwritable", reason)`: the record cannot be written;
+            `("failed", (reason, last_lines))`: the run raised an exception.
         """
         try:
             lock = self.job.records.lock(task.run)
@@ -54,7 +58,7 @@ class RecordedWork:
             return self._do(task, report)
 
     def execute(self, task: Task, report: Report) -> Record:
-        """Does and records one run; the caller holds its lock."""
+        """Executes one run and writes its record; the caller holds the lock of the run."""
         outcome, attachment = self.work.execute(task.run, report)
         return self.job.records.save(task.run, completed(outcome, task, self.job), attachment)
 
@@ -65,14 +69,14 @@ class RecordedWork:
             return ("kept", record) if record else ("ended", self.execute(task, report))
         except Unavailable as reason:
             return "skipped", str(reason)
-        except Unwritable as error:  # which no other run would escape; any other error is of this run alone
+        except Unwritable as error:  # every other run would meet this error too; any other error concerns this run only
             return "unwritable", str(error)
         except Exception as error:
             return "failed", failure(error)
 
 
 def completed(outcome: Record, task: Task, job: Job) -> Record:
-    """What a work found, with what its record says beside: the environment, facts of the task, and the time."""
+    """An outcome completed for its record: with the environment, the facts of the task, and the time."""
     return outcome | {
         "environment": job.environment | outcome.get("environment", {}),
         "facts": outcome.get("facts", {}) | task.facts,
@@ -81,24 +85,24 @@ def completed(outcome: Record, task: Task, job: Job) -> Record:
 
 
 def failure(error: BaseException) -> tuple[str, str]:
-    """Why a run failed, in one line, and the last lines of the traceback."""
+    """The reason of a failure in one line, and the last lines of the traceback being handled."""
     lines = traceback.format_exc().strip().splitlines()[-LAST_LINES:]
     return f"{type(error).__name__}: {error}", "\n".join(lines)
 
 
-def begin(job: Job) -> RecordedWork:
-    """Makes the work of a job; its Keras starts here, without what it would import and not use."""
+def make_work(job: Job) -> RecordedWork:
+    """Makes the work of a job. This imports Keras, without the packages of `KERAS_EXTRAS`."""
     try:
-        with _unseen(KERAS_EXTRAS):
-            made: Callable[..., Work] = resolve(job.work)
-    except ModuleNotFoundError:  # this work's module imports one of them itself
-        made = resolve(job.work)
-    return RecordedWork(made(job.records), job)
+        with _hidden(KERAS_EXTRAS):
+            work_class: Callable[..., Work] = resolve(job.work)
+    except ModuleNotFoundError:  # the module of this work imports one of them itself
+        work_class = resolve(job.work)
+    return RecordedWork(work_class(job.records), job)
 
 
 @contextlib.contextmanager
-def _unseen(packages: Iterable[str]) -> Iterator[None]:
-    """Packages are as if not installed meanwhile, but for those that are imported already."""
+def _hidden(packages: Iterable[str]) -> Iterator[None]:
+    """Makes the import of packages fail within the block, unless they are already imported."""
     hidden = [package for package in packages if package not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import fail
     try:

@@ -1,7 +1,7 @@
-"""A worker process: takes tasks one after another, does the work, and writes the records.
+"""A worker process: receives tasks one after another, executes them, and writes the records.
 
-Each worker is pinned to one thread, so that a result does not depend on how many cores or workers there are. It
-lives for many runs, and its work may keep what it built for one for the next.
+Each worker has one thread, so that a result does not depend on the number of cores or workers. A worker lives for
+many runs, so its work can reuse for the next run what it built for the last one.
 """
 
 import io
@@ -20,19 +20,19 @@ from lab.learn.surroundings import surroundings
 
 
 def main(connection: Connection, log: str, job: Job, slot: int = 0) -> None:
-    """Serves the parent until it closes the connection or this process dies.
+    """Executes the tasks that the parent sends, until the parent closes the connection.
 
-    Sends `("ready", None)` once; then receives tasks, and for each sends any number of `("progress", event)` and
-    then one answer of `recorded.RecordedWork.do`.
+    Sends `("ready", None)` once. Then, for each task it receives, sends any number of `("progress", event)` and one
+    result of `recorded.RecordedWork.do`.
 
     Args:
-        connection: to the parent.
-        log: file that takes what the process prints, for the last lines of one that dies.
+        connection: the connection to the parent.
+        log: file for the output of this process; the parent reads its last lines if the process dies.
         job: what all runs share.
-        slot: which place among the workers this one has, see `lab.learn.devices.claim`.
+        slot: number of this worker among all workers, see `lab.learn.devices.claim`.
     """
-    settle(log, job.devices, slot)
-    work = recorded.begin(job)
+    prepare_process(log, job.devices, slot)
+    work = recorded.make_work(job)
     connection.send(("ready", None))
     while True:
         try:
@@ -42,14 +42,15 @@ def main(connection: Connection, log: str, job: Job, slot: int = 0) -> None:
         connection.send(work.do(task, lambda event: connection.send(("progress", event))))
 
 
-def settle(log: str, devices: Devices, slot: int = 0) -> None:
-    """What every worker process does first: one thread, its own devices, its log, and an end when the parent ends.
+def prepare_process(log: str, devices: Devices, slot: int = 0) -> None:
+    """Prepares this worker process: one thread, its own devices and log, and an end together with the parent.
 
     Args:
-        log: file that takes what the process prints.
-        devices, slot: what to compute on, see `lab.learn.devices.claim`.
+        log: file for the output of this process.
+        devices: the devices of each run.
+        slot: number of this worker among all workers, see `lab.learn.devices.claim`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of the group; the parent ends them
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _print_to(log)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -58,18 +59,18 @@ def settle(log: str, devices: Devices, slot: int = 0) -> None:
 
 
 def _print_to(log: str) -> None:
-    """Sends both output streams, C libraries' too, to the log."""
+    """Redirects stdout and stderr to the log, also the output of C libraries."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         assert isinstance(stream, io.TextIOWrapper)
-        stream.reconfigure(line_buffering=True)  # what is printed last must be there when the process dies
+        stream.reconfigure(line_buffering=True)  # the last line must be in the log when the process dies
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that started it is gone, whatever ended it."""
+    """Waits for the end of the parent process, then ends this process."""
     parent = parent_process()
     if parent is not None:
         parent.join()

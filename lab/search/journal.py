@@ -1,4 +1,4 @@
-"""The decisions of a search, in one file that is there whole or not at all."""
+"""The journal of a search on disk."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,14 @@ from lab.store.records import Records
 
 
 class Journal:
-    """What a search has decided so far, in one file that is there whole or not at all.
+    """The decisions of a search in their order, in one file that is written atomically.
 
-    Records alone would do to repeat no finished run; with the journal a search that was interrupted also
-    makes the same decisions again, whatever its workers' speed was. One that was damaged is set aside, as a
-    damaged record is, and the search decides anew.
+    Records alone ensure that no finished run is repeated. With the journal, an interrupted search also makes the
+    same decisions again, although they depend on which worker was faster. A damaged journal is set aside like a
+    damaged record, and the search starts its decisions again.
+
+    Args:
+        path: the file; it need not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -21,18 +24,18 @@ class Journal:
         self.events: list[list[Any]] = records.read(path) or []
 
     def append(self, *event: Any) -> None:
-        """Writes one more decision to the disk."""
+        """Adds a decision, and writes the journal to disk."""
         self.events.append(list(event))
         records.write(self.path, self.events)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Deletes all decisions, also on disk."""
         self.events = []
         records.write(self.path, self.events)
 
 
-def journal(search: Search, kept: Records) -> Journal:
-    """The journal of a search among these records."""
-    folder = kept.folder(search.experiment) / ".searches"
+def journal(search: Search, records: Records) -> Journal:
+    """Opens the journal of a search. It lies in the folder of the experiment's records."""
+    folder = records.folder(search.experiment) / ".searches"
     folder.mkdir(parents=True, exist_ok=True)
     return Journal(folder / f"{search.name}.json")

@@ -1,4 +1,4 @@
-"""A search as a source of runs: KerasTuner's oracle decides in this process, any engine does the runs."""
+"""A search as a source of runs: KerasTuner's oracle chooses trials in this process, any engine executes the runs."""
 
 import collections
 import contextlib
@@ -16,35 +16,35 @@ from lab.store.records import Record, Records
 
 
 class Trials:
-    """The runs of a search, trial by trial; see `lab.execute.job.Source`.
+    """The source that gives the runs of a search, trial by trial; see `lab.execute.job.Source`.
 
     Args:
-        search: what is searched.
-        decisions: where an earlier call got to; trials that were under way are given again.
+        search: the search.
+        decisions: the oracle's decisions. Trials that were in progress when an earlier call ended are given again.
     """
 
     def __init__(self, search: Search, decisions: Decisions) -> None:
         self.search, self._decisions = search, decisions
         self._waiting: collections.deque[Task] = collections.deque()
-        self._scores: dict[int, list[float]] = {}  # of the trials under way
+        self._scores: dict[int, list[float]] = {}  # by the number of each trial in progress
         for decision in decisions.made:
             if decision.score is None:
                 self._begin(decision)
 
     @property
     def left(self) -> int:
-        """How many runs there will be, but for trials that ended in an earlier call."""
+        """Number of runs still to come, without those of trials that ended in earlier calls."""
         ended = sum(decision.score is not None for decision in self._decisions.made)
         return (self._decisions.total - ended) * self.search.seeds
 
     def next(self) -> Task | None:
-        """The next run of a trial; None where the oracle waits for others to end, or has no more."""
+        """The next run of a trial; None if the oracle waits for others to end, or has no more."""
         if not self._waiting and (decision := self._decisions.next()):
             self._begin(decision)
         return self._waiting.popleft() if self._waiting else None
 
     def ended(self, task: Task, record: Record | None) -> None:
-        """A trial whose runs have all ended gets their mean score, or 0 where one of them diverged or failed."""
+        """Scores a trial when all its runs have ended: their mean score, or 0 if one of them diverged or failed."""
         number = task.facts["trial"] - 1
         scores = self._scores[number]
         finished = record is not None and record["status"] == "finished"
@@ -54,7 +54,7 @@ class Trials:
             self._decisions.end(self._decisions.made[number], statistics.mean(scores) if all(scores) else 0.0)
 
     def finished(self) -> bool:
-        """Whether every trial has ended and there will be no other."""
+        """Whether every trial has ended and the oracle has no more."""
         if not self._waiting and not self._scores:
             decision = self._decisions.next()
             if decision:
@@ -62,7 +62,7 @@ class Trials:
         return not self._waiting and not self._scores
 
     def trials(self) -> list[Trial]:
-        """The trials that have ended, in the order of their beginning."""
+        """The trials that have ended, in the order of the oracle's decisions."""
         return [
             Trial(decision.number + 1, self.search.training(decision.values), decision.score)
             for decision in self._decisions.made
@@ -76,41 +76,42 @@ class Trials:
 
 
 @contextlib.contextmanager
-def searching(search: Search, records: Records, force: bool) -> Iterator[Trials]:
-    """The trials of a search, of which this process alone decides as long as the block runs.
+def open_trials(search: Search, records: Records, force: bool) -> Iterator[Trials]:
+    """Yields the trials of a search, and locks the search for other processes within the block.
 
     Args:
-        search: what is searched.
-        records: among which its journal lies.
-        force: forget what was decided before.
+        search: the search.
+        records: the records among which the journal lies.
+        force: start again, without the decisions of earlier calls.
 
     Raises:
-        UsageError: another process is at this very search.
+        UsageError: another process runs the same search.
     """
-    kept = journal(search, records)
-    with _alone(kept):
+    log = journal(search, records)
+    with _locked(log):
         if force:
-            kept.clear()
-        yield Trials(search, _decisions(search, kept))
+            log.clear()
+        yield Trials(search, _decisions(search, log))
 
 
-def _decisions(search: Search, kept: Journal) -> Decisions:
+def _decisions(search: Search, log: Journal) -> Decisions:
+    """Repeats the decisions of a journal; starts again if the oracle now decides differently."""
     try:
-        return Decisions(search, kept)
+        return Decisions(search, log)
     except (ValueError, TypeError, IndexError) as reason:
-        print(f"{kept.path}: {reason}, so the search decides anew; finished runs are not repeated.", flush=True)
-        kept.clear()
-        return Decisions(search, kept)
+        print(f"{log.path}: {reason}, so the search starts again; finished runs are not repeated.", flush=True)
+        log.clear()
+        return Decisions(search, log)
 
 
 @contextlib.contextmanager
-def _alone(kept: Journal) -> Iterator[None]:
-    """Holds the lock of a search, which the system frees when its holder dies."""
-    lock = filelock.FileLock(kept.path.with_suffix(".lock"))
+def _locked(log: Journal) -> Iterator[None]:
+    """Holds the lock of a search within the block. The system frees it when this process dies."""
+    lock = filelock.FileLock(log.path.with_suffix(".lock"))
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
-        raise UsageError("Another process is at this very search, in the same results folder: wait for it.") from None
+        raise UsageError("Another process runs the same search in the same results folder: wait for it.") from None
     try:
         yield
     finally:

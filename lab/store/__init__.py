@@ -1,1 +1,1 @@
-"""Records on disk: whole or not at all."""
+"""Records of runs on disk, written atomically: a file is complete or absent."""

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, processor."""
+"""The environment of a result: versions, commit, processor."""
 
 import importlib.metadata
 import platform
@@ -10,18 +10,21 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def describe() -> dict[str, Any]:
-    """Versions of Python and of the packages that compute, the suite's commit, and the processor."""
+    """The environment for the records: `machine()`, and the commit of this checkout."""
     return machine() | {"commit": _commit()}
 
 
 def machine() -> dict[str, Any]:
-    """What `describe` says, but for the commit: of a machine that was sent the suite's code alone."""
+    """Versions of Python and of the numerical packages, processor, and threads per run.
+
+    Without the commit: a node of a cluster has a copy of the code without its git history.
+    """
     versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"versions": versions, "processor": _processor(), "threads": 1}
 
 
 def _commit() -> str:
-    """The commit of this checkout, with `+changes` where files differ from it; "unknown" without git."""
+    """The commit of this checkout, followed by `+changes` if files differ from it; "unknown" without git."""
     here = Path(__file__).parent
     try:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever ends the process."""
+"""Writes files atomically: a file is complete or absent, however the process ends."""
 
 import os
 from collections.abc import Callable
@@ -8,18 +8,18 @@ import filelock
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file so that at every moment its name holds the old content or the new, never a part.
+    """Writes a file atomically: at every moment it has either its old content or the complete new one.
 
-    The content goes to a temporary file in the same folder, then to the disk, then under its name,
-    then the folder goes to the disk. One writer at a time: the caller holds a lock. What an earlier,
-    killed writer left is overwritten.
+    Writes the content to a temporary file in the same folder, syncs it to disk, renames it, and syncs the folder.
+    Only one process may write at a time, so the caller holds a lock. The temporary file of a killed writer is
+    overwritten.
 
     Args:
         path: the file; its folder exists.
-        write: writes the content to the path it is given, which has the same ending as `path`.
+        write: called with the path of the temporary file, which has the same suffix as `path`; writes the content.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; `path` is as it was.
+        OSError: the disk is full or the folder cannot be written. The old content of `path` remains.
     """
     part = path.with_name(f".part-{path.name}")
     try:
@@ -33,16 +33,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def sole_writer(folder: Path) -> filelock.BaseFileLock:
-    """The lock of whoever writes tables, figures and pages in a results folder, which is made where it is missing.
+    """The lock for writing tables, figures and pages in a results folder. The folder is created if it is missing.
 
-    Who holds it may take it again: what is written together, from the same records, holds it throughout.
+    It is reentrant: a function that holds it may call others that take it too. So tables and figures of the same
+    records can be written under one lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(folder.resolve() / ".tables.lock", is_singleton=True)
 
 
 def sync(path: Path) -> None:
-    """Sends a file's content, or a folder's names, to the disk, so that they survive a power cut."""
+    """Syncs the content of a file, or the names in a folder, to the disk, so that they survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,7 @@
-"""Records: one immutable JSON file a run, from which every table is made.
+"""Records: one JSON file per run, from which all tables are made.
 
-A record is written whole or not at all, carries a checksum, and is named after its run's
-specification. What is not such a record is set aside and never counted. Nothing here imports
-TensorFlow.
+A record is written atomically, contains a checksum, and is named after the specification of its run. A file that is
+not a valid record is set aside (renamed) and never counted. Nothing here imports TensorFlow.
 """
 
 import array
@@ -23,10 +22,10 @@ from lab.declare.run import Run, canonical, key
 from lab.store.files import sync, write_whole
 
 Record = dict[str, Any]
-KINDS = {".keras": "network", ".npz": "arrays"}  # what may lie beside a record, by its ending
+KINDS = {".keras": "network", ".npz": "arrays"}  # the kinds of attachments by file suffix
 FAILED = ".failed"
 STATUSES = ("finished", "diverged", "failed")
-WORDS = {
+TYPE_NAMES = {
     str: "text",
     dict: "an object",
     int: "a whole number",
@@ -37,9 +36,10 @@ WORDS = {
 
 
 class Unwritable(OSError):
-    """What a run gave cannot be kept: the disk is full, or the folder of results is not to be written to.
+    """A record cannot be written: the disk is full, or the results folder is not writable.
 
-    No other OSError, as of a run's own pictures or connections, says anything of the runs to come.
+    This error ends a call, because it would meet every further run. Other OSErrors of a run, as of a picture file or a
+    connection, fail only that run.
     """
 
 
@@ -48,8 +48,8 @@ class Attachment:
     """A file beside a record: a trained network (`.keras`) or arrays that a figure needs (`.npz`).
 
     Attributes:
-        ending: one of `KINDS`.
-        save: writes the content to the path it is given.
+        ending: the suffix of the file, one of `KINDS`.
+        save: called with a path; writes the content there.
     """
 
     ending: str
@@ -58,71 +58,78 @@ class Attachment:
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """The records under one results folder."""
+    """The records in one results folder.
+
+    Attributes:
+        results: the folder. Records lie in `results/runs/EXPERIMENT/KEY.json`.
+    """
 
     results: Path
 
     def folder(self, experiment: str) -> Path:
-        """Where the records of an experiment lie."""
+        """The folder of an experiment's records."""
         return self.results / "runs" / experiment
 
     def path(self, run: Run) -> Path:
-        """The file of a run's record; the trained network lies beside it, ending in `.keras`."""
+        """The file of a run's record. Attachments have the same name with another suffix."""
         return self.folder(run.experiment) / f"{run.key}.json"
 
     def find(self, run: Run) -> Record | None:
-        """The record of this very specification and seed, if the run has ended (finished or diverged).
+        """The record of a run that has ended (finished or diverged); None if there is none.
 
-        One whose network or arrays are gone or damaged does not count, so that whoever asks makes them again.
+        A record whose network or arrays are missing or damaged does not count, so that the run is executed again.
         """
         record = _read(self.path(run))
         if not record or record["specification"] != run.specification():
             return None
         for kind in KINDS.values():
-            if kind in record and not self._whole(record, kind):
+            if kind in record and not self._is_intact(record, kind):
                 file = self._file(record, kind)
                 print(f"{file}: gone or damaged, so its run counts as not done.", file=sys.stderr)
                 return None
         return record
 
     def of(self, experiment: str) -> list[Record]:
-        """All records of an experiment, failed runs too, in the order of their file names."""
+        """All records of an experiment, including failed runs, sorted by file name."""
         return list(self.each(experiment))
 
     def each(self, experiment: str) -> Iterator[Record]:
-        """The same, one at a time: a million of them need not fit in memory together."""
+        """Yields the records of `of` one at a time. A million of them may not fit in memory together."""
         return (record for _, record in self.files(experiment))
 
     def files(self, experiment: str) -> Iterator[tuple[Path, Record]]:
-        """The same, each with its file."""
-        # A name that begins with a dot is a part that a killed writer left, whole or not: never a record.
+        """Yields the records of `of` together with their files."""
+        # A name that begins with a dot is the temporary file of a killed writer, never a record.
         for path in sorted(self.folder(experiment).glob("[!.]*.json")):
-            if self._outdated(path):
+            if self._is_superseded(path):
                 continue
             try:
                 record = _read(path)
-            except OSError as error:  # one file that cannot be read must not keep the others from their table
+            except OSError as error:  # the table still needs the other files
                 print(f"{path}: cannot be read ({error.strerror}). It is not counted.", file=sys.stderr)
                 continue
             if record:
                 yield path, record
 
     def experiments(self) -> list[str]:
-        """Names of the experiments that have a folder of records here."""
+        """Names of the experiments that have a folder of records."""
         return sorted(path.name for path in (self.results / "runs").glob("[!.]*") if path.is_dir())
 
     def save(self, run: Run, outcome: Record, attached: Attachment | tuple[Attachment, ...] | None = None) -> Record:
-        """Writes what is attached, then the record that names it: the record is what makes the run count.
+        """Writes the attachments, then the record. The run counts only when its record exists.
 
         Args:
-            run: what was run; the caller holds `lock(run)`.
-            outcome: what came of it. Where a number in it is not finite, the run has diverged: the number is left out,
-                as JSON has none such, and its name is in `not_finite`.
-            attached: what to keep beside the record, at most one of a kind.
+            run: the run; the caller holds `lock(run)`.
+            outcome: status, facts and metrics of the run. If it contains a number that is not finite, the run is
+                recorded as diverged: the number is left out, as JSON cannot express it, and `not_finite` names it.
+            attached: the attachments, at most one of each kind.
+
+        Returns:
+            The record.
 
         Raises:
-            Unwritable: it cannot be written.
-            ValueError: the outcome is not what a record holds; nothing is written, as no table could count it.
+            Unwritable: the files cannot be written.
+            ValueError: the outcome lacks a field of a record, or a field has a wrong type. Nothing is written.
         """
         path = self.path(run)
         record = {"specification": run.specification(), **_finite(outcome)}
@@ -135,22 +142,23 @@ class Records:
                 described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
                 record[KINDS[attachment.ending]] = described
             write(path, record)
-            self._failed(run).unlink(missing_ok=True)
+            self._failed_path(run).unlink(missing_ok=True)
         return record
 
     def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
-        """Records that a run failed and why, unless it has ended by now; a later call tries it again.
+        """Records the failure of a run, unless the run has ended meanwhile. A later call executes the run again.
 
         Args:
-            run: what was run; the caller holds `lock(run)`.
-            reason, last_lines: why it failed, and what was printed last.
-            facts: what else is known of it.
+            run: the run; the caller holds `lock(run)`.
+            reason: why it failed, in one line.
+            last_lines: the last lines of its output.
+            facts: further facts for the record.
 
         Returns:
-            The record that stands.
+            The record of the failure, or the record of the run if it has ended meanwhile.
 
         Raises:
-            Unwritable: it cannot be written.
+            Unwritable: the record cannot be written.
         """
         if ended := self.find(run):  # by another call
             return ended
@@ -162,25 +170,29 @@ class Records:
             "reason": reason,
             "last_lines": last_lines,
         }
-        with storing(self._failed(run)):
+        with storing(self._failed_path(run)):
             self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
-            write(self._failed(run), record)
+            write(self._failed_path(run), record)
         return record
 
     def attachment(self, record: Record, kind: str) -> Path:
-        """The file of this kind beside a record.
+        """The path of a record's attachment.
+
+        Args:
+            record: the record.
+            kind: "network" or "arrays".
 
         Raises:
-            FileNotFoundError: it is not there, or its content is not what the record says.
+            FileNotFoundError: the file is missing, or its checksum differs from that in the record.
         """
         path = self._file(record, kind)
-        if not self._whole(record, kind):
+        if not self._is_intact(record, kind):
             name = record["specification"]["experiment"]
-            raise FileNotFoundError(f"{path} is gone or damaged; `make {name}` with the same words makes it again")
+            raise FileNotFoundError(f"{path} is gone or damaged; `make {name}` with the same variables makes it again")
         return path
 
     def lock(self, run: Run) -> filelock.BaseFileLock:
-        """The lock of a run, which the system frees when its holder dies."""
+        """The lock of a run. The system frees it when the process that holds it dies."""
         folder = self.folder(run.experiment) / ".locks"
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -189,51 +201,51 @@ class Records:
     def _file(self, record: Record, kind: str) -> Path:
         return self.folder(record["specification"]["experiment"]) / record[kind]["file"]
 
-    def _whole(self, record: Record, kind: str) -> bool:
-        """Whether the file of this kind is there, as it was when the record was written."""
+    def _is_intact(self, record: Record, kind: str) -> bool:
+        """Whether an attachment exists and has the checksum in its record."""
         try:
             with self._file(record, kind).open("rb") as content:
                 return hashlib.file_digest(content, "sha256").hexdigest() == str(record[kind]["sha256"])
         except (FileNotFoundError, IsADirectoryError):
             return False
 
-    def _failed(self, run: Run) -> Path:
+    def _failed_path(self, run: Run) -> Path:
         return self.path(run).with_suffix(f"{FAILED}.json")
 
-    def _outdated(self, path: Path) -> bool:
-        """Whether this is the failure of a run that has ended since, left by a call that was killed just then."""
+    def _is_superseded(self, path: Path) -> bool:
+        """Whether a file records the failure of a run that has ended later. A call killed in `save` can leave both."""
         stem = path.name.removesuffix(f"{FAILED}.json")
         return stem != path.name and path.with_name(f"{stem}.json").exists()
 
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """An OSError in this block, but that a lock is held, is `Unwritable`: it was met in keeping what is at `path`."""
+    """Turns an OSError within the block into `Unwritable`. The block writes `path`; a timeout of a lock passes."""
     try:
         yield
     except (Unwritable, filelock.Timeout):
         raise
     except OSError as error:
         unwritable = Unwritable(f"{error.strerror or error}: {error.filename or path}")
-        unwritable.errno = error.errno  # whoever catches an OSError may ask
+        unwritable.errno = error.errno  # for callers that catch OSError
         raise unwritable from error
 
 
 def _finite(outcome: Record) -> Record:
-    """An outcome without numbers that are not finite; with them the run has diverged, and they are named."""
-    lost: list[str] = []
-    kept: Record = _without(outcome, "", lost)
-    return {**kept, "status": "diverged", "not_finite": lost} if lost else kept
+    """An outcome without its non-finite numbers. If there were any, it is "diverged" and lists their names."""
+    removed: list[str] = []
+    rest: Record = _remove_non_finite(outcome, removed)
+    return {**rest, "status": "diverged", "not_finite": removed} if removed else rest
 
 
-def _without(value: Any, name: str, lost: list[str]) -> Any:
-    """The entries of dictionaries that hold finite numbers alone; the names of the others go to `lost`."""
+def _remove_non_finite(value: Any, removed: list[str]) -> Any:
+    """A value without those entries of its dictionaries that are not finite; their names are added to `removed`."""
     if not isinstance(value, dict):
         return value
-    kept = {key: _without(part, str(key), lost) for key, part in value.items()}
-    gone = [key for key, part in kept.items() if not isinstance(part, dict) and not _all_finite(part)]
-    lost.extend(map(str, gone))
-    return {key: part for key, part in kept.items() if key not in gone}
+    parts = {key: _remove_non_finite(part, removed) for key, part in value.items()}
+    wrong = [key for key, part in parts.items() if not isinstance(part, dict) and not _all_finite(part)]
+    removed.extend(map(str, wrong))
+    return {key: part for key, part in parts.items() if key not in wrong}
 
 
 def _all_finite(value: Any) -> bool:
@@ -245,7 +257,7 @@ def _all_finite(value: Any) -> bool:
 
 
 def _read(path: Path) -> Record | None:
-    """A record, verified to the last byte and to be where it belongs; None where there is none."""
+    """Reads and verifies a record; None if there is none. An invalid or misplaced file is set aside."""
     if not path.is_file():
         if path.exists():
             _set_aside(path, "not a file")
@@ -261,7 +273,7 @@ def _read(path: Path) -> Record | None:
 
 
 def _misplaced(record: Record, path: Path) -> str:
-    """Why a record does not lie under its own name: one that was copied to another would count twice."""
+    """Says why a record has a wrong file name; empty if the name is right. A renamed copy would count twice."""
     specification = record["specification"]
     try:
         names = [f"{key(specification)}{failed}.json" for failed in ("", FAILED)]
@@ -272,9 +284,9 @@ def _misplaced(record: Record, path: Path) -> str:
 
 
 def fault(record: Any) -> str:
-    """What keeps a value from being a record that tables can count, in words; nothing where it is one."""
+    """Says why a value is not a valid record; empty if it is one."""
     if not isinstance(record, dict):
-        return f"not a record: {_kind(record)} instead of an object"
+        return f"not a record: {_described(record)} instead of an object"
     required = {"specification": dict, "status": str, "facts": dict, "metrics": dict}
     named = {"experiment": str, "variant": str, "dataset": str, "settings": dict, "seed": int}
     wrong = _wrong_kinds(record, required) or _wrong_kinds(record["specification"], named)
@@ -284,8 +296,8 @@ def fault(record: Any) -> str:
         return f"not a record: its status is none of {', '.join(STATUSES)}"
     for field, words in (("facts", str), ("metrics", ())):
         for name, value in record[field].items():
-            if not (isinstance(value, words) or _number(value)):
-                return f"not a record: {name} in its {field} is {_kind(value)}"
+            if not (isinstance(value, words) or _is_number(value)):
+                return f"not a record: {name} in its {field} is {_described(value)}"
     return _wrong_misread(record.get("misread", {})) or _wrong_attachments(record)
 
 
@@ -294,14 +306,14 @@ def _wrong_kinds(found: Record, kinds: Mapping[str, type]) -> str:
         if name not in found:
             return f"not a record: it has no {name}"
         if type(found[name]) is not kind:
-            return f"not a record: its {name} must be {WORDS[kind]}, and is {_kind(found[name])}"
+            return f"not a record: its {name} must be {TYPE_NAMES[kind]}, and is {_described(found[name])}"
     return ""
 
 
 def _wrong_misread(misread: Any) -> str:
     try:
         for places in misread.values():
-            array.array("l", places)  # at the speed of C: of a record of many pictures this is most of the work
+            array.array("l", places)  # checks the types in C; for a record of many pictures this takes most of the time
     except (AttributeError, OverflowError, TypeError, ValueError):
         return "not a record: its misread must be lists of whole numbers"
     return ""
@@ -317,44 +329,45 @@ def _wrong_attachments(record: Record) -> str:
     return ""
 
 
-def _number(value: Any) -> bool:
-    """Whether a mean can be made of it, or of a fact: whether it is one number or a truth."""
+def _is_number(value: Any) -> bool:
+    """Whether a value is a finite number or a bool."""
     try:
         return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # an integer of hundreds of digits
         return False
 
 
-def _kind(value: Any) -> str:
+def _described(value: Any) -> str:
+    """What a value is, for messages: "a number"."""
     if value is None:
         return "nothing"
-    if isinstance(value, int | float) and not _number(value):
+    if isinstance(value, int | float) and not _is_number(value):
         return "not finite"
-    return WORDS.get(type(value), type(value).__name__)
+    return TYPE_NAMES.get(type(value), type(value).__name__)
 
 
 def write(path: Path, value: Any) -> None:
-    """Writes a value as `read` reads it; see `files.write_whole`."""
+    """Writes a value atomically, in the format of `content`."""
     write_whole(path, lambda part: part.write_bytes(content(value)))
 
 
 def content(value: Any) -> bytes:
-    """What is in the file of a record: its canonical JSON, after a checksum of that text."""
+    """The bytes of a record's file: a JSON object with the SHA-256 of the record's canonical JSON, then the record."""
     body = canonical(value)
     return _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
 
 
 def read(path: Path) -> Any:
-    """What `write` has written, verified to the last byte; None where there is no file, or another's, now set aside."""
+    """Reads and verifies a value that `write` has written; None if there is no file. A damaged file is set aside."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:
         return None
     start = len(_opening("0" * 64))
     body = found[start:-1]
-    # The checksum is of the very bytes, so even a flipped bit that JSON would forgive shows here.
+    # The checksum covers the bytes, so it also detects a flipped bit that leaves the JSON equal, as in white space.
     if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
-        with contextlib.suppress(ValueError, RecursionError):  # a checksum says nothing of what it is of
+        with contextlib.suppress(ValueError, RecursionError):  # a right checksum does not imply valid JSON
             if (value := json.loads(body)) is not None:
                 return value
     _set_aside(path, "not a whole record")
@@ -366,6 +379,7 @@ def _opening(checksum: str) -> bytes:
 
 
 def _set_aside(path: Path, reason: str) -> None:
+    """Renames an invalid file, so that it is no longer counted, and prints why."""
     aside = path.with_name(f"{path.name}.set-aside")
     try:
         os.replace(path, aside)

@@ -147,7 +147,7 @@ def test_what_is_not_registered_is_named_with_its_layer(tmp_path):
     outputs = keras.layers.Conv2D(2, 3, activation=halved, name="last")(inner(inputs))
     keras.Model(inputs, outputs).save(tmp_path / "own.keras")
     with pytest.raises(
-        ValueError, match=r"not known here are Halved \(layer 'half'\), halved \(layer 'last'\)"
+        ValueError, match=r"these classes are not registered: Halved \(layer 'half'\), halved \(layer 'last'\)"
     ) as caught:
         cnn_models.open_model(str(tmp_path / "own.keras"))
     assert "register_keras_serializable" in str(caught.value)

@@ -1,10 +1,9 @@
-"""The independent check of receptive fields: where the gradient of a unit is not zero.
+"""An independent check of receptive fields: the extent of the non-zero gradient of a unit.
 
-A model is cloned so that nothing can cancel or be switched off: positive weights, no biases, linear
-activations, average instead of max pooling, averages instead of maxima, differences and products (a zero
-of the padding would switch its partner off), in double precision because the corners of a deep field
-have tiny gradients. The extent of the non-zero gradient is then what is read. Not a line of this knows
-how receptive fields are computed.
+The model is cloned so that no gradient can cancel or vanish: positive weights, no biases, linear activations, averages
+in place of max pooling, maxima, differences and products (a zero of the padding would make a product's gradient
+vanish). It is in double precision, because the corners of a deep field have tiny gradients. The extent of the non-zero
+gradient is then the receptive field. Nothing here uses the rules of `cnn_models.analysis`.
 """
 
 import itertools
@@ -30,7 +29,7 @@ ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, l
 
 
 def smooth(model, thin=False, dtype="float64"):
-    """The clone; `thin` leaves one channel in every layer, which changes no geometry."""
+    """Returns the clone. `thin` reduces every layer to one channel, which changes no geometry."""
 
     def twin(layer):
         if not isinstance(layer, keras.Layer):
@@ -56,21 +55,21 @@ def smooth(model, thin=False, dtype="float64"):
 
 
 def extents(model, outputs, questions, shape, source=0, compiled=False):
-    """What units read, from the gradient.
+    """Finds the part of the input that units depend on, from the gradient.
 
     Args:
-        model: a model, best made by `smooth`.
-        outputs: the tensors of the model to ask about.
-        questions: for each of them a list of units; a unit maps axes of the tensor to indices, and
-            axes it does not name are summed over.
-        shape: of one input, without the batch.
-        source: which of the model's inputs.
-        compiled: by XLA, which has on the CPU what TensorFlow's kernels lack: channels first, and
-            dilated transposed convolutions.
+        model: a model made by `smooth`.
+        outputs: tensors of the model.
+        questions: for each tensor a list of units. A unit maps axes of the tensor to indices; the other
+            axes are summed over.
+        shape: shape of the source input, without the batch.
+        source: index of the input among the model's inputs.
+        compiled: compile with XLA. On the CPU, XLA supports channels first and dilated transposed
+            convolutions, which TensorFlow's kernels do not.
 
     Returns:
         For each tensor and unit, first and last index of the non-zero gradient along each axis of the
-        input; None if it is zero everywhere.
+        input; None if the gradient is zero everywhere.
     """
     random = np.random.default_rng(1)
     batch = max(map(len, questions))
@@ -96,13 +95,13 @@ def extents(model, outputs, questions, shape, source=0, compiled=False):
 
 
 def corners(shape, axes):
-    """Units at all corners and in the middle of some axes of a tensor, as `extents` takes them."""
+    """The units at all corners and in the middle of some axes of a tensor, as `questions` of `extents`."""
     places = [sorted({0, shape[axis] // 2, shape[axis] - 1}) for axis in axes]
     return [dict(zip(axes, unit, strict=True)) for unit in itertools.product(*places)]
 
 
 def _selection(tensor, units, random):
-    """Random weights where a unit is, zero elsewhere: entry i of the batch asks about unit i."""
+    """Random weights at a unit, zero elsewhere: entry i of the batch selects unit i."""
     weights = np.zeros(tensor.shape, tensor.dtype.as_numpy_dtype)
     for i, unit in enumerate(units):
         place = tuple(unit.get(axis, slice(None)) for axis in range(1, len(tensor.shape)))

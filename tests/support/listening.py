@@ -1,10 +1,10 @@
-"""A listener that shows nothing and counts."""
+"""A listener for tests that counts events."""
 
 import collections
 
 
 class Counting:
-    """What an engine says, counted by its kind; skipped runs by their reason."""
+    """Counts an engine's events by kind, and skipped runs by their reason."""
 
     def __init__(self):
         self.events = collections.Counter()

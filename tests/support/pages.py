@@ -1,4 +1,4 @@
-"""What browser tests share: Debian's Chromium, and a page whose every problem and request is noted."""
+"""For browser tests: Debian's Chromium, and a page that records its problems and requests."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ from tests.support.waiting import SECONDS
 
 @contextlib.contextmanager
 def chromium():
-    """The browser; the tests that need it are skipped where it is not installed."""
+    """Yields the browser; skips the test if it is not installed."""
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("Debian's package chromium is not installed, so no browser opens the page")
@@ -24,9 +24,9 @@ def chromium():
 
 @contextlib.contextmanager
 def watched(browser, width=1400, scheme="light", touch=False):
-    """A new page; on leaving, whatever it complained about fails the test. `requests` holds every address asked for."""
+    """Yields a new page. At the end, errors on its console fail the test. `page.requests` lists all requested URLs."""
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=touch)
-    page.set_default_timeout(1000 * SECONDS)  # only ends what hangs
+    page.set_default_timeout(1000 * SECONDS)  # only to end a test that hangs
     page.problems, page.requests = [], []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))

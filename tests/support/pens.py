@@ -1,4 +1,4 @@
-"""Real digits as strokes: the middle line of each, walked as a pen would."""
+"""Turns pictures of digits into strokes: follows the middle line of each as a pen would."""
 
 import numpy as np
 from skimage.morphology import skeletonize
@@ -12,8 +12,8 @@ def strokes(picture, side=280, margin=0):
 
     Args:
         picture: brightnesses, uint8 `(28, 28)`.
-        side: of the canvas to draw on, pixels.
-        margin: by how many pixels everything is moved right and down.
+        side: side of the canvas in pixels.
+        margin: pixels by which all points are moved right and down.
 
     Returns:
         Lists of points `(x, y)`.
@@ -22,13 +22,14 @@ def strokes(picture, side=280, margin=0):
     left = {(int(r), int(c)) for r, c in np.argwhere(skeletonize(large > 110))}
     drawn = []
     while left:
-        # From an end, if there is one: it has one neighbour.
+        # Start at an end of a line, if there is one: it has one neighbour.
         start = min(left, key=lambda place: (len(_around(place, left)), place))
         drawn.append([_point(place, margin) for place in _walk(start, left)])
     return drawn
 
 
 def _walk(place, left):
+    """Follows a line from a place, removing its places from `left`."""
     path = [place]
     left.discard(place)
     while nearest := _around(path[-1], left):
@@ -38,6 +39,7 @@ def _walk(place, left):
 
 
 def _around(place, left):
+    """The neighbours of a place that are in `left`."""
     return [other for step in NEIGHBOURS if (other := (place[0] + step[0], place[1] + step[1])) in left]
 
 

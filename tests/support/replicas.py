@@ -1,7 +1,7 @@
-"""One replica and two, side by side, in a process of its own: a process can split its CPU only once.
+"""Compares training with one replica and with two. It is a program, as a process can split its CPU only once.
 
-Prints, as JSON, the largest differences in weights and in metrics for each recipe, after one step the
-difference of what the optimizer remembers of gradients, as a share of it, and the last loss.
+Prints JSON: for each recipe the largest differences of weights and of metrics, the relative difference of the
+optimizer's momentum, and the last loss.
 """
 
 import json
@@ -25,14 +25,14 @@ RECIPES = {
 
 
 def numbers(outcome):
-    """Every metric and every epoch's values, the clock's aside."""
+    """All metrics and all values of the history, without times."""
     values = [value for name, value in outcome["metrics"].items() if not name.endswith("_seconds")]
     history = [v for name, of in sorted(outcome["history"].items()) if not name.endswith("_seconds") for v in of]
     return np.array(values + history)
 
 
 def gradients(trainer):
-    """What the optimizer remembers of all gradients: after the first step, that step's times 1 - β1."""
+    """The optimizer's momentum of all weights; after the first step, that step's gradients times 1 - β1."""
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
     return np.concatenate([momentum.numpy().ravel() for momentum in optimizer._momentums])
 

@@ -1,4 +1,4 @@
-"""Waiting for events: a file, a process's end. The time limit only ends what hangs, and judges no speed."""
+"""Waits for events, as a file or the end of a process. The time limit only ends tests that hang."""
 
 import contextlib
 import random
@@ -6,25 +6,25 @@ import socket
 import time
 from pathlib import Path
 
-SECONDS = 1800  # far more than is needed, on a busy machine too, and than the ten minutes of a silent host
+SECONDS = 1800  # far more than a test needs on a busy machine, and more than the patience of `hosts`
 
 
 def until(condition, process=None):
-    """Waits until `condition()` holds; fails where the process that makes it so has ended, or nothing happens."""
+    """Waits until `condition()` is true. Fails if `process` ends before, or after `SECONDS`."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         if process is not None and process.poll() is not None:
-            assert condition(), process.communicate()  # it may have come true just before the end
+            assert condition(), process.communicate()  # it may have become true just before the end
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
 
 def free_ports(count):
-    """Ports of this machine that nobody listens at, and that its kernel lends to no connection meanwhile."""
+    """Returns free ports of this machine, outside the range that the kernel gives to outgoing connections."""
     lent, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     found = []
     for number in random.SystemRandom().sample(range(lent // 2, lent), 1_000):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", number)):  # else it is taken
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", number)):  # otherwise the port is in use
             found.append(number)
         if len(found) == count:
             return found

@@ -1,4 +1,4 @@
-"""Work for the engines' tests: each execution leaves a line in $EXECUTIONS, then does what its variant says."""
+"""Work for tests of the engines: each execution appends a line to $EXECUTIONS, then acts by the variant's name."""
 
 import ctypes
 import dataclasses
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 
 class Scripted:
-    """The variant's name says how the run goes; see the branches."""
+    """Work whose runs end as the variant's name says; see the cases."""
 
     def __init__(self, records):
         self.before = 0
@@ -54,21 +54,21 @@ class Scripted:
                 raise PermissionError(13, "Permission denied", "picture.png")
             case "picture":
                 PIL.Image.open(io.BytesIO(b"no picture"))
-            case "lock":  # that of a file of data, say, and not of the run
+            case "lock":  # a lock of another file, not of the run
                 raise filelock.Timeout("data.lock")
             case "nan":
                 return {"status": "finished", "facts": {}, "metrics": {"value": 1.0, "test_loss": float("nan")}}, None
-            case "full":  # no space left where its network is to be kept
+            case "full":  # no space left for its network
                 full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
                 return {"status": "finished", "facts": {}, "metrics": {}}, full
-            case "once":  # fails the first time, succeeds the second
+            case "once":  # fails the first time, then succeeds
                 marker = Path(os.environ["EXECUTIONS"] + f".{run.seed}")
                 if not marker.exists():
                     marker.touch()
                     os._exit(1)
             case "skip":
                 raise Unavailable("make something else first")
-            case "hold":  # as long as the test wants it
+            case "hold":  # until the test creates a file
                 until(Path(os.environ["EXECUTIONS"] + ".go").exists)
             case "sleep":
                 time.sleep(float(run.variant.split("-")[1]))
@@ -78,7 +78,7 @@ class Scripted:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """A recipe that reads what another variant's run of the same seed left."""
+    """A recipe that needs another variant's run of the same seed."""
 
     of: str
 
@@ -87,7 +87,7 @@ class Reading:
 
 
 class Scored:
-    """Work for the tests of searches: the recipe's batch size says how a trial goes."""
+    """Work for tests of searches: the batch size decides how a trial ends."""
 
     def __init__(self, records):
         pass
@@ -96,7 +96,7 @@ class Scored:
         with open(os.environ["EXECUTIONS"], "a") as log:
             log.write(f"{run.key} {os.getpid()}\n")
         report({"done": 0.5, "total": 1, "note": ""})
-        if "TOGETHER" in os.environ:  # no trial ends before so many processes have begun one
+        if "TOGETHER" in os.environ:  # every trial waits until so many processes have begun one
             until(lambda: len(processes(os.environ["EXECUTIONS"])) >= int(os.environ["TOGETHER"]))
         ways = os.environ.get("WAYS", "")
         if run.settings.batch_size == 32 and "raise" in ways:
@@ -111,5 +111,5 @@ class Scored:
 
 
 def processes(executions):
-    """The processes that left a line."""
+    """The ids of the processes in the log of executions."""
     return {line.split()[-1] for line in Path(executions).read_text().splitlines()}

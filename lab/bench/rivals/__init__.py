@@ -1,8 +1,8 @@
-"""What `lab.bench.benchmark` times: each module is a program of its own that prints one JSON object at the end.
+"""The programs that `lab.bench.benchmark` times. Each module prints one JSON object at its end.
 
-All train the same LeNet-5 (61,706 parameters, ReLU, maximum pooling) on the same 55,000 pictures of
-MNIST, with AdamW under the same one-cycle schedule, in batches of 128, in the same precision, with
-the same number of threads, and measure the seconds of an epoch from its first step to its last.
+`suite`, `keras_fit` and `torch_loop` train the same LeNet-5 (61,706 parameters, ReLU, max pooling) on the same 55,000
+pictures of MNIST, with AdamW and the same one-cycle schedule, batch size 128, the same precision and number of
+threads. They measure the seconds of each epoch from its first step to its last.
 """
 
 import json
@@ -16,8 +16,8 @@ BATCH = 128
 PEAK_RATE, WEIGHT_DECAY, WARM_UP = 6e-3, 0.05, 0.2
 
 
-def settle_tensorflow(threads: int = THREADS) -> None:
-    """The same kernels and threads for every program that computes with TensorFlow; before it is imported."""
+def configure_tensorflow(threads: int = THREADS) -> None:
+    """Gives every program the same TensorFlow kernels and threads. Call it before TensorFlow is imported."""
     from lab.learn.surroundings import TENSORFLOW
 
     os.environ.update(TENSORFLOW, CUDA_VISIBLE_DEVICES="-1", OMP_NUM_THREADS=str(threads))
@@ -27,7 +27,7 @@ def settle_tensorflow(threads: int = THREADS) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def answer(epoch_seconds: Sequence[float], accuracy: float) -> None:
-    """Prints the seconds of each epoch but the first, in which graphs are traced, and the test accuracy."""
+def print_result(epoch_seconds: Sequence[float], accuracy: float) -> None:
+    """Prints seconds per epoch and test accuracy as JSON, without the first epoch, which traces graphs."""
     print(json.dumps({"values": list(epoch_seconds[1:]), "accuracy": accuracy}))
     sys.stdout.flush()

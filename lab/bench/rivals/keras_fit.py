@@ -1,19 +1,19 @@
-"""Keras's `model.fit`: `… keras_fit arrays` is fit(x, y); `… keras_fit dataset` is tf.data with steps_per_execution.
+"""Keras's `model.fit`: `keras_fit arrays` calls fit(x, y), `keras_fit dataset` uses tf.data and steps_per_execution.
 
-By itself Keras compiles with XLA, which is slow on CPUs; with a last word `plain` it does not.
+By default Keras compiles with XLA, which is slow on CPUs. A last argument `plain` turns that off.
 """
 
 import sys
 import time
 
-from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, WARM_UP, WEIGHT_DECAY, answer, settle_tensorflow
+from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, WARM_UP, WEIGHT_DECAY, configure_tensorflow, print_result
 
-STEPS_PER_EXECUTION = 100  # as this suite's loop
+STEPS_PER_EXECUTION = 100  # like this suite's loop
 
 
 def main(how: str, compiled: bool) -> None:
-    """Trains with `fit` alone, and times each epoch from its beginning to its end."""
-    settle_tensorflow()
+    """Trains with `fit`, and measures the seconds of each epoch."""
+    configure_tensorflow()
     import keras
     import tensorflow as tf
 
@@ -60,7 +60,7 @@ def main(how: str, compiled: bool) -> None:
         values = images.astype("float32") / 255 - 0.5
         model.fit(values, labels, BATCH, EPOCHS, callbacks=[clock], verbose=0)
     tested = mnist.test.images.astype("float32") / 255 - 0.5
-    answer(clock.seconds, model.evaluate(tested, mnist.test.labels, verbose=0, return_dict=True)["accuracy"])
+    print_result(clock.seconds, model.evaluate(tested, mnist.test.labels, verbose=0, return_dict=True)["accuracy"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A table of many synthetic records: `… many_records FOLDER RECORDS` prints seconds and peak memory.
+"""Makes the table of many synthetic records: `many_records FOLDER COUNT` prints seconds and peak memory.
 
-The records are as large as those of lenet5-relu on MNIST: ten epochs of history, ninety misread
-pictures. A hundred seeds make a row, and all rows are compared with the first.
+The records are as large as those of lenet5-relu on MNIST, with ten epochs of history and ninety misread pictures. Each
+row of the table has a hundred seeds, and is compared with the first row.
 """
 
 import json
@@ -14,7 +14,7 @@ SEEDS = 100
 
 
 def main(folder: Path, count: int) -> None:
-    """Writes the records, without waiting for the disk after each, then times the table alone."""
+    """Writes the records, without syncing each to disk, then measures the time of the table only."""
     import numpy as np
 
     from lab.declare.experiment import Experiment, Variant

@@ -1,17 +1,17 @@
-"""The machine's own peak: products of two square matrices, in float32, on all the threads."""
+"""The machine's peak: products of two square matrices in float32, with all threads."""
 
 import json
 import time
 
-from lab.bench.rivals import settle_tensorflow
+from lab.bench.rivals import configure_tensorflow
 
 SIDE = 2048
 TIMES = 10
 
 
 def main() -> None:
-    """Prints FLOP/s of the fastest of several products, a product and an addition counted as two."""
-    settle_tensorflow()
+    """Prints the FLOP/s of the fastest of several products. A multiply-accumulate counts as two operations."""
+    configure_tensorflow()
     import tensorflow as tf
 
     one = tf.random.normal([SIDE, SIDE])

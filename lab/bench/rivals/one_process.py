@@ -1,16 +1,16 @@
-"""A study without worker processes, in one process of two threads: `… one_process RUNS EPOCHS`.
+"""A study in one process of two threads, without workers: `one_process RUNS EPOCHS`.
 
-The runs are the suite's own, one after another, on a graph that is traced once; nothing is recorded.
+The runs are this suite's, one after another, with a graph that is traced once. Nothing is recorded.
 """
 
 import sys
 
-from lab.bench.rivals import settle_tensorflow
+from lab.bench.rivals import configure_tensorflow
 
 
 def main(runs: int, epochs: int) -> None:
-    """Trains LeNet-5 on MNIST with the seeds from 0 on."""
-    settle_tensorflow()
+    """Trains LeNet-5 on MNIST with seeds 0 to runs-1."""
+    configure_tensorflow()
     from lab.data import datasets
     from lab.declare.recipe import Training
     from lab.learn.training import Trainer

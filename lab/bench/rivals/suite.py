@@ -1,14 +1,14 @@
-"""This suite's own loop: `python -m lab.bench.rivals.suite [THREADS [BATCH [PRECISION]]]`."""
+"""This suite's training loop: `python -m lab.bench.rivals.suite [THREADS [BATCH [PRECISION]]]`."""
 
 import sys
 import time
 
-from lab.bench.rivals import BATCH, EPOCHS, THREADS, answer, settle_tensorflow
+from lab.bench.rivals import BATCH, EPOCHS, THREADS, configure_tensorflow, print_result
 
 
 def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32") -> None:
-    """Trains, and times the steps of each epoch; the validation after it is not timed, as no rival has one."""
-    settle_tensorflow(threads)
+    """Trains, and measures the seconds of each epoch's steps. Validation is not measured, as the rivals have none."""
+    configure_tensorflow(threads)
     import keras
 
     from lab.data import datasets
@@ -32,7 +32,7 @@ def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32")
     clock = Clock()
     settings = Training("lenet5-relu", epochs=EPOCHS, batch_size=batch, precision=precision)
     outcome = Trainer(settings, datasets.load("mnist"), [clock]).run(0)
-    answer(clock.seconds, outcome["metrics"]["test_accuracy"])
+    print_result(clock.seconds, outcome["metrics"]["test_accuracy"])
 
 
 if __name__ == "__main__":

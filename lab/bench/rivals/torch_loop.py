@@ -1,13 +1,13 @@
-"""PyTorch's usual loop: `… torch_loop eager`, or `compiled` by torch.compile."""
+"""PyTorch's usual training loop: `torch_loop eager`, or `torch_loop compiled` with torch.compile."""
 
 import sys
 import time
 
-from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, THREADS, WARM_UP, WEIGHT_DECAY, answer
+from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, THREADS, WARM_UP, WEIGHT_DECAY, print_result
 
 
 def main(how: str) -> None:
-    """Trains, and times each epoch; the pictures are in memory, and a batch is taken by its indices."""
+    """Trains, and measures the seconds of each epoch. The pictures are in memory; a batch is selected by indices."""
     import torch
     from torch import nn
 
@@ -43,7 +43,7 @@ def main(how: str) -> None:
         seconds.append(time.perf_counter() - began)
     with torch.no_grad():
         logits = model(torch.from_numpy(test.images).permute(0, 3, 1, 2).float() / 255 - 0.5)
-    answer(seconds, float((logits.argmax(1).numpy() == test.labels).mean()))
+    print_result(seconds, float((logits.argmax(1).numpy() == test.labels).mean()))
 
 
 if __name__ == "__main__":

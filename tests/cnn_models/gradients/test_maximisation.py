@@ -251,7 +251,7 @@ def with_a_mistake():
         (of_two, "conv", {}, r"2 inputs, 'left' \(8, 8, 1\), 'right' \(8, 8, 1\), not one picture"),
         (shared, "conv", {}, r"called 2 times: pass as `call` \(--call\) one of 0 to 1"),
         (shared, "conv", {"call": 2}, "called 2 times"),
-        (rounded, "conv", {}, "has no slope"),
+        (rounded, "conv", {}, "has no gradient"),
         (with_a_mistake, "conv", {}, r"cannot be run on pictures \(8, 8, 1\): KeyError: .*of the user's own"),
         (lambda: spoilt(1, np.nan), "conv", {}, "Weights of conv are NaN or infinite"),
         (lambda: nested(spoilt(0, np.inf)), "next", {}, "Weights of middle/inner/conv are NaN or infinite"),

@@ -1,4 +1,4 @@
-"""The benchmark itself, on ways that take no time; how fast the suite is, it says, and no test judges."""
+"""The benchmark, with commands that take no time. No test judges the speed of the suite."""
 
 import math
 import sys
@@ -16,7 +16,7 @@ def printing(*values, more=""):
     return lambda folder, turn: (sys.executable, "-c", f"print('a word before'); print('''{told}''')")
 
 
-def test_ways_take_turns_and_the_first_is_divided_by_each(monkeypatch, tmp_path, capsys):
+def test_ways_take_turns_and_ratios_are_relative_to_the_first(monkeypatch, tmp_path, capsys):
     ways = (
         Way("ours", printing(1, 2, 9, more=', "accuracy": 0.5'), prints=True),
         Way("theirs", printing(1), prints=True, convert=lambda seconds: 8 * seconds, wanted=0.6),
@@ -34,7 +34,7 @@ def test_ways_take_turns_and_the_first_is_divided_by_each(monkeypatch, tmp_path,
     assert (tmp_path / "benchmark.svg").stat().st_size > 1000
 
 
-def test_rows_of_what_is_not_measured_again_stay(monkeypatch, tmp_path):
+def test_rows_of_other_contests_stay_in_the_table(monkeypatch, tmp_path):
     contests = [Contest(word, word, "seconds", (Way("ours", printing(1), prints=True),)) for word in ("epoch", "start")]
     monkeypatch.setattr(benchmark, "CONTESTS", tuple(contests))
     benchmark.write(tmp_path, repeats=1)
@@ -43,7 +43,7 @@ def test_rows_of_what_is_not_measured_again_stay(monkeypatch, tmp_path):
     assert list(frame["repeats"]) == [1, 3]
 
 
-def test_a_way_that_fails_or_falls_short_has_no_time(tmp_path, monkeypatch):
+def test_a_way_that_fails_ends_the_benchmark(tmp_path, monkeypatch):
     for command, message in (
         (lambda folder, turn: (sys.executable, "-c", "raise SystemExit(3)"), "exit code 3"),
         (printing(1, more=', "reached": false'), "did not reach"),
@@ -54,7 +54,7 @@ def test_a_way_that_fails_or_falls_short_has_no_time(tmp_path, monkeypatch):
             benchmark.write(tmp_path, repeats=1)
 
 
-def test_a_study_short_of_the_accuracy_that_is_wanted_has_no_time(tmp_path, monkeypatch):
+def test_a_study_below_its_accuracy_ends_the_benchmark(tmp_path, monkeypatch):
     def study(accuracy):
         write = "import sys; open(sys.argv[1] + '/lenet.csv', 'w').write('test_accuracy_mean\\n' + sys.argv[2])"
         command = lambda folder, turn: (sys.executable, "-c", write, folder, str(accuracy))  # noqa: E731
@@ -67,7 +67,7 @@ def test_a_study_short_of_the_accuracy_that_is_wanted_has_no_time(tmp_path, monk
         benchmark.write(tmp_path, repeats=1)
 
 
-def test_what_cannot_be_measured_is_one_line_and_nothing_is_lost(tmp_path, capsys):
+def test_an_unknown_contest_or_table_gives_one_line_and_changes_no_file(tmp_path, capsys):
     assert main(["bench", "--only", "epoc", "--results", str(tmp_path)]) == 2
     assert "epoch" in capsys.readouterr().err
     table = tmp_path / "benchmark.csv"
@@ -78,7 +78,7 @@ def test_what_cannot_be_measured_is_one_line_and_nothing_is_lost(tmp_path, capsy
     assert table.read_bytes() == before
 
 
-def test_the_suite_is_first_and_every_way_has_a_name_of_its_own():
+def test_the_suite_comes_first_and_the_names_of_ways_are_unique():
     for contest in CONTESTS:
         assert contest.ways[0].wanted is None, "the first way is the suite itself"
         assert len({way.name for way in contest.ways}) == len(contest.ways)

@@ -1,4 +1,4 @@
-"""Runs over a real Ray cluster of two nodes, one of which is killed in mid-study."""
+"""Runs on a real Ray cluster of two nodes; the last test kills one of them in the middle of a study."""
 
 import contextlib
 import importlib
@@ -33,7 +33,7 @@ WORK = "tests.support.work.Scripted"
 
 @pytest.fixture(scope="module")
 def executions(tmp_path_factory):
-    """The file in which `tests.support.work.Scripted` notes each execution, on every node."""
+    """The file to which `tests.support.work.Scripted` appends a line for each execution on any node."""
     path = tmp_path_factory.mktemp("work") / "executions"
     os.environ["EXECUTIONS"] = str(path)
     yield path
@@ -42,7 +42,7 @@ def executions(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def limit(cluster):
-    """What hangs fails."""
+    """Fails a test that hangs."""
 
     def stop(number, frame):
         raise TimeoutError(f"more than {SECONDS} seconds")
@@ -55,7 +55,7 @@ def limit(cluster):
 
 
 class Nodes:
-    """A cluster of a head and another node on this machine, two processors each, as `ray start` makes them."""
+    """A cluster of a head node and another node on this machine, two processors each, started by `ray start`."""
 
     def __init__(self):
         (port,) = free_ports(1)
@@ -75,7 +75,7 @@ class Nodes:
         self._started[place].wait()
 
     def end(self):
-        """Kills what is still there."""
+        """Kills all remaining processes."""
         for place in range(len(self._started)):
             self.kill(place)
 
@@ -83,14 +83,14 @@ class Nodes:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--num-cpus=2", "--block"]
         command += ["--object-store-memory=100000000", "--disable-usage-stats"]
         path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-        # A busy machine may need long for Ray's own helpers.
+        # On a busy machine Ray's own processes may take long to start.
         environment = {**os.environ, "PYTHONPATH": path, "RAY_agent_register_timeout_ms": "300000"}
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
 
     def _await(self, count):
-        """Waits until so many nodes are alive."""
+        """Waits until `count` nodes are alive."""
         alive = (
             "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')\n"
             "print(sum(node['Alive'] for node in ray.nodes()))"
@@ -107,7 +107,7 @@ class Nodes:
 
 @pytest.fixture(scope="module")
 def cluster(executions):
-    """One for all tests; the one that kills a node comes last."""
+    """One cluster for all tests. The test that kills a node must come last."""
     started = Nodes()
     yield started
     started.end()
@@ -115,7 +115,7 @@ def cluster(executions):
 
 @pytest.fixture
 def nodes(cluster, executions):
-    """The cluster, and nothing executed on it yet."""
+    """The cluster, with an empty log of executions."""
     executions.unlink(missing_ok=True)
     return cluster
 
@@ -136,7 +136,7 @@ def done(executions):
     return [tuple(line.split()[:2]) for line in lines]
 
 
-def test_failures_are_recorded_as_here(nodes, executions, tmp_path):
+def test_failures_are_recorded_as_by_the_pool(nodes, executions, tmp_path):
     runs = [run("raise"), run("skip"), run("once", 5), run("kill"), *(run("ok", seed) for seed in range(3))]
     outcome, events = study(tmp_path, runs, nodes)
     assert events["make something else first"] == 1
@@ -150,19 +150,19 @@ def test_failures_are_recorded_as_here(nodes, executions, tmp_path):
         pass  # its lock is free
 
 
-def test_a_run_that_raises_is_tried_again_when_asked(nodes, tmp_path):
+def test_a_run_that_raises_is_tried_again_with_retries(nodes, tmp_path):
     outcome, events = study(tmp_path, [run("raise")], nodes, retries=2)
     assert (events["again"], events["failed"]) == (2, 1)
     assert outcome.failed
 
 
-def test_what_another_call_holds_is_waited_for(nodes, executions, tmp_path):
+def test_a_call_waits_for_a_run_that_another_call_holds(nodes, executions, tmp_path):
     held, taken = run("ok", 7), threading.Event()
 
     def other():
-        with Records(tmp_path).lock(held):  # a lock is its thread's own
+        with Records(tmp_path).lock(held):  # a lock belongs to its thread
             taken.set()
-            until(lambda: ("ok", "8") in done(executions))  # so the other run is done while this one is held
+            until(lambda: ("ok", "8") in done(executions))  # the other run ends while this one is held
             Records(tmp_path).save(held, {"status": "finished", "facts": {}, "metrics": {"value": 1.0}})
 
     threading.Thread(target=other).start()
@@ -172,10 +172,10 @@ def test_what_another_call_holds_is_waited_for(nodes, executions, tmp_path):
     assert [seed for _, seed in done(executions)] == ["8"]
 
 
-def test_devices_that_the_cluster_has_not_are_refused(nodes, tmp_path):
+def test_devices_that_the_cluster_lacks_are_refused(nodes, tmp_path):
     from lab.declare.machine import Devices
 
-    with pytest.raises(UsageError, match="has not 1 GPU"):
+    with pytest.raises(UsageError, match="needs 1 GPU"):
         study(tmp_path, [run("ok")], nodes, devices=Devices("gpu", 1))
     assert not ray.is_initialized()
 
@@ -188,16 +188,16 @@ def test_real_training_on_the_cluster_gives_the_records_of_this_machine(nodes, t
     assert [record["history"]["train_loss"] for record in here] == [r["history"]["train_loss"] for r in there]
     assert [record["misread"] for record in here] == [record["misread"] for record in there]
     for record in there:
-        Records(tmp_path / "there").attachment(record, "network")  # came back whole
+        Records(tmp_path / "there").attachment(record, "network")  # it came back complete
 
 
-def test_a_cluster_that_is_not_there_is_one_message(tmp_path, capsys):
+def test_a_missing_cluster_gives_one_message(tmp_path, capsys):
     words = ["run", "lenet", "--dataset", "digits", "--cluster", "127.0.0.1:1"]
     assert main([*words, "--results", str(tmp_path)]) == 2
     assert "No Ray cluster answers at 127.0.0.1:1" in capsys.readouterr().err
 
 
-def test_a_node_killed_in_mid_study_loses_nothing_and_doubles_nothing(nodes, executions, tmp_path):
+def test_a_killed_node_neither_loses_nor_doubles_a_run(nodes, executions, tmp_path):
     runs = [run("sleep-0.5", seed) for seed in range(40)]
 
     def kill():

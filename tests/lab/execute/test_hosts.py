@@ -1,4 +1,4 @@
-"""Several hosts, one training: two real processes on loopback, one of which may die."""
+"""Several hosts train together: two real processes on this machine; in some tests one of them dies."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[3]
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
-EQUAL = 1e-9  # as of two replicas on one host, in float64: see tests/test_devices.py
+EQUAL = 1e-9  # the same bound as for two replicas on one host in float64, see test_devices.py
 
 
 def config(addresses, index):
@@ -39,13 +39,13 @@ def config(addresses, index):
 
 @pytest.fixture
 def addresses():
-    """Two addresses on this machine that nobody uses."""
+    """Two free addresses on this machine."""
     return [f"127.0.0.1:{port}" for port in free_ports(2)]
 
 
 @pytest.fixture
 def call(addresses, tmp_path):
-    """Starts the same call on both hosts, each with a results folder of its own."""
+    """Starts the same call on both hosts, each with its own results folder."""
     started = []
 
     def start(*words):
@@ -72,7 +72,7 @@ def call(addresses, tmp_path):
         process.communicate()
 
 
-def test_two_hosts_train_as_one_and_the_chief_alone_writes(call, digits, tmp_path):
+def test_two_hosts_train_like_one_and_only_the_chief_writes(call, digits, tmp_path):
     processes = call("--seeds", "2", "--epochs", "2", "--precision", "float64")
     answers = [process.communicate(timeout=SECONDS) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers
@@ -91,7 +91,7 @@ def test_two_hosts_train_as_one_and_the_chief_alone_writes(call, digits, tmp_pat
 
 
 @pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
-def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
+def test_a_lost_host_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
     processes = call("--seeds", "500", "--epochs", "2")
     until(lambda: list(tmp_path.glob("0/runs/lenet/*.json")), processes[0])
     (child,) = (int(pid) for pid in _children(processes[victim].pid))
@@ -100,7 +100,7 @@ def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses,
     _, errors = other.communicate(timeout=SECONDS)
     assert other.returncode == 1
     assert f"{addresses[victim]} was lost" in errors
-    if sent == signal.SIGSTOP:  # its parent would wait for its patience to end
+    if sent == signal.SIGSTOP:  # its parent would wait until its patience ends
         return
     _, errors = processes[victim].communicate(timeout=SECONDS)
     assert processes[victim].returncode == 1
@@ -110,24 +110,24 @@ def test_a_host_that_is_lost_ends_the_call_with_a_failed_record(call, addresses,
 
 
 def _children(parent):
-    """The worker process of a call; `multiprocessing` starts a helper beside it."""
+    """The worker process of a call. `multiprocessing` also starts a helper process."""
     lines = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
     rows = [line.split(maxsplit=2) for line in lines.splitlines()]
     return [pid for pid, ppid, command in rows if ppid == str(parent) and "spawn_main" in command]
 
 
-def test_a_host_that_never_comes_is_not_waited_for_without_end(addresses, tmp_path, monkeypatch):
+def test_a_call_ends_when_another_host_never_connects(addresses, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config(addresses, 0))
     run = Run("lenet", "lenet5-relu", "digits", Training("lenet5-relu"), 0)
     job = Job("lab.learn.training.TrainingWork", Records(tmp_path))
     together = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), 0), patience=15)
-    with pytest.raises(WorkersLost, match="did not come together: no word for 15 seconds"):
+    with pytest.raises(WorkersLost, match="did not connect: no message for 15 seconds"):
         together.execute(RunList([run]))
     assert Records(tmp_path).of("lenet") == []
 
 
 def together(addresses, index, folder):
-    """Prints what becomes of two runs; the chief is killed at the end of the first, when the other has done with it."""
+    """Prints the outcomes of two runs. The chief is killed after both hosts have ended the first."""
     runs = [Run("lenet", "killchief", "digits", Training("linear"), seed) for seed in range(2)]
     job = Job("tests.support.work.Scripted", Records(Path(folder)))
     call = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), index))
@@ -135,7 +135,7 @@ def together(addresses, index, folder):
     print(json.dumps([sorted(outcome.ended), outcome.failed]))
 
 
-def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_path):
+def test_a_chief_lost_between_two_runs_fails_the_next_run(addresses, tmp_path):
     calls = []
     for index in range(2):
         folder = str(tmp_path / str(index))
@@ -153,9 +153,9 @@ def test_a_chief_that_is_lost_between_two_runs_fails_the_next(addresses, tmp_pat
 
 
 def twins():
-    """Two runs of a study whose names have digests that begin alike, by 16 bits."""
+    """Two runs whose digests begin with the same 16 bits."""
     seen = {}
-    for seed in range(10_000):  # a twin is found after some three hundred
+    for seed in range(10_000):  # found after about three hundred
         run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
         beginning = hashlib.sha256(run.key.encode()).digest()[:2]
         if beginning in seen:
@@ -164,18 +164,18 @@ def twins():
     raise AssertionError("no twins")
 
 
-def test_a_name_is_told_whole():
-    one, other = (host_worker.marks(run.key) for run in twins())
+def test_the_fingerprint_contains_the_whole_digest():
+    one, other = (host_worker.fingerprint(run.key) for run in twins())
     assert one[0] == other[0]
     assert one != other
-    assert len(one) == host_worker.MARKS
+    assert len(one) == host_worker.FINGERPRINT_SIZE
     assert np.float32(one).tolist() == one
     digest = hashlib.sha256(twins()[0].key.encode()).hexdigest()
     assert "".join(f"{int(mark):04x}" for mark in one) == digest
 
 
 def alone(addresses, index, folder, seed):
-    """Says what becomes of a call of this host for the run of one seed."""
+    """Prints the outcome of a call of this host for the run of one seed."""
     run = Run("lenet", "lenet1", "digits", Training("linear"), seed)
     job = Job("tests.support.work.Scripted", Records(Path(folder)))
     call = hosts.AllHosts(job, Counting(), Hosts(tuple(addresses), index))
@@ -185,7 +185,7 @@ def alone(addresses, index, folder, seed):
         print(json.dumps({"lost": str(error)}))
 
 
-def test_hosts_that_were_called_for_other_runs_do_not_train(addresses, tmp_path):
+def test_hosts_called_for_different_runs_do_not_train(addresses, tmp_path):
     calls = []
     for index, run in enumerate(twins()):
         folder = str(tmp_path / str(index))
@@ -200,7 +200,7 @@ def test_hosts_that_were_called_for_other_runs_do_not_train(addresses, tmp_path)
 
 def test_tf_config_names_the_hosts():
     assert machine.configured(None) is None
-    assert machine.configured(config(["a:1"], 0)) is None  # alone
+    assert machine.configured(config(["a:1"], 0)) is None  # one host: no joint training
     two = machine.configured(config(["a:1", "b:1"], 1))
     assert two == Hosts(("a:1", "b:1"), 1)
     assert not two.chief
@@ -221,13 +221,13 @@ def test_tf_config_names_the_hosts():
         json.dumps({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}),
     ],
 )
-def test_a_tf_config_that_is_none_is_refused(wrong):
+def test_an_invalid_tf_config_is_refused(wrong):
     with pytest.raises(UsageError, match="TF_CONFIG cannot be read"):
         machine.configured(wrong)
 
 
 def test_a_lost_host_is_named(monkeypatch):
-    UnavailableError = type("UnavailableError", (Exception,), {})  # as TensorFlow's
+    UnavailableError = type("UnavailableError", (Exception,), {})  # the name of TensorFlow's exception
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
         names = [f"127.0.0.1:{each.getsockname()[1]}" for each in (listening, other)]
         three = Hosts(("a:1", *names), 0)
@@ -235,6 +235,6 @@ def test_a_lost_host_is_named(monkeypatch):
         told = "Error reported from /job:worker/task:1: These tasks are unhealthy:\n/job:worker/replica:0/task:1\n"
         assert explain(UnavailableError(told), three) == f"{names[0]} was lost; call all hosts again"
         assert explain(UnavailableError("Socket closed"), three) == "a host was lost; call all hosts again"
-        other.shutdown(socket.SHUT_RDWR)  # it listens no more, and nobody else gets its port
+        other.shutdown(socket.SHUT_RDWR)  # it no longer listens, but its port stays taken
         assert explain(UnavailableError("Socket closed"), three) == f"{names[1]} was lost; call all hosts again"
         assert explain(ValueError("else"), three) == "ValueError: else"

@@ -1,4 +1,4 @@
-"""The worker pool, with real worker processes that really die, and the engine in this process."""
+"""The worker pool with real worker processes, some of which die, and the engine in this process."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ WORK = "tests.support.work.Scripted"
 
 @pytest.fixture
 def executions(tmp_path, monkeypatch):
-    """The file in which `tests.support.work.Scripted` notes each execution."""
+    """The file to which `tests.support.work.Scripted` appends a line for each execution."""
     monkeypatch.setenv("EXECUTIONS", str(tmp_path / "executions"))
     return tmp_path / "executions"
 
@@ -35,10 +35,10 @@ def run(variant, seed=0):
     return Run("lenet", variant, "digits", Training("linear"), seed)
 
 
-def pooled(results, runs, workers=2, work=WORK, spare=None, **options):
+def pooled(results, runs, workers=2, work=WORK, on_idle=None, **options):
     listener = Counting()
     job = Job(work, Records(results), **options)
-    outcome = WorkerPool(job, listener, workers, spare).execute(RunList(runs))
+    outcome = WorkerPool(job, listener, workers, on_idle).execute(RunList(runs))
     return outcome, listener.events
 
 
@@ -56,7 +56,7 @@ def test_every_run_is_executed_once_and_workers_are_reused(tmp_path, executions)
     assert len(executions.read_text().splitlines()) == 23
 
 
-def test_one_process_does_the_same_runs_with_the_same_answers(tmp_path, executions):
+def test_the_engine_in_this_process_gives_the_same_outcomes_as_the_pool(tmp_path, executions):
     runs = [run("ok", 0), run("raise"), run("skip"), run("ok", 1)]
     listener = Counting()
     here = InProcess(Job(WORK, Records(tmp_path / "here"), retries=1), listener).execute(RunList(runs))
@@ -69,14 +69,14 @@ def test_one_process_does_the_same_runs_with_the_same_answers(tmp_path, executio
     assert again.ended == {runs[0].key: here.ended[runs[0].key]}
 
 
-def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
+def test_on_idle_is_called_once_while_a_run_is_in_progress(tmp_path, executions):
     left = []
 
-    def spare():
+    def on_idle():
         left.append(len(Records(tmp_path / "r").of("lenet")))
         executions.with_name("executions.go").touch()  # lets the last run end
 
-    pooled(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], spare=spare)
+    pooled(tmp_path / "r", [*(run("ok", seed) for seed in range(4)), run("hold")], on_idle=on_idle)
     assert left == [4]
 
 
@@ -96,7 +96,7 @@ def test_spare_time_is_used_once_while_a_run_goes_on(tmp_path, executions):
         ("kill", "SIGKILL"),
     ],
 )
-def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reason):
+def test_a_failing_run_does_not_affect_the_others(tmp_path, executions, variant, reason):
     runs = [run("ok", 0), run(variant), *(run("ok", seed) for seed in range(1, 6))]
     outcome, events = pooled(tmp_path, runs)
     assert events["ended"] == 6
@@ -111,7 +111,7 @@ def test_a_run_that_fails_costs_itself_alone(tmp_path, executions, variant, reas
         assert "Traceback" in failed["last_lines"]
 
 
-def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, executions):
+def test_a_failed_run_is_tried_again_with_retries_and_by_the_next_call(tmp_path, executions):
     outcome, events = pooled(tmp_path, [run("once", 1)], retries=1)
     assert (events["again"], events["ended"]) == (1, 1)
     outcome, events = pooled(tmp_path, [run("once", 2)])
@@ -121,7 +121,7 @@ def test_a_failed_run_is_tried_again_when_asked_and_on_the_next_call(tmp_path, e
     assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
 
 
-def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by_now(tmp_path, executions):
+def test_a_failure_is_not_recorded_while_another_call_holds_the_run(tmp_path, executions):
     records = Records(tmp_path)
 
     class Beside(Counting):
@@ -136,7 +136,7 @@ def test_a_failure_is_not_recorded_over_the_head_of_a_call_that_is_at_the_run_by
     listener.lock.release()
 
 
-def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, executions):
+def test_a_run_that_lacks_its_input_is_skipped_and_leaves_no_record(tmp_path, executions):
     outcome, events = pooled(tmp_path, [run("skip"), run("ok")])
     assert (events["make something else first"], events["ended"]) == (1, 1)
     assert not outcome.failed
@@ -144,8 +144,8 @@ def test_a_run_that_needs_another_is_skipped_and_leaves_no_record(tmp_path, exec
 
 
 @pytest.mark.parametrize("network", ["hold", "raise", "skip"])
-def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, executions, network):
-    """With FORCE it would find, and read, what is about to be replaced."""
+def test_a_run_waits_for_the_runs_of_its_call_that_it_needs(tmp_path, executions, network):
+    """With FORCE, a run that did not wait would read the old network."""
     go = executions.with_name("executions.go")  # lets "hold" end
     go.touch()
     has_begun = lambda name: executions.exists() and name in executions.read_text()  # noqa: E731
@@ -155,7 +155,7 @@ def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, execut
     executions.unlink()
     go.unlink()
     begun = threading.Thread(target=lambda: (until(lambda: has_begun("ok 5 ")), go.touch()))
-    begun.start()  # so the other run begins while "hold" is under way
+    begun.start()  # "hold" ends only after the other run has begun
     outcome, _ = pooled(tmp_path, [run(network), *reading, other], force=True)
     begun.join()
     assert set(outcome.ended) >= {each.key for each in (*reading, other)}
@@ -165,7 +165,7 @@ def test_a_run_that_needs_another_of_its_call_waits_for_its_end(tmp_path, execut
     assert sorted(order) == sorted([network, "ok", "ok-0", "ok-1"])
 
 
-def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system_does_not(tmp_path, executions):
+def test_an_unwritable_record_ends_the_call_and_other_os_errors_do_not(tmp_path, executions):
     with pytest.raises(OSError, match="No space left on device"):
         pooled(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
     records = Records(tmp_path)
@@ -173,7 +173,7 @@ def test_a_run_that_cannot_be_kept_ends_the_call_and_another_error_of_the_system
     assert not list(records.folder("lenet").glob(".part-*"))
 
 
-def test_a_run_with_a_number_that_is_not_finite_has_diverged(tmp_path, executions):
+def test_a_run_with_a_non_finite_number_has_diverged(tmp_path, executions):
     outcome, events = pooled(tmp_path, [run("nan")])
     assert (events["ended"], outcome.failed) == (1, {})
     (record,) = Records(tmp_path).of("lenet")
@@ -186,7 +186,7 @@ def test_workers_that_cannot_start_end_the_call(tmp_path):
 
 
 def call(folder, variants, seeds):
-    """Another process that runs the same study."""
+    """Starts another process that runs the same study."""
     code = (
         "import sys; sys.path[:0] = ['.']\n"
         "from pathlib import Path; from tests.lab.execute.test_pool import pooled, run\n"
@@ -202,7 +202,7 @@ def call(folder, variants, seeds):
     )
 
 
-def test_four_calls_at_once_share_the_work(tmp_path, executions):
+def test_four_simultaneous_calls_share_the_work(tmp_path, executions):
     calls = [call(tmp_path / "r", ["sleep-0.2"], 12) for _ in range(4)]
     answers = [process.communicate(timeout=SECONDS)[0].strip() for process in calls]
     assert answers == ["12 0"] * 4
@@ -215,7 +215,7 @@ def test_a_lock_left_by_a_dead_process_is_free(tmp_path, executions):
     until(lambda: workers(executions), first)
     os.killpg(first.pid, 9)
     first.communicate()
-    # The system frees it when the last thread has ended, which may be a moment after the process seems gone.
+    # The system frees the lock when the last thread has ended, perhaps a moment after the process seems gone.
     with Records(tmp_path / "r").lock(run("hold")).acquire(timeout=SECONDS):
         pass
 
@@ -223,13 +223,13 @@ def test_a_lock_left_by_a_dead_process_is_free(tmp_path, executions):
 def test_no_worker_outlives_a_killed_parent(tmp_path, executions):
     process = call(tmp_path / "r", ["hold"], 2)
     until(lambda: len(workers(executions)) == 2, process)
-    process.kill()  # the parent alone
+    process.kill()  # only the parent
     process.communicate()
     until(lambda: not any(alive(worker) for worker in workers(executions)))
 
 
 def workers(executions):
-    """The processes that have begun a run."""
+    """The ids of the processes that have begun a run."""
     lines = executions.read_text().splitlines() if executions.exists() else []
     return {int(line.split()[2]) for line in lines if len(line.split()) == 3}
 

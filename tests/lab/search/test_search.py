@@ -1,4 +1,4 @@
-"""Searches: KerasTuner decides, nothing is lost or repeated, and whoever dies costs a trial at most."""
+"""Searches: KerasTuner chooses, no trial is lost or repeated, and a killed process costs at most one trial."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ from lab.store.records import Records
 from tests.support.listening import Counting
 from tests.support.waiting import until
 
-# KerasTuner asks for threads by their old names.
+# KerasTuner uses deprecated names of the module `threading`.
 pytestmark = [pytest.mark.alone, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 ROOT = Path(__file__).parents[3]
@@ -41,7 +41,7 @@ def asked(tuner="random", trials=6, epochs=9, model="lenet5-relu", seeds=1):
 
 
 @pytest.mark.parametrize(("tuner", "same"), [("random", True), ("bayesian", False), ("hyperband", False)])
-def test_a_search_of_more_trials_goes_on_from_a_smaller_one_where_the_first_trials_are_the_same(tuner, same):
+def test_a_larger_search_continues_a_smaller_one_if_their_first_trials_are_equal(tuner, same):
     assert (asked(tuner, trials=6).name == asked(tuner, trials=12).name) is same
 
 
@@ -49,7 +49,7 @@ def test_a_search_of_more_trials_goes_on_from_a_smaller_one_where_the_first_tria
 
 
 @pytest.mark.parametrize("model", cnn_models.MODELS)
-def test_any_point_of_the_search_space_is_a_recipe(model):
+def test_every_point_of_the_search_space_is_a_recipe(model):
     from lab.search import oracles
 
     known = oracles.hyperparameters(asked(model=model))
@@ -57,10 +57,10 @@ def test_any_point_of_the_search_space_is_a_recipe(model):
         values = {hp.name: hp.random_sample(seed * 100 + place) for place, hp in enumerate(known.space)}
         training = asked(model=model).training(values)
         assert training.splits == "search"
-        assert training.batch_size <= 1_257  # the smallest data set has so many pictures
+        assert training.batch_size <= 1_257  # the number of pictures of the smallest data set
 
 
-def test_every_network_of_lenet5s_space_builds_with_the_parameters_of_its_width():
+def test_every_network_of_the_space_of_lenet5_has_the_parameters_of_its_width():
     options = {name: bounds.values for name, bounds in space("lenet5").items() if isinstance(bounds, Choice)}
     for width in options["width"]:
         c1, c3, c5, f6 = (round(width * count) for count in (6, 16, 120, 84))
@@ -71,7 +71,7 @@ def test_every_network_of_lenet5s_space_builds_with_the_parameters_of_its_width(
                 assert model.count_params() == params
 
 
-def test_distortion_grows_from_none_to_that_of_lenet():
+def test_distortion_grows_from_none_to_full_strength():
     assert search.distortion(0.0) is None
     assert search.distortion(1.0) == search.DISTORTION
     assert search.distortion(0.25).rotation_degrees == 2.5
@@ -86,7 +86,7 @@ def test_distortion_grows_from_none_to_that_of_lenet():
         lambda: Training("lenet5", splits="final", measures=Measures(field_layer="c3")),
     ],
 )
-def test_recipes_that_cannot_be_are_refused(wrong):
+def test_impossible_recipes_are_refused(wrong):
     with pytest.raises(UsageError):
         wrong()
 
@@ -94,7 +94,7 @@ def test_recipes_that_cannot_be_are_refused(wrong):
 # The splits
 
 
-def test_a_trial_never_reads_the_test_split_and_is_otherwise_a_run(digits):
+def test_a_trial_trains_like_any_run_but_never_reads_the_test_split(digits):
     blind = dataclasses.replace(digits, test=None)
     recipe = Training("linear", epochs=2)
     trial = Trainer(dataclasses.replace(recipe, splits="search"), blind).run(3)
@@ -104,7 +104,7 @@ def test_a_trial_never_reads_the_test_split_and_is_otherwise_a_run(digits):
     assert trial["history"]["validation_loss"] == run["history"]["validation_loss"]
 
 
-def test_a_final_run_learns_from_training_and_validation_pictures_and_is_tested(digits):
+def test_a_final_run_learns_from_training_and_validation_pictures(digits):
     trainer = Trainer(Training("linear", epochs=1, splits="final"), digits)
     assert trainer.examples == len(digits.train.labels) + len(digits.validation.labels)
     outcome = trainer.run(0)
@@ -117,7 +117,7 @@ def test_a_final_run_learns_from_training_and_validation_pictures_and_is_tested(
 
 
 class Stage:
-    """A search without an engine: several trials are under way, and end in any order with a score of their recipe."""
+    """A search without an engine. Up to three trials are in progress; they end in random order."""
 
     def __init__(self, asked, folder, chance):
         self.asked, self.folder, self.chance = asked, folder, chance
@@ -125,15 +125,15 @@ class Stage:
         self.reload()
 
     def reload(self):
-        """The process dies, and another begins with what is on the disk."""
+        """Replaces the process by a new one, which knows only the files on disk."""
         self.trials = trials_of(self.asked, self.folder)
         self.busy = []
 
     def step(self):
-        """One more run begins, or one that is under way ends. False when all is over."""
+        """Begins another run or ends one in progress. Returns False at the end of the search."""
         if self.busy and (len(self.busy) == 3 or self.chance.random() < 0.5):
             task = self.busy.pop(self.chance.randrange(len(self.busy)))
-            assert task.facts["trial"] not in self.scored, "a trial that has ended was made again"
+            assert task.facts["trial"] not in self.scored, "an ended trial was repeated"
             self.scored[task.facts["trial"]] = task.run.key
             self.trials.ended(task, scored(task))
         elif task := self.trials.next():
@@ -142,7 +142,7 @@ class Stage:
 
 
 def trials_of(asked, folder):
-    """The trials of a search, with the journal of a results folder."""
+    """The trials of a search whose journal lies in a results folder."""
     from lab.search.journal import journal
     from lab.search.oracles import Decisions
     from lab.search.trials import Trials
@@ -156,7 +156,7 @@ def scored(task):
 
 
 @pytest.mark.parametrize("tuner", search.TUNERS)
-def test_a_search_interrupted_at_any_moment_remembers_every_decision(tuner, tmp_path):
+def test_an_interrupted_search_remembers_every_decision(tuner, tmp_path):
     trials = {"hyperband": None, "random": 12, "bayesian": 7}[tuner]
     stage = Stage(asked(tuner, trials), tmp_path, random.Random(3))
     while stage.step():
@@ -172,7 +172,7 @@ def test_a_search_interrupted_at_any_moment_remembers_every_decision(tuner, tmp_
     assert len(stage.trials.trials()) == count
 
 
-def test_random_search_makes_the_same_trials_whoever_makes_them(tmp_path):
+def test_random_search_makes_the_same_trials_in_any_order_of_their_ends(tmp_path):
     keys = []
     for seed in range(2):
         stage = Stage(asked("random", 8), tmp_path / str(seed), random.Random(seed))
@@ -180,12 +180,12 @@ def test_random_search_makes_the_same_trials_whoever_makes_them(tmp_path):
             pass
         keys.append(set(stage.scored.values()))
     assert keys[0] == keys[1]
-    more = Stage(asked("random", 10), tmp_path / "1", random.Random(5))  # a larger number goes on
+    more = Stage(asked("random", 10), tmp_path / "1", random.Random(5))  # a larger search continues it
     assert len(more.trials.trials()) == 8
     assert more.trials.left == 2
 
 
-def test_hyperband_gives_the_best_more_epochs(tmp_path):
+def test_hyperband_gives_the_best_trials_more_epochs(tmp_path):
     stage = Stage(asked("hyperband", None), tmp_path, random.Random(0))
     while stage.step():
         pass
@@ -196,7 +196,7 @@ def test_hyperband_gives_the_best_more_epochs(tmp_path):
     assert first[-1].learning_rate in promoted
 
 
-def test_a_trial_of_several_seeds_has_their_mean_score_and_none_where_one_failed(tmp_path):
+def test_a_trial_of_several_seeds_scores_their_mean_or_0_if_one_failed(tmp_path):
     trials = trials_of(asked("random", 2, seeds=3), tmp_path)
     tasks = [trials.next() for _ in range(6)]
     assert [task.run.seed for task in tasks] == [100, 101, 102] * 2
@@ -208,7 +208,7 @@ def test_a_trial_of_several_seeds_has_their_mean_score_and_none_where_one_failed
     assert trials.finished()
 
 
-def test_a_trial_that_diverged_scores_nothing_whatever_it_measured(tmp_path):
+def test_a_diverged_trial_scores_0(tmp_path):
     trials = trials_of(asked("random", 1), tmp_path)
     trials.ended(trials.next(), {"status": "diverged", "metrics": {"validation_accuracy": 0.9}})
     assert [trial.score for trial in trials.trials()] == [0.0]
@@ -218,23 +218,23 @@ def test_a_trial_that_diverged_scores_nothing_whatever_it_measured(tmp_path):
     "events",
     [
         [("created", 0, {"learning_rate": 1.0})],
-        [("created", "tuner-0", "00", {"learning_rate": 1.0}), ("released", "tuner-0")],  # as an older suite wrote
+        [("created", "tuner-0", "00", {"learning_rate": 1.0}), ("released", "tuner-0")],  # written by an older version
         [("ended", 3, 0.5)],
     ],
 )
-def test_a_journal_of_other_decisions_is_not_followed(events, tmp_path, capsys):
+def test_a_journal_that_contradicts_the_oracle_is_discarded(events, tmp_path, capsys):
     from lab.search.journal import journal
-    from lab.search.trials import searching
+    from lab.search.trials import open_trials
 
     kept = journal(asked(), Records(tmp_path))
     for event in events:
         kept.append(*event)
-    with searching(asked(), Records(tmp_path), force=False) as trials:
+    with open_trials(asked(), Records(tmp_path), force=False) as trials:
         assert trials.next().facts["trial"] == 1
-    assert "decides anew" in capsys.readouterr().out
+    assert "starts again" in capsys.readouterr().out
 
 
-def test_a_damaged_journal_is_set_aside_and_the_search_decides_anew(tmp_path, capsys):
+def test_a_damaged_journal_is_set_aside_and_the_search_starts_again(tmp_path, capsys):
     from lab.search.journal import journal
 
     trials_of(asked(), tmp_path).next()
@@ -244,10 +244,10 @@ def test_a_damaged_journal_is_set_aside_and_the_search_decides_anew(tmp_path, ca
     assert "Set aside" in capsys.readouterr().err
 
 
-# What is found
+# The recipes that a search finds
 
 
-def test_the_best_recipes_are_taken_each_once(digits):
+def test_the_best_recipes_are_chosen_each_once(digits):
     low, high = Training("linear", learning_rate=1e-3), Training("linear", learning_rate=2e-3)
     trials = [
         Trial(1, dataclasses.replace(low, epochs=1), 0.8),
@@ -268,7 +268,7 @@ def test_the_best_recipes_are_taken_each_once(digits):
 
 
 class Remembering(Counting):
-    """A listener that also remembers which trials failed, and whether they are tried again."""
+    """A listener that also remembers the failed runs, and whether each is tried again."""
 
     def __init__(self):
         super().__init__()
@@ -288,18 +288,16 @@ def executions(tmp_path, monkeypatch):
 
 
 def searched(results, trials, listener, workers=2, force=False):
-    """What becomes of a search by worker processes: its trials, and the reasons of failed runs."""
-    from lab.search.trials import searching
+    """Runs a search in worker processes; returns its trials and the reasons of failed runs."""
+    from lab.search.trials import open_trials
 
     job = Job("tests.support.work.Scored", Records(results), lost_retries=1, force=force)
-    with searching(asked("random", trials, model="linear"), job.records, force) as source:
+    with open_trials(asked("random", trials, model="linear"), job.records, force) as source:
         outcome = WorkerPool(job, listener, workers).execute(source)
         return source.trials(), outcome.failed
 
 
-def test_trials_that_diverge_raise_or_kill_their_worker_are_rows_and_the_search_goes_on(
-    tmp_path, executions, monkeypatch
-):
+def test_the_search_goes_on_after_trials_that_diverge_raise_or_kill_their_worker(tmp_path, executions, monkeypatch):
     monkeypatch.setenv("WAYS", "raise kill diverge")
     trials, reasons = searched(tmp_path, 7, listener := Remembering())
     sizes = {trial.training.batch_size for trial in trials}
@@ -320,21 +318,21 @@ def test_trials_that_diverge_raise_or_kill_their_worker_are_rows_and_the_search_
     killed = [key for key, reason in reasons.items() if "SIGKILL" in reason]
     assert all(by_size[key] == (2 if key in killed else 1) for key in by_size)
     searched(tmp_path, 7, Counting())
-    assert executions.read_text().split()[::2] == lines, "an ended trial was made again"
+    assert executions.read_text().split()[::2] == lines, "an ended trial was repeated"
 
 
-def test_one_search_is_led_by_one_process(tmp_path, executions):
-    from lab.search.trials import searching
+def test_only_one_process_runs_a_search(tmp_path, executions):
+    from lab.search.trials import open_trials
 
     records = Records(tmp_path)
     with (
-        searching(asked("random", 2, model="linear"), records, False),
+        open_trials(asked("random", 2, model="linear"), records, False),
         pytest.raises(UsageError, match="Another process"),
     ):
         searched(tmp_path, 2, Counting())
 
 
-def test_several_hosts_of_one_training_do_not_search(monkeypatch, tmp_path, capsys):
+def test_a_search_on_the_hosts_of_tf_config_is_refused(monkeypatch, tmp_path, capsys):
     cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     assert main(["run", "tune", "--dataset", "digits", "--results", str(tmp_path / "r")]) == 2
@@ -351,13 +349,13 @@ def test_several_hosts_of_one_training_do_not_search(monkeypatch, tmp_path, caps
         (["tune", "--devices", "cpu:3"], "do not divide a batch"),
     ],
 )
-def test_a_search_that_cannot_be_is_refused_before_anything_starts(words, message, tmp_path, capsys):
+def test_an_impossible_search_is_refused_before_anything_starts(words, message, tmp_path, capsys):
     assert main(["run", *words, "--results", str(tmp_path / "r")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
 
 
-# The whole, by the command
+# Whole searches by the command line
 
 
 STUDY = ["run", "tune", "--dataset", "digits", "--variant", "linear", "--tuner", "random"]
@@ -378,7 +376,7 @@ def start(results, *words):
 
 
 def written(results):
-    """The trials' records, and when they were written."""
+    """The names of the trials' records, and when they were written."""
     return {path.name: path.stat().st_mtime_ns for path in (results / "runs/tune").glob("trial*.json")}
 
 
@@ -392,7 +390,7 @@ def workers(parent):
 
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory):
-    """Results of a search one of whose two workers was killed."""
+    """The results of a search; one of its two workers was killed."""
     folder = tmp_path_factory.mktemp("survived")
     process = start(folder, "--workers", "2")
     until(lambda: len(workers(process.pid)) == 2, process)
@@ -405,7 +403,7 @@ def survived(tmp_path_factory):
     return folder
 
 
-def test_one_killed_worker_costs_no_more_than_its_trial(survived):
+def test_a_killed_worker_loses_no_trial(survived):
     assert len(written(survived)) == 5
     frame = tables.read(survived / "tune.csv")
     assert frame["variant"].tolist() == ["default", "tuned", "runner-up", *[TRIAL] * 5]
@@ -415,7 +413,7 @@ def test_one_killed_worker_costs_no_more_than_its_trial(survived):
     assert frame.loc[frame["variant"] != TRIAL, "comparison"].str.contains("baseline|too few seeds: 1").all()
 
 
-def test_a_search_that_is_killed_whole_goes_on_where_it_was(survived, tmp_path):
+def test_a_killed_search_goes_on_where_it_stopped(survived, tmp_path):
     process = start(tmp_path)
     until(lambda: len(written(tmp_path)) >= KILLED_AFTER, process)
     os.killpg(process.pid, signal.SIGKILL)
@@ -426,7 +424,7 @@ def test_a_search_that_is_killed_whole_goes_on_where_it_was(survived, tmp_path):
     assert process.returncode == 0, output
     now = written(tmp_path)
     assert kept.items() <= now.items(), "a finished execution was lost or repeated"
-    assert now.keys() == written(survived).keys(), "other trials than another search made"
+    assert now.keys() == written(survived).keys(), "the trials differ from those of the other search"
     mine, other = (tables.read(folder / "tune.csv").set_index("specification") for folder in (tmp_path, survived))
     same = ["variant", "validation_accuracy_mean", "test_error_percent_mean"]
     pd.testing.assert_frame_equal(mine[same], other[same])
@@ -441,7 +439,7 @@ def test_replicas_share_the_batches_of_a_trial(tmp_path):
     assert {record["environment"]["devices"] for record in records} == {"cpu:2"}
 
 
-def test_a_search_does_not_touch_what_the_report_claims(tmp_path):
+def test_a_search_does_not_change_the_answers_of_the_report(tmp_path):
     shutil.copytree(
         ROOT / "results" / "reference",
         tmp_path,

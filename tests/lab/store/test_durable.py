@@ -1,9 +1,8 @@
-"""Nothing lost, nothing doubled: real processes, killed at random moments, on full disks, all at once.
+"""No record is lost or doubled: real processes are killed at random moments, meet full disks, and run at the same time.
 
-Twenty kills by default; `KILLS=200 make test PYTEST="-k durable -s"` is the long version. What a kill
-costs is printed, and not judged: it is mostly the seconds in which TensorFlow starts anew, so the
-study's time grows by a share that depends on how far apart the kills are. With
-`KILLS=24 STORM_SEEDS=100 SPACING=35` they are as far apart as a user may fear them.
+There are twenty kills by default; `KILLS=200 make test PYTEST="-k durable -s"` is the long version. The test prints the
+time that each kill costs, but does not judge it: it is mostly the start-up of TensorFlow. With
+`KILLS=24 STORM_SEEDS=100 SPACING=35` the kills are as far apart as a user may meet them.
 """
 
 import hashlib
@@ -28,13 +27,13 @@ pytestmark = pytest.mark.alone
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("KILLS", "20"))
-SEEDS = os.environ.get("STORM_SEEDS", "4")  # of each variant of the study that is killed
-SPACING = float(os.environ.get("SPACING", "0"))  # seconds between kills, on average; 0: well within one study
+SEEDS = os.environ.get("STORM_SEEDS", "4")  # per variant of the killed study
+SPACING = float(os.environ.get("SPACING", "0"))  # mean seconds between kills; 0: all kills fall within one study
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1,lenet5-relu", "--seeds", SEEDS, "--epochs", "4"]
 
 
 def start(words, **options):
-    """A call of the suite in a session of its own, so that its whole tree can be killed."""
+    """Starts a call of the suite in its own session, so that all its processes can be killed together."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *words],
         cwd=ROOT,
@@ -47,7 +46,7 @@ def start(words, **options):
 
 
 def finished(results):
-    """Every whole record and its network: the network as the record says, both by content and time."""
+    """The content and time of every record and of its network, after checking the network against its record."""
     found = {}
     for path in (results / "runs" / "lenet").glob("[!.]*.json"):
         content = path.read_bytes()
@@ -59,12 +58,12 @@ def finished(results):
 
 
 def timeless(path):
-    """A table without what the clock says."""
+    """A table without its columns of times."""
     frame = pd.read_csv(path)
     return frame[[column for column in frame if "seconds" not in column]]
 
 
-def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(tmp_path):
+def test_a_study_killed_at_random_moments_gives_the_same_table_as_an_undisturbed_one(tmp_path):
     began = time.monotonic()
     undisturbed = start([*STUDY, "--results", str(tmp_path / "calm")])
     assert undisturbed.wait() == 0
@@ -88,7 +87,7 @@ def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
         if process.returncode == 0:
             if kills >= KILLS // 3:
                 break
-            shutil.rmtree(tmp_path / "stormy")  # done before all kills were dealt: once more from the start
+            shutil.rmtree(tmp_path / "stormy")  # it ended before the last kill: start it again
             kept, wiped = {}, wiped + 1
     stormy_seconds = (time.monotonic() - began) / (wiped + 1)
     a_kill = (time.monotonic() - began - (wiped + 1) * calm_seconds) / kills
@@ -132,11 +131,11 @@ def writer(results, first, last):
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_part(tmp_path):
+def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_temporary_file(tmp_path):
     chance, kept = random.Random(2), {}
     for _ in range(KILLS // 3):
         process = writer(tmp_path, 0, 1_000_000)
-        # At any moment of its writing, but after so many records more, however long it takes to start.
+        # The kill falls at any moment of writing, but only after some more records, however long the start takes.
         more = len(kept) + chance.randrange(1, 100)
         until(lambda more=more: len(list(tmp_path.glob("runs/lenet/[!.]*.json"))) >= more, process)
         process.kill()
@@ -152,7 +151,7 @@ def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_part(tm
     assert not list(tmp_path.rglob("*.set-aside"))
 
 
-def test_a_table_maker_killed_at_random_moments_leaves_the_old_table_or_the_new(tmp_path):
+def test_a_table_writer_killed_at_random_moments_leaves_the_old_or_the_new_table(tmp_path):
     (tmp_path / "runs" / "lenet").mkdir(parents=True)
     records = Records(tmp_path)
     for seed in range(50):
@@ -175,7 +174,7 @@ def test_a_table_maker_killed_at_random_moments_leaves_the_old_table_or_the_new(
     assert not list(tmp_path.glob(".part-*"))
 
 
-def test_calls_that_make_the_same_table_and_figure_at_once_leave_both_whole(tmp_path):
+def test_simultaneous_calls_leave_a_complete_table_and_figure(tmp_path):
     shutil.copytree(ROOT / "results" / "reference" / "runs" / "parameters", tmp_path / "runs" / "parameters")
     calls = [start(["tables", "--results", str(tmp_path)]) for _ in range(6)]
     assert [(call.communicate()[1], call.returncode) for call in calls] == [("", 0)] * 6
@@ -239,14 +238,14 @@ for pages in range(1, 60):
 
 @pytest.fixture
 def namespace():
-    """A prefix that gives a command mounts of its own; real small file systems are made in it."""
+    """A command prefix for its own mount namespace, in which small real file systems are created."""
     words = ["unshare", "--map-root-user", "--mount"]
     if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this system allows no mount namespace, so no small disk can be made")
     return words
 
 
-def test_a_disk_that_fills_at_any_write_loses_nothing(tmp_path, namespace):
+def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, namespace):
     done = subprocess.run(
         [*namespace, sys.executable, "-c", FULL_DISK, str(tmp_path)],
         cwd=ROOT,
@@ -257,10 +256,15 @@ def test_a_disk_that_fills_at_any_write_loses_nothing(tmp_path, namespace):
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes = [line.split() for line in done.stdout.splitlines()]
     assert [outcome for _, outcome, _ in outcomes] == ["full"] * (len(outcomes) - 1) + ["whole"]
-    assert {int(kept) for *_, kept in outcomes} == {0, 1, 2, 3}  # it filled before, between and after the records
+    assert {int(kept) for *_, kept in outcomes} == {
+        0,
+        1,
+        2,
+        3,
+    }  # it was full before, between and after records
 
 
-def test_a_full_disk_is_one_line_and_the_call_goes_on_when_there_is_space(tmp_path, namespace):
+def test_a_full_disk_gives_one_line_and_the_next_call_goes_on(tmp_path, namespace):
     study = "run lenet --dataset digits --variants lenet1 --seeds 2 --epochs 1 --results"
     script = f"""
         mount -t tmpfs -o size=60k tmpfs {tmp_path} || exit 99

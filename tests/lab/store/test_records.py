@@ -1,4 +1,4 @@
-"""Records: whole or not at all, verified to the last byte, one a specification and seed."""
+"""Records are written atomically, verified when read, and unique for each specification and seed."""
 
 import dataclasses
 import hashlib
@@ -25,7 +25,7 @@ def records(tmp_path):
     return found
 
 
-def test_what_is_saved_is_found(records):
+def test_a_saved_record_is_found(records):
     assert records.find(RUN) is None
     saved = records.save(RUN, OUTCOME, Attachment(".keras", lambda path: path.write_bytes(b"weights")))
     assert records.find(RUN) == saved
@@ -40,14 +40,14 @@ def test_what_is_saved_is_found(records):
 
 @pytest.mark.parametrize("ending", [".keras", ".npz"])
 @pytest.mark.parametrize("content", [None, b"", b"weight", b"weighty"])
-def test_a_run_whose_network_or_arrays_are_gone_or_damaged_is_not_done(records, ending, content, capsys):
+def test_a_run_with_missing_or_damaged_attachments_counts_as_not_done(records, ending, content, capsys):
     attached = Attachment(ending, lambda path: path.write_bytes(b"weights"))
     saved = records.save(RUN, OUTCOME, attached)
     file = records.path(RUN).with_suffix(ending)
     file.unlink() if content is None else file.write_bytes(content)
     assert records.find(RUN) is None
     assert f"{file}: gone or damaged" in capsys.readouterr().err
-    assert records.of("lenet") == [saved]  # its numbers count until it is done again
+    assert records.of("lenet") == [saved]  # its numbers still count until the run is repeated
     again = records.save(RUN, OUTCOME, attached)
     assert records.find(RUN) == again
 
@@ -61,7 +61,7 @@ def test_a_run_whose_network_or_arrays_are_gone_or_damaged_is_not_done(records, 
         {"settings": Training("lenet5", distortion=Distortion(1))},
     ],
 )
-def test_another_specification_is_another_record(records, change):
+def test_another_specification_has_another_record(records, change):
     other = dataclasses.replace(RUN, **change)
     records.save(RUN, OUTCOME)
     assert records.find(other) is None
@@ -87,7 +87,7 @@ def test_a_setting_that_is_absent_leaves_the_specification_as_it_was():
     assert "test_shifts" not in RUN.specification()["settings"]
 
 
-def test_a_record_truncated_anywhere_is_set_aside(records, capsys):
+def test_a_record_truncated_at_any_byte_is_set_aside(records, capsys):
     records.save(RUN, OUTCOME)
     path = records.path(RUN)
     whole = path.read_bytes()
@@ -110,7 +110,7 @@ def test_a_record_with_a_flipped_bit_is_set_aside(records):
         assert path.with_name(path.name + ".set-aside").exists()
 
 
-def test_foreign_files_are_not_records(records):
+def test_other_files_are_not_records(records):
     records.save(RUN, OUTCOME)
     (records.folder("lenet") / "notes.json").write_text(json.dumps({"record": {}, "checksum": ""}))
     (records.folder("lenet") / "notes.txt").write_text("mine")
@@ -120,7 +120,7 @@ def test_foreign_files_are_not_records(records):
 
 
 @pytest.mark.parametrize("name", ["lenet/{}.copy.json", "lenet/copy of {}.json", "compare-fc/{}.json"])
-def test_a_record_that_was_copied_does_not_count_twice(records, name, capsys):
+def test_a_copied_record_does_not_count_twice(records, name, capsys):
     saved = records.save(RUN, OUTCOME)
     path = records.path(RUN)
     copy = records.results / "runs" / name.format(path.stem)
@@ -132,7 +132,7 @@ def test_a_record_that_was_copied_does_not_count_twice(records, name, capsys):
     assert records.find(RUN) == saved
 
 
-def test_whole_files_that_are_no_records_are_set_aside(records):
+def test_complete_files_that_are_not_records_are_set_aside(records):
     homeless = {"variant": "lenet5", "dataset": "digits", "seed": 0}
     wholes = ([], {}, {"specification": {}}, {"specification": []}, "text", 1, {"specification": homeless})
     for place, value in enumerate(wholes):
@@ -142,7 +142,7 @@ def test_whole_files_that_are_no_records_are_set_aside(records):
 
 
 def with_(path, value):
-    """The outcome with another value at a path of keys; without the last key where the value is `GONE`."""
+    """The outcome with another value at a path of keys; without the last key if the value is `GONE`."""
     record = json.loads(json.dumps({"specification": RUN.specification(), **OUTCOME}))
     place = record
     for name in path[:-1]:
@@ -176,7 +176,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "value"), WRONG)
-def test_a_record_with_a_field_of_a_wrong_kind_is_set_aside_and_named(records, path, value, capsys):
+def test_a_record_with_a_field_of_a_wrong_type_is_set_aside_and_named(records, path, value, capsys):
     good = records.save(dataclasses.replace(RUN, seed=1), OUTCOME)
     write(records.path(RUN), with_(path, value))
     assert records.of("lenet") == [good]
@@ -184,12 +184,12 @@ def test_a_record_with_a_field_of_a_wrong_kind_is_set_aside_and_named(records, p
     assert f"{records.path(RUN).name}.set-aside" in said
     assert path[-1] in said or path[0] in said
     write(records.path(RUN), with_(path, value))
-    assert records.find(RUN) is None  # so that a call makes the run anew, instead of showing what is none
+    assert records.find(RUN) is None  # so that the next call executes the run again
 
 
 @pytest.mark.parametrize("field", ["experiment", "variant", "dataset", "settings", "seed"])
 @pytest.mark.parametrize("value", [None, 1.5, ["a"], GONE])
-def test_a_specification_of_wrong_kinds_is_set_aside(records, field, value):
+def test_a_record_with_a_specification_of_wrong_types_is_set_aside(records, field, value):
     record = with_(("specification", field), value)
     write(records.folder("lenet") / "lenet5.digits.0123456789ab.seed0.json", record)
     assert records.of("lenet") == []
@@ -197,7 +197,7 @@ def test_a_specification_of_wrong_kinds_is_set_aside(records, field, value):
 
 
 @pytest.mark.parametrize(("path", "value"), WRONG)
-def test_an_outcome_that_no_table_could_count_is_refused_before_anything_is_written(records, path, value):
+def test_an_invalid_outcome_is_refused_before_anything_is_written(records, path, value):
     outcome = with_(path, value)
     del outcome["specification"]
     with pytest.raises(ValueError, match="makes no record"):
@@ -206,7 +206,7 @@ def test_an_outcome_that_no_table_could_count_is_refused_before_anything_is_writ
 
 
 @pytest.mark.parametrize("text", [b"nothing JSON", b"null", b"[" * 100_000, b'"\xff"'])
-def test_a_checksum_of_what_is_no_json_makes_no_record(records, text):
+def test_invalid_json_with_a_right_checksum_is_not_a_record(records, text):
     checksum = hashlib.sha256(text).hexdigest().encode()
     records.path(RUN).write_bytes(b'{"checksum":"%s","record":' % checksum + text + b"}")
     assert records.of("lenet") == []
@@ -214,7 +214,7 @@ def test_a_checksum_of_what_is_no_json_makes_no_record(records, text):
     assert records.path(RUN).with_name(f"{records.path(RUN).name}.set-aside").exists()
 
 
-def test_settings_that_are_not_finite_make_no_record(records):
+def test_non_finite_settings_make_no_record(records):
     text = json.dumps(with_(("specification", "settings", "learning_rate"), float("nan"))).encode()
     checksum = hashlib.sha256(text).hexdigest().encode()
     records.path(RUN).write_bytes(b'{"checksum":"%s","record":' % checksum + text + b"}")
@@ -222,7 +222,7 @@ def test_settings_that_are_not_finite_make_no_record(records):
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
-def test_what_is_no_file_is_set_aside_and_ends_no_call(records, make, capsys):
+def test_a_folder_or_pipe_in_place_of_a_record_is_set_aside(records, make, capsys):
     saved = records.save(dataclasses.replace(RUN, seed=1), OUTCOME)
     make(records.folder("lenet") / "x.json")
     make(records.path(RUN))
@@ -231,7 +231,7 @@ def test_what_is_no_file_is_set_aside_and_ends_no_call(records, make, capsys):
     assert capsys.readouterr().err.count("not a file. Set aside as") == 2
 
 
-def test_what_cannot_be_set_aside_is_named_and_not_counted(records, capsys):
+def test_a_file_that_cannot_be_set_aside_is_named_and_not_counted(records, capsys):
     saved = records.save(RUN, OUTCOME)
     (records.folder("lenet") / "x.json").write_text("{}")
     (records.folder("lenet") / "x.json.set-aside" / "full").mkdir(parents=True)
@@ -239,7 +239,7 @@ def test_what_cannot_be_set_aside_is_named_and_not_counted(records, capsys):
     assert "x.json: not a whole record. It cannot be set aside" in capsys.readouterr().err
 
 
-def test_a_part_that_a_killed_writer_left_is_not_counted_even_if_whole(records, capsys):
+def test_the_temporary_file_of_a_killed_writer_is_never_counted(records, capsys):
     records.save(RUN, OUTCOME)
     path = records.path(RUN)
     part = path.with_name(f".part-{path.name}")
@@ -251,7 +251,7 @@ def test_a_part_that_a_killed_writer_left_is_not_counted_even_if_whole(records, 
     assert not capsys.readouterr().err
 
 
-def test_a_failure_is_recorded_and_gone_once_the_run_succeeds(records):
+def test_the_record_of_a_failure_is_deleted_when_the_run_succeeds(records):
     records.save_failed(RUN, "MemoryError", "last\nlines")
     assert records.find(RUN) is None
     (failed,) = records.of("lenet")
@@ -260,19 +260,19 @@ def test_a_failure_is_recorded_and_gone_once_the_run_succeeds(records):
     assert [record["status"] for record in records.of("lenet")] == ["finished"]
 
 
-def test_a_failure_beside_what_has_ended_is_not_counted(records):
-    """As a call leaves it that is killed between writing the one and removing the other."""
+def test_the_record_of_a_failure_is_not_counted_if_the_run_has_ended(records):
+    """A call killed between writing the record and deleting the failure leaves both."""
     records.save_failed(RUN, "MemoryError", "")
-    left = records._failed(RUN).read_bytes()
+    left = records._failed_path(RUN).read_bytes()
     ended = records.save(RUN, OUTCOME)
-    records._failed(RUN).write_bytes(left)
+    records._failed_path(RUN).write_bytes(left)
     assert records.of("lenet") == [ended]
-    records._failed(RUN).unlink()
+    records._failed_path(RUN).unlink()
     assert records.save_failed(RUN, "MemoryError", "") == ended
-    assert not records._failed(RUN).exists()
+    assert not records._failed_path(RUN).exists()
 
 
-def test_numbers_that_are_not_finite_make_a_run_diverged_and_are_named(records):
+def test_non_finite_numbers_make_a_run_diverged_and_are_named(records):
     nan, infinite = float("nan"), float("inf")
     outcome = OUTCOME | {
         "metrics": {"test_loss": nan, "test_accuracy": 0.1},
@@ -289,17 +289,17 @@ def test_numbers_that_are_not_finite_make_a_run_diverged_and_are_named(records):
     assert "not_finite" not in records.save(RUN, OUTCOME)
 
 
-def test_what_cannot_be_kept_is_told_from_what_else_goes_wrong(records):
+def test_an_unwritable_record_is_distinguished_from_other_errors(records):
     full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
     with pytest.raises(Unwritable, match="No space left on device"):
         records.save(RUN, OUTCOME, full)
-    records._failed(RUN).mkdir()
+    records._failed_path(RUN).mkdir()
     with pytest.raises(Unwritable, match="directory"):
         records.save_failed(RUN, "MemoryError", "")
     assert records.find(RUN) is None
 
 
-def test_nothing_half_written_stays(records):
+def test_no_partly_written_file_remains(records):
     records.save(RUN, OUTCOME)
     before = records.path(RUN).read_bytes()
 
