@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
@@ -29,12 +30,19 @@ MARKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Section:
-    """One experiment of the report; `head` and `body` are its table as read, not as computed."""
+class Shown:
+    """A table as it is read, not as it is computed."""
 
-    experiment: Experiment
     head: list[str]
     body: list[list[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One experiment of the report."""
+
+    experiment: Experiment
+    table: Shown
     figure: str
     notes: list[str]
 
@@ -47,6 +55,8 @@ def write(results: Path) -> Path:
     sections = {one.name: _section(one, results) for one in experiments if _path(one, results).exists()}
     page = _template().render(
         entries=entries,
+        networks=_networks(results),
+        networks_figure=_figure(results, "summary"),
         counts=collections.Counter(entry.verdict for entry in entries),
         pictured=pictured(entries, sections),
         sections=sections,
@@ -72,15 +82,24 @@ def pictured(entries: Sequence[Entry], sections: Iterable[str]) -> dict[str, str
 
 def _section(experiment: Experiment, results: Path) -> Section:
     frame = tables.read_of(experiment, _path(experiment, results))
-    columns = notes.columns(experiment, frame)
-    figure = results / f"{experiment.name}.svg"
-    return Section(
-        experiment,
-        [printing.heading(column, experiment) for column in columns],
-        [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()],
-        _inline(figure.read_text(encoding="utf-8"), experiment.name) if figure.exists() else "",
-        notes.notes(experiment, frame),
-    )
+    table = _shown(frame, notes.columns(experiment, frame), experiment)
+    return Section(experiment, table, _figure(results, experiment.name), notes.notes(experiment, frame))
+
+
+def _networks(results: Path) -> list[tuple[str, Shown]]:
+    """The summary of all networks, in parts with their titles."""
+    return [(title, _shown(rows, summary.said(rows))) for title, rows in summary.groups(summary.write(results))]
+
+
+def _shown(frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None) -> Shown:
+    head = [printing.heading(column, experiment) for column in columns]
+    return Shown(head, [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()])
+
+
+def _figure(results: Path, name: str) -> str:
+    """The figure of this name as part of the page; nothing where there is none."""
+    path = results / f"{name}.svg"
+    return _inline(path.read_text(encoding="utf-8"), name) if path.exists() else ""
 
 
 def _path(experiment: Experiment, results: Path) -> Path:

@@ -42,7 +42,7 @@ def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, w
         assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         figures = page.locator("figure svg")
-        assert figures.count() == len(catalogue.names())
+        assert figures.count() == len(catalogue.names()) + 1  # and the summary's
         for number in range(figures.count()):
             box = figures.nth(number).bounding_box()
             assert box["width"] > 300
@@ -83,7 +83,8 @@ def test_every_claim_that_is_judged_has_its_answer_and_every_figure_stands_once(
         said = html.unescape(re.sub("</?span[^>]*>", "", section)).replace("\u00a0", " ")
         assert claim["answer"] in said
         assert claim["verdict"] in section
-    assert text.count("<figure") == len(catalogue.names())
+    assert text.count("<figure") == len(catalogue.names()) + 1
+    assert "convolution-5x5-300" in text[text.index('id="networks"') :].split("</table>")[0]
 
 
 def test_words_of_a_table_cannot_become_code(tmp_path):
