@@ -142,7 +142,7 @@ def test_tables_and_report_are_made_without_a_file_that_is_not_yet_right(folder,
         assert main([command, "--results", str(tmp_path / "r")]) == 1
         assert "experiments/my_question.py, line 3" in capsys.readouterr().err
     tables = sorted(path.name for path in (tmp_path / "r").glob("*.csv"))
-    assert tables == ["claims.csv", "lenet.csv", "shift.csv", "statements.csv"]
+    assert tables == ["claims.csv", "lenet.csv", "shift.csv", "statements.csv", "summary.csv"]
     assert "lenet" in (tmp_path / "r" / "report.html").read_text()
     assert main(["keep", "lenet", "--results", str(tmp_path / "r")]) == 2
     assert "experiments/my_question.py, line 3" in capsys.readouterr().err
