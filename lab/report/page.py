@@ -50,7 +50,6 @@ class Section:
 def write(results: Path) -> Path:
     """Writes `results/report.html` and the ledger beside it; returns the report's path."""
     entries = ledger.write(results)
-    summary.write(results)
     experiments = list(catalogue.whole())
     sections = {one.name: _section(one, results) for one in experiments if _path(one, results).exists()}
     page = _template().render(

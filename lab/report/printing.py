@@ -13,6 +13,7 @@ from rich.table import Table
 from lab.declare.experiment import Experiment
 
 NAMES = ("variant", "model", "dataset", "deviations")  # columns that tell rows apart
+UNITS = {"error percent": "error, %", " seconds": ", s", " percent": ", %", " px": ", px"}
 SHIFTED = re.compile(r"shift(\d+) error")
 WORDS = ("variant", "model")  # those that are words
 SHORT = 10  # characters of a heading that stands in one line
@@ -104,12 +105,8 @@ def heading(column: str, experiment: Experiment | None = None) -> str:
     measure, difference, part = column.partition("_minus_baseline")
     if not difference:
         words = column.removesuffix("_mean").replace("_", " ").replace("deviations", "not as declared")
-        return (
-            words.replace("error percent", "error, %")
-            .replace(" seconds", ", s")
-            .replace(" percent", ", %")
-            .replace(" px", ", px")
-        )
+        for name, unit in UNITS.items():
+            words = words.replace(name, unit)
         return SHIFTED.sub(r"error at shifts ≤\1 px", words)
     baselines = {experiment.baseline_of(name) for name in experiment.rows} - {None} if experiment else set()
     printed = [
