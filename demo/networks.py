@@ -11,7 +11,8 @@ from pathlib import Path
 
 import cnn_models
 from demo.inside import Network
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 KEPT = Path(__file__).parents[1] / "results" / "reference" / "networks"
 
@@ -36,20 +37,19 @@ class Kind:
 
     def has(self, record: Record) -> bool:
         """Whether a record's network is of this kind, and shows what it learned as it was."""
-        run = record["specification"]
-        changed = run["settings"].get("shuffled_pixels") or run["settings"].get("random_labels")
-        return run["dataset"] == self.dataset and self.setting in run["settings"] and not changed
+        changed = record.settings.get("shuffled_pixels") or record.settings.get("random_labels")
+        return record.dataset == self.dataset and self.setting in record.settings and not changed
 
     def error(self, record: Record) -> float:
         """How bad it is: the lower the better."""
-        value = record["metrics"].get(self.measure)
+        value = record.metrics.get(self.measure)
         return math.inf if value is None else -value if self.higher else value
 
     def label(self, record: Record) -> str:
         """What to call it."""
-        run, value = record["specification"], record["metrics"].get(self.measure)
+        value = record.metrics.get(self.measure)
         measured = "" if value is None else f"; {self.words.format(value)}"
-        return f"{run['variant']}, seed {run['seed']} ({run['experiment']}{measured})"
+        return f"{record.variant}, seed {record.seed} ({record.experiment}{measured})"
 
 
 MISREADS = ("model", "test_error_percent", "misreads {:.2f} % of the test set")
@@ -87,7 +87,7 @@ class Shelf:
             raise ValueError("There is no such network (any more): load the page anew.")
         records, record = self._found[name]
         try:
-            return _opened(records.attachment(record, "network"), record["network"]["sha256"])
+            return _opened(records.attachment(record, "network"), record.attached["network"].sha256)
         except (FileNotFoundError, TypeError) as error:
             raise ValueError(f"{name} cannot be opened: {error}") from error
 
@@ -97,9 +97,9 @@ class Shelf:
         for records in map(Records, reversed(self.folders)):
             for experiment in records.experiments():
                 for record in records.of(experiment):
-                    file = record.get("network", {}).get("file")
-                    if record["status"] == "finished" and file and (records.folder(experiment) / file).exists():
-                        found[f"{experiment}/{Path(file).stem}"] = (records, record)
+                    network = record.attached.get("network")
+                    if record.status == "finished" and network and (records.folder(experiment) / network.file).exists():
+                        found[f"{experiment}/{Path(network.file).stem}"] = (records, record)
         return found
 
 

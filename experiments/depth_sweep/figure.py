@@ -105,10 +105,10 @@ def _finish(axes: Axes, label: str, height: float, log: bool = True) -> None:
 
 def _gradients(axes: Axes, experiment: Experiment, records: Records, when: str) -> None:
     """Norms of the gradient by layer of the deepest nets, "before" or "after" training, geometric means over seeds."""
-    norms = figures.chosen(experiment, records, "gradient_norms")
+    records_of = figures.chosen(experiment, records, "gradient_norms")
     for number, family in enumerate(NAMES):
-        kept = norms.get((variant_name(family, DEEPEST), experiment.dataset), ())
-        found = [record["gradient_norms"][when] for record in kept if when in (record["gradient_norms"] or {})]
+        kept = records_of.get((variant_name(family, DEEPEST), experiment.dataset), ())
+        found = [norms[when] for record in kept if when in (norms := record.details["gradient_norms"] or {})]
         if family in GRADIENTS and found:
             mean = np.exp(np.mean(np.log(np.maximum(found, 1e-12)), axis=0))
             style: dict[str, Any] = drawing.series(number) | {"ms": 4}

@@ -13,11 +13,12 @@ from experiments.features.layer_measures import Reading, measure, strongest
 from lab.data import datasets
 from lab.data.datasets import Dataset
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.learn.training import TrainingWork, set_seed
 from lab.report.channels import GREY, patches
 from lab.store import environment
-from lab.store.records import Attachment, Record, Records
+from lab.store.record import Record
+from lab.store.records import Attachment, Records
 
 SHOWN_PATCHES = 2
 
@@ -31,7 +32,7 @@ class FeaturesWork:
         self._datasets: dict[str, Dataset] = {}
         self._networks: dict[str, keras.Model] = {}
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Does one run; see `lab.declare.work.Work`."""
         if not isinstance(run.settings, Layer):
             return self._train(run, report)
@@ -60,7 +61,7 @@ class FeaturesWork:
         outcome["environment"] = {"dataset_sha256": dataset.checksum}
         return outcome, kept if arrays else None
 
-    def _train(self, run: Run, report: Report) -> tuple[Record, Attachment]:
+    def _train(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment]:
         """Trains a network; how well it learnt its own labels is told beside its test error."""
         outcome, network = self.trains.execute(run, report)
         if outcome["history"].get("train_accuracy"):
@@ -77,7 +78,7 @@ class FeaturesWork:
         if needed.key not in self._networks:
             with self.records.lock(needed):  # another worker may be at it
                 record = self.records.find(needed) or self._trained(needed, report)
-            if record["status"] != "finished":
+            if record.status != "finished":
                 return None
             file = self.records.attachment(record, "network")
             self._networks[needed.key] = cnn_models.open_model(str(file))

@@ -16,11 +16,11 @@ from lab.data.datasets import Split
 from lab.data.pairs import Half, Pairs
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.learn.devices import one_thread
 from lab.learn.pictures import normalise
 from lab.learn.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, in_epochs, set_seed
-from lab.store.records import Attachment, Record, Records
+from lab.store.records import Attachment, Records
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
 EXAMPLES = 10  # pairs that the figure shows
@@ -35,12 +35,12 @@ class TranslationWork:
         self._readers: dict[str, Reader] = {}
         self._kept: tuple[tuple[str, Translation], Translator] | None = None
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, tuple[Attachment, ...]]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, tuple[Attachment, ...]]:
         """Does one row with one seed; see `lab.declare.work.Work`."""
         if run.dataset not in self._pairs:
             self._pairs[run.dataset] = pairs.load(run.dataset)
         found = self._pairs[run.dataset]
-        outcome: Record
+        outcome: RunOutcome
         attached: tuple[Attachment, ...] = ()
         if isinstance(run.settings, Untrained):
             outcome = {"status": "finished", "facts": {}, "metrics": {}}

@@ -11,9 +11,9 @@ import keras
 import cnn_models
 from experiments.parameters import CHANNELS, KERNELS, SIDE, Counting
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.learn.devices import one_thread
-from lab.store.records import Attachment, Record, Records
+from lab.store.records import Attachment, Records
 
 
 class CountingWork:
@@ -22,7 +22,7 @@ class CountingWork:
     def __init__(self, records: Records) -> None:
         one_thread()
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Counts one row; see `lab.declare.work.Work`."""
         facts, metrics = _count(run.settings)
         return {"status": "finished", "facts": facts, "metrics": metrics}, None

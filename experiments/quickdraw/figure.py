@@ -10,7 +10,8 @@ from lab.data import datasets
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
 from lab.report import drawing, figures
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 MEASURES = {"test_accuracy": "recognised, %", "test_map3": "MAP@3, %"}
 MOST_CLASSES = 12  # of which a matrix can be read
@@ -37,15 +38,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
 def _best(experiment: Experiment, frame: pd.DataFrame, records: Records) -> tuple[str, list[Record]] | None:
     """The row with the highest accuracy among those of few classes: its label and its finished records by seed."""
     found = {
-        key: [record for record in of if record["status"] == "finished"]
+        key: [record for record in of if record.status == "finished"]
         for key, of in figures.chosen(experiment, records, "confusions").items()
-        if 1 < len(of[0].get("classes", ())) <= MOST_CLASSES
+        if 1 < len(of[0].details.get("classes", ())) <= MOST_CLASSES
     }
     accuracy = frame.groupby(["variant", "dataset"])["test_accuracy_mean"].max()
     best = max((key for key, of in found.items() if of), key=lambda key: accuracy.get(key, -1.0), default=None)
     if best is None:
         return None
-    chosen = sorted(found[best], key=lambda record: record["specification"]["seed"])
+    chosen = sorted(found[best], key=lambda record: record.seed)
     return figures.label(experiment, best[0]), chosen
 
 
@@ -62,10 +63,10 @@ def _draw_measures(
 
 def _draw_confusions(part: SubFigure, name: str, records: list[Record]) -> None:
     """Rows: the class; columns: what it was taken for, in per cent of the class, over all seeds."""
-    classes = records[0]["classes"]
+    classes = records[0].details["classes"]
     counts = np.zeros((len(classes), len(classes)))
     for record in records:
-        for own, said, count in record["confusions"]:
+        for own, said, count in record.details["confusions"]:
             counts[own, said] += count
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes = part.subplots()
@@ -99,10 +100,10 @@ def _draw_confusions(part: SubFigure, name: str, records: list[Record]) -> None:
 def _draw_mistakes(part: SubFigure, name: str, records: list[Record]) -> None:
     """The drawings that most seeds got wrong with most confidence."""
     try:
-        test = datasets.load(records[0]["specification"]["dataset"]).test
+        test = datasets.load(records[0].dataset).test
     except UsageError:
         return  # fetched drawings that are not in this user's cache
-    classes = records[0]["classes"]
+    classes = records[0].details["classes"]
     mistakes = surprising(records, 2 * COLUMNS)
     grid = part.subplots(2, COLUMNS)
     for axes in grid.ravel():
@@ -123,7 +124,7 @@ def surprising(records: list[Record], most: int) -> list[tuple[int, int, int, fl
     """
     found: dict[tuple[int, int, int], list[float]] = collections.defaultdict(list)
     for record in records:
-        for mistake in record["mistakes"]:
+        for mistake in record.details["mistakes"]:
             found[mistake["picture"], mistake["class"], mistake["said"]].append(mistake["percent"])
     ranked = sorted(found.items(), key=lambda item: (-len(item[1]), -max(item[1]), item[0]))
     return [(*key, sum(percents) / len(percents), len(percents)) for key, percents in ranked[:most]]

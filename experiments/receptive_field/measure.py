@@ -11,11 +11,11 @@ from cnn_models.gradients.effective import effective_side, gradient_of_centre
 from experiments.receptive_field import CHANNELS, LARGEST_EFFECTIVE, LARGEST_HEAT_MAP, SIDE, Named, Stack, Trained
 from lab.data import datasets
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.errors import Unavailable
 from lab.learn.devices import one_thread
 from lab.learn.training import set_seed
-from lab.store.records import Attachment, Record, Records
+from lab.store.records import Attachment, Records
 
 
 class FieldWork:
@@ -25,7 +25,7 @@ class FieldWork:
         one_thread()
         self.records = records
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Measures one stack or trained network with one seed; see `lab.declare.work.Work`."""
         set_seed(run.seed)
         gradient: np.ndarray | None = None
@@ -57,7 +57,7 @@ class FieldWork:
                 f"no network of {settings.trained_as}, seed {run.seed}, trained on {settings.trained_on} as declared "
                 f"(EPOCHS={needed.settings.epochs}): make {settings.trained_by} first"
             )
-        if record["status"] != "finished":
+        if record.status != "finished":
             raise Unavailable(f"{settings.trained_as}, seed {run.seed}, diverged in training")
         return self.records.attachment(record, "network")
 

@@ -7,9 +7,9 @@ import numpy as np
 import scipy.fft
 
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.learn.training import TrainingWork
-from lab.store.records import Attachment, Record
+from lab.store.records import Attachment
 
 NEAREST, FARTHEST = 3, 28  # pixels of a shift, along the longer axis
 QUANTILE = 0.99  # of the control
@@ -34,7 +34,7 @@ class Matches:
 class RelearningWork(TrainingWork):
     """Trains a fully connected net and matches its first layer's filters."""
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment]:
         """Trains one variant with one seed and measures it; see `lab.declare.work.Work`."""
         outcome, _ = super().execute(run, report)
         trainer = self._trainer(run)

@@ -68,6 +68,6 @@ def _maps(experiment: Experiment, records: Records) -> dict[str, dict[str, np.nd
     """The mean maps over seeds of each variant."""
     found: dict[str, dict[str, Any]] = {}
     for (variant, _), of in figures.chosen(experiment, records, "maps").items():
-        maps = [record["maps"] for record in of]
+        maps = [record.details["maps"] for record in of]
         found.setdefault(variant, {key: np.mean([one[key] for one in maps], axis=0) for key in maps[0]})
     return found

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from lab.declare.experiment import TRIAL, Experiment
 from lab.report import drawing, figures
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 # What each panel shows: a column of the table, what to call it, and the ticks of a logarithmic axis.
 PANELS = (
@@ -28,14 +29,12 @@ COLUMNS = 4
 
 def trials(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
     """Test errors of what the latest search found, and all its trials; None where no trial has a score."""
-    found = [record for record in records.of(experiment.name) if record["specification"]["variant"] == TRIAL]
-    ended = sorted((r for r in found if "ended_unix_seconds" in r), key=lambda r: r["ended_unix_seconds"])
-    if not any(record["status"] == "finished" for record in ended):
+    found = [record for record in records.of(experiment.name) if record.variant == TRIAL]
+    ended = sorted((one for one in found if one.ended_unix_seconds), key=lambda one: one.ended_unix_seconds or 0)
+    if not any(record.status == "finished" for record in ended):
         return None
-    latest = ended[-1]["specification"]
-    model, dataset = latest["settings"]["model"], latest["dataset"]
-    mine = [r["specification"] for r in ended]
-    mine = [r for r, s in zip(ended, mine, strict=True) if (s["settings"]["model"], s["dataset"]) == (model, dataset)]
+    model, dataset = ended[-1].settings["model"], ended[-1].dataset
+    mine = [one for one in ended if (one.settings["model"], one.dataset) == (model, dataset)]
     rows = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
     tried = rows[rows["variant"] == TRIAL]
     tried = tried.assign(
@@ -113,8 +112,8 @@ def _places(axes: Axes, values: pd.Series, ticks: tuple[float, ...] | None) -> p
 
 def _over_time(axes: Axes, ended: list[Record]) -> None:
     """The least error of one run so far, over the training time of all runs before, in the order of their end."""
-    minutes = np.cumsum([record["metrics"]["train_seconds"] for record in ended]) / 60
-    accuracies: list[Any] = [record["metrics"].get("validation_accuracy", np.nan) for record in ended]
+    minutes = np.cumsum([record.metrics["train_seconds"] for record in ended]) / 60
+    accuracies: list[Any] = [record.metrics.get("validation_accuracy", np.nan) for record in ended]
     errors = 100 * (1 - np.array(accuracies, dtype=float))
     axes.plot(minutes, errors, ".", color="0.6", ms=5)
     axes.step(minutes, np.fmin.accumulate(errors), where="post", color="black", lw=1.5)

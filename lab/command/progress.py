@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.progress import TimeRemainingColumn as TimeLeft
 
 from lab.declare.run import Run
-from lab.store.records import Record
+from lab.store.record import Record
 
 LOG_WIDTH = 140
 
@@ -57,7 +57,7 @@ class Display:
 
     def ended(self, run: Run, record: Record) -> None:
         """Prints one line for a run that finished or diverged."""
-        self.counts[record["status"]] += 1
+        self.counts[record.status] += 1
         self._line(run, _outcome(record))
 
     def skipped(self, run: Run, reason: str) -> None:
@@ -103,8 +103,8 @@ class Screen(Console):
 def _outcome(record: Record) -> str:
     """The outcome of a run in a few words: "finished, test error 0.95 %, 12.3 s"."""
     names = ("test_error_percent", "validation_accuracy", "train_seconds")
-    error, validation, seconds = (record["metrics"].get(name) for name in names)
-    words = [record["status"]]
+    error, validation, seconds = (record.metrics.get(name) for name in names)
+    words = [record.status]
     words += [f"test error {error:.2f} %"] if error is not None else []
     words += [f"validation accuracy {validation:.4f}"] if error is None and validation is not None else []
     words += [f"{seconds:.1f} s"] if seconds is not None else []

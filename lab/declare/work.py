@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lab.declare.run import Run
 
 if TYPE_CHECKING:
-    from lab.store.records import Attachment, Record
+    from lab.store.records import Attachment
 
 Report = Callable[[dict[str, Any]], None]
+RunOutcome = dict[str, Any]  # what a work found: `status`, `facts`, `metrics`, and what else its record should hold
 
 
 class Work(Protocol):
     """What a worker does with a run. One object, made with the records, serves all runs of a worker."""
 
-    def execute(self, run: Run, report: Report) -> "tuple[Record, Attachment | tuple[Attachment, ...] | None]":
+    def execute(self, run: Run, report: Report) -> "tuple[RunOutcome, Attachment | tuple[Attachment, ...] | None]":
         """Does one run.
 
         Args:

@@ -12,7 +12,7 @@ import filelock
 
 from lab.declare.run import Run
 from lab.execute.job import Job, Source, Task
-from lab.store.records import Record
+from lab.store.record import Record
 
 
 class Listener(Protocol):
@@ -150,7 +150,7 @@ class Attempts:
         self.source.ended(task, None)
 
     def _end(self, task: Task, record: Record) -> None:
-        self.outcome.ended[task.run.key] = record["metrics"]
+        self.outcome.ended[task.run.key] = record.metrics
         self.source.ended(task, record)
 
     def _lock(self, run: Run, locked: bool) -> contextlib.AbstractContextManager[Any]:

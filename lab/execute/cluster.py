@@ -19,7 +19,7 @@ import filelock
 
 from lab.declare.machine import Devices
 from lab.declare.run import Run
-from lab.declare.work import Work
+from lab.declare.work import RunOutcome, Work
 from lab.errors import Unavailable, UsageError
 from lab.execute import recorded
 from lab.execute.attempts import Attempts, Listener, Outcome
@@ -27,7 +27,8 @@ from lab.execute.in_process import HELD_POLL_SECONDS
 from lab.execute.job import Job, Source, Task
 from lab.learn.devices import claim
 from lab.learn.surroundings import surroundings
-from lab.store.records import Attachment, Record, Records
+from lab.store.record import Record
+from lab.store.records import Attachment, Records
 
 ROOT = Path(__file__).parents[2]
 EXCLUDED = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]
@@ -132,7 +133,7 @@ class RayCluster:
         finally:
             lock.release()
 
-    def _record(self, task: Task, outcome: Record, attached: Sequence[tuple[str, bytes]]) -> Record:
+    def _record(self, task: Task, outcome: RunOutcome, attached: Sequence[tuple[str, bytes]]) -> Record:
         files = tuple(Attachment(ending, functools.partial(_write, content)) for ending, content in attached)
         return self.job.records.save(task.run, recorded.completed(outcome, task, self.job), files)
 

@@ -14,6 +14,7 @@ from lab.errors import UsageError
 from lab.execute import recorded, worker
 from lab.execute.job import Job, Task
 from lab.execute.recorded import RecordedWork
+from lab.store.record import Record
 from lab.store.records import Unwritable, storing
 
 CONNECT_SECONDS = 5.0  # for a connection to another host
@@ -68,9 +69,9 @@ def _execute(connection: Connection, work: RecordedWork, agreement: "Agreement",
             connection.send(("ended", work.execute(task, report)))
         elif decision == TRAIN:
             outcome, _ = work.work.execute(task.run, report)
-            connection.send(("ended", outcome))
+            connection.send(("ended", Record.from_json({"specification": task.run.specification(), **outcome})))
         else:
-            connection.send(("kept", {"status": "recorded by the chief", "metrics": {}}))
+            connection.send(("kept", Record(task.run.specification(), "recorded by the chief")))
 
 
 @contextlib.contextmanager

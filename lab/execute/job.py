@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from lab.declare.machine import Devices
 from lab.declare.run import Run
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Job:
 
     work: str
     records: Records
-    environment: Record = dataclasses.field(default_factory=dict)
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
     devices: Devices = dataclasses.field(default_factory=Devices)
     retries: int = 0
     lost_retries: int = 0

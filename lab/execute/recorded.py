@@ -11,10 +11,11 @@ from typing import Any
 import filelock
 
 from lab.declare.run import resolve
-from lab.declare.work import Report, Work
+from lab.declare.work import Report, RunOutcome, Work
 from lab.errors import Unavailable
 from lab.execute.job import Job, Task
-from lab.store.records import Record, Unwritable, storing
+from lab.store.record import Record
+from lab.store.records import Unwritable, storing
 
 LAST_LINES = 20
 # Keras imports these packages if they are installed, for features that no worker uses. Without them it starts in
@@ -75,7 +76,7 @@ class RecordedWork:
             return "failed", failure(error)
 
 
-def completed(outcome: Record, task: Task, job: Job) -> Record:
+def completed(outcome: RunOutcome, task: Task, job: Job) -> RunOutcome:
     """An outcome completed for its record: with the environment, the facts of the task, and the time."""
     return outcome | {
         "environment": job.environment | outcome.get("environment", {}),

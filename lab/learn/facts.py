@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.learn.devices import one_thread
-from lab.store.records import Attachment, Record, Records
+from lab.store.records import Attachment, Records
 
 Facts = dict[str, float | int | str]
 Arrays = dict[str, np.ndarray]
@@ -19,7 +19,7 @@ class FactsWork:
     def __init__(self, records: Records) -> None:
         one_thread()
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment | None]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Measures one variant; see `lab.declare.work.Work`. The seed is of no account."""
         facts, arrays = self.measure(run.settings)
         attachment = Attachment(".npz", lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))

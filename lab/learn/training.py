@@ -27,11 +27,11 @@ from lab.data.stored import Shuffled
 from lab.declare import fits, machine
 from lab.declare.recipe import Canvas, Training
 from lab.declare.run import Run
-from lab.declare.work import Report
+from lab.declare.work import Report, RunOutcome
 from lab.errors import UsageError
 from lab.learn import devices, measures
 from lab.learn.pictures import distort, normalise, place
-from lab.store.records import Attachment, Record, Records
+from lab.store.records import Attachment, Records
 
 EVALUATION_BATCH = 500
 STEPS_PER_CALL = 100
@@ -45,7 +45,7 @@ class TrainingWork:
         self._strategy = devices.strategy()
         self._kept: tuple[tuple[str, Training], Trainer] | None = None
 
-    def execute(self, run: Run, report: Report) -> tuple[Record, Attachment]:
+    def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment]:
         """Trains one variant with one seed; see `lab.declare.work.Work`."""
         trainer = self._trainer(run)
         outcome = trainer.run(run.seed, report)

@@ -15,12 +15,13 @@ from matplotlib.transforms import Bbox
 from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
-from lab.declare.run import digest, resolve
+from lab.declare.run import resolve
 from lab.report import drawing, tables
 from lab.report.drawing import POINTS_PER_INCH, STYLE
 from lab.report.tables import Declared
 from lab.store.files import sole_writer, write_whole
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above the solver's rounding
 
@@ -124,9 +125,8 @@ def chosen(experiment: Experiment, records: Records, kind: str) -> dict[tuple[st
     declaration = Declared(experiment)
     found: dict[tuple[str, str, str], list[Record]] = collections.defaultdict(list)
     for record in records.each(experiment.name):
-        if kind in record:
-            specification = record["specification"]
-            found[specification["variant"], specification["dataset"], digest(specification)].append(record)
+        if kind in record.attached or kind in record.details:
+            found[record.variant, record.dataset, record.digest].append(record)
     as_declared = {key: of for key, of in found.items() if key[2] == declaration.specification(*key[:2])}
     result: dict[tuple[str, str], list[Record]] = {}
     for (variant, dataset, _), of in (as_declared or found).items():

@@ -73,7 +73,7 @@ def _copy(experiment: Experiment, results: Records, copy: Records) -> None:
     copy.folder(experiment.name).mkdir(parents=True)
     for file, record in results.files(experiment.name):
         shutil.copy(file, copy.folder(experiment.name))
-        if "arrays" in record:
+        if "arrays" in record.attached:
             try:
                 shutil.copy(results.attachment(record, "arrays"), copy.folder(experiment.name))
             except OSError as error:

@@ -23,7 +23,8 @@ from lab.declare.run import Run, canonical, digest, resolve
 from lab.errors import UsageError
 from lab.report.statistics import holm, mcnemar, over_seeds_and_pictures, paired, summarise
 from lab.store.files import sole_writer, write_whole
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
 MCNEMAR = "mcnemar_p_below_0_05_share"
@@ -69,11 +70,11 @@ class Row:
 
     def add(self, record: Record) -> None:
         """Takes what the table needs of a record; those that count in means are in `finished`, by seed."""
-        self.counted[record["status"]] += 1
-        self.facts = self.facts or record["facts"]
-        if record["status"] == "finished":
-            misread = {name: array.array("l", places) for name, places in record.get("misread", {}).items()}
-            self.finished[record["specification"]["seed"]] = Finished(record["metrics"], misread)
+        self.counted[record.status] += 1
+        self.facts = self.facts or record.facts
+        if record.status == "finished":
+            misread = {name: array.array("l", places) for name, places in (record.misread or {}).items()}
+            self.finished[record.seed] = Finished(record.metrics, misread)
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
@@ -343,10 +344,9 @@ def read_of(experiment: Experiment, path: Path) -> pd.DataFrame:
 def _rows(experiment: Experiment, records: Iterable[Record]) -> list[Row]:
     groups: dict[tuple[str, str, str], Row] = {}
     for record in records:
-        specification = record["specification"]
-        key = (specification["variant"], specification["dataset"], digest(specification))
+        key = (record.variant, record.dataset, record.digest)
         if key not in groups:
-            groups[key] = Row(*key, specification["settings"])
+            groups[key] = Row(*key, record.settings)
         groups[key].add(record)
     order = {name: place for place, name in enumerate(experiment.rows)}
     sets = {dataset: place for place, dataset in enumerate(experiment.datasets)}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.declare.search import Search
-from lab.store import records
+from lab.store import checked
 from lab.store.records import Records
 
 
@@ -21,17 +21,17 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events: list[list[Any]] = records.read(path) or []
+        self.events: list[list[Any]] = checked.read(path) or []
 
     def append(self, *event: Any) -> None:
         """Adds a decision, and writes the journal to disk."""
         self.events.append(list(event))
-        records.write(self.path, self.events)
+        checked.write(self.path, self.events)
 
     def clear(self) -> None:
         """Deletes all decisions, also on disk."""
         self.events = []
-        records.write(self.path, self.events)
+        checked.write(self.path, self.events)
 
 
 def journal(search: Search, records: Records) -> Journal:

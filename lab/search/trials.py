@@ -12,7 +12,8 @@ from lab.errors import UsageError
 from lab.execute.job import Task
 from lab.search.journal import Journal, journal
 from lab.search.oracles import OBJECTIVE, Decision, Decisions
-from lab.store.records import Record, Records
+from lab.store.record import Record
+from lab.store.records import Records
 
 
 class Trials:
@@ -47,8 +48,8 @@ class Trials:
         """Scores a trial when all its runs have ended: their mean score, or 0 if one of them diverged or failed."""
         number = task.facts["trial"] - 1
         scores = self._scores[number]
-        finished = record is not None and record["status"] == "finished"
-        scores.append(float(record["metrics"].get(OBJECTIVE, 0.0)) if record and finished else 0.0)
+        finished = record is not None and record.status == "finished"
+        scores.append(float(record.metrics.get(OBJECTIVE, 0.0)) if record and finished else 0.0)
         if len(scores) == self.search.seeds:
             del self._scores[number]
             self._decisions.end(self._decisions.made[number], statistics.mean(scores) if all(scores) else 0.0)

@@ -4,35 +4,23 @@ A record is written atomically, contains a checksum, and is named after the spec
 not a valid record is set aside (renamed) and never counted. Nothing here imports TensorFlow.
 """
 
-import array
 import contextlib
 import dataclasses
 import hashlib
-import json
-import math
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from lab.declare.run import Run, canonical, key
-from lab.store.files import sync, write_whole
+from lab.declare.run import Run, key
+from lab.declare.work import RunOutcome
+from lab.store import checked
+from lab.store.files import write_whole
+from lab.store.record import KINDS, File, Record, fault, finite
 
-Record = dict[str, Any]
-KINDS = {".keras": "network", ".npz": "arrays"}  # the kinds of attachments by file suffix
 FAILED = ".failed"
-STATUSES = ("finished", "diverged", "failed")
-TYPE_NAMES = {
-    str: "text",
-    dict: "an object",
-    int: "a whole number",
-    list: "a list",
-    float: "a number",
-    bool: "true or false",
-}
 
 
 class Unwritable(OSError):
@@ -80,10 +68,10 @@ class Records:
         A record whose network or arrays are missing or damaged does not count, so that the run is executed again.
         """
         record = _read(self.path(run))
-        if not record or record["specification"] != run.specification():
+        if not record or record.specification != run.specification():
             return None
         for kind in KINDS.values():
-            if kind in record and not self._is_intact(record, kind):
+            if kind in record.attached and not self._is_intact(record, kind):
                 file = self._file(record, kind)
                 print(f"{file}: gone or damaged, so its run counts as not done.", file=sys.stderr)
                 return None
@@ -115,7 +103,9 @@ class Records:
         """Names of the experiments that have a folder of records."""
         return sorted(path.name for path in (self.results / "runs").glob("[!.]*") if path.is_dir())
 
-    def save(self, run: Run, outcome: Record, attached: Attachment | tuple[Attachment, ...] | None = None) -> Record:
+    def save(
+        self, run: Run, outcome: RunOutcome, attached: Attachment | tuple[Attachment, ...] | None = None
+    ) -> Record:
         """Writes the attachments, then the record. The run counts only when its record exists.
 
         Args:
@@ -132,20 +122,20 @@ class Records:
             ValueError: the outcome lacks a field of a record, or a field has a wrong type. Nothing is written.
         """
         path = self.path(run)
-        record = {"specification": run.specification(), **_finite(outcome)}
-        if wrong := fault(record):
+        value = {"specification": run.specification(), **finite(outcome)}
+        if wrong := fault(value):
             raise ValueError(f"this outcome makes no record: {wrong}")
+        attached = (attached,) if isinstance(attached, Attachment) else attached or ()
         with storing(path):
-            for attachment in (attached,) if isinstance(attached, Attachment) else attached or ():
-                file = path.with_suffix(attachment.ending)
-                write_whole(file, attachment.save)
-                described = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-                record[KINDS[attachment.ending]] = described
-            write(path, record)
+            for attachment in attached:
+                write_whole(path.with_suffix(attachment.ending), attachment.save)
+            files = {KINDS[one.ending]: _described(path.with_suffix(one.ending)) for one in attached}
+            record = dataclasses.replace(Record.from_json(value), attached=files)
+            checked.write(path, record.to_json())
             self._failed_path(run).unlink(missing_ok=True)
         return record
 
-    def save_failed(self, run: Run, reason: str, last_lines: str, facts: Record | None = None) -> Record:
+    def save_failed(self, run: Run, reason: str, last_lines: str, facts: dict[str, Any] | None = None) -> Record:
         """Records the failure of a run, unless the run has ended meanwhile. A later call executes the run again.
 
         Args:
@@ -162,17 +152,10 @@ class Records:
         """
         if ended := self.find(run):  # by another call
             return ended
-        record = {
-            "specification": run.specification(),
-            "status": "failed",
-            "facts": facts or {},
-            "metrics": {},
-            "reason": reason,
-            "last_lines": last_lines,
-        }
+        record = Record(run.specification(), "failed", facts or {}, reason=reason, last_lines=last_lines)
         with storing(self._failed_path(run)):
             self.folder(run.experiment).mkdir(parents=True, exist_ok=True)
-            write(self._failed_path(run), record)
+            checked.write(self._failed_path(run), record.to_json())
         return record
 
     def attachment(self, record: Record, kind: str) -> Path:
@@ -187,8 +170,8 @@ class Records:
         """
         path = self._file(record, kind)
         if not self._is_intact(record, kind):
-            name = record["specification"]["experiment"]
-            raise FileNotFoundError(f"{path} is gone or damaged; `make {name}` with the same variables makes it again")
+            again = f"`make {record.experiment}` with the same variables makes it again"
+            raise FileNotFoundError(f"{path} is gone or damaged; {again}")
         return path
 
     def lock(self, run: Run) -> filelock.BaseFileLock:
@@ -199,13 +182,13 @@ class Records:
         return filelock.FileLock(folder / f"{run.key}.lock")
 
     def _file(self, record: Record, kind: str) -> Path:
-        return self.folder(record["specification"]["experiment"]) / record[kind]["file"]
+        return self.folder(record.experiment) / record.attached[kind].file
 
     def _is_intact(self, record: Record, kind: str) -> bool:
         """Whether an attachment exists and has the checksum in its record."""
         try:
             with self._file(record, kind).open("rb") as content:
-                return hashlib.file_digest(content, "sha256").hexdigest() == str(record[kind]["sha256"])
+                return hashlib.file_digest(content, "sha256").hexdigest() == record.attached[kind].sha256
         except (FileNotFoundError, IsADirectoryError):
             return False
 
@@ -231,162 +214,32 @@ def storing(path: Path) -> Iterator[None]:
         raise unwritable from error
 
 
-def _finite(outcome: Record) -> Record:
-    """An outcome without its non-finite numbers. If there were any, it is "diverged" and lists their names."""
-    removed: list[str] = []
-    rest: Record = _remove_non_finite(outcome, removed)
-    return {**rest, "status": "diverged", "not_finite": removed} if removed else rest
-
-
-def _remove_non_finite(value: Any, removed: list[str]) -> Any:
-    """A value without those entries of its dictionaries that are not finite; their names are added to `removed`."""
-    if not isinstance(value, dict):
-        return value
-    parts = {key: _remove_non_finite(part, removed) for key, part in value.items()}
-    wrong = [key for key, part in parts.items() if not isinstance(part, dict) and not _all_finite(part)]
-    removed.extend(map(str, wrong))
-    return {key: part for key, part in parts.items() if key not in wrong}
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_all_finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_all_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
 def _read(path: Path) -> Record | None:
     """Reads and verifies a record; None if there is none. An invalid or misplaced file is set aside."""
     if not path.is_file():
         if path.exists():
-            _set_aside(path, "not a file")
+            checked.set_aside(path, "not a file")
         return None
-    record: Record | None = read(path)
-    if record is None:
+    value = checked.read(path)
+    if value is None:
         return None
-    wrong = fault(record) or _misplaced(record, path)
-    if not wrong:
+    wrong = fault(value)
+    record = None if wrong else Record.from_json(value)
+    if record and not (wrong := _misplaced(record, path)):
         return record
-    _set_aside(path, wrong)
+    checked.set_aside(path, wrong)
     return None
+
+
+def _described(file: Path) -> File:
+    return File(file.name, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def _misplaced(record: Record, path: Path) -> str:
     """Says why a record has a wrong file name; empty if the name is right. A renamed copy would count twice."""
-    specification = record["specification"]
     try:
-        names = [f"{key(specification)}{failed}.json" for failed in ("", FAILED)]
+        names = [f"{key(record.specification)}{failed}.json" for failed in ("", FAILED)]
     except ValueError:
         return "not a record: a number in its specification is not finite"
-    right = specification["experiment"] == path.parent.name and path.name in names
+    right = record.experiment == path.parent.name and path.name in names
     return "" if right else "not the record that its name and folder say"
-
-
-def fault(record: Any) -> str:
-    """Says why a value is not a valid record; empty if it is one."""
-    if not isinstance(record, dict):
-        return f"not a record: {_described(record)} instead of an object"
-    required = {"specification": dict, "status": str, "facts": dict, "metrics": dict}
-    named = {"experiment": str, "variant": str, "dataset": str, "settings": dict, "seed": int}
-    wrong = _wrong_kinds(record, required) or _wrong_kinds(record["specification"], named)
-    if wrong:
-        return wrong
-    if record["status"] not in STATUSES:
-        return f"not a record: its status is none of {', '.join(STATUSES)}"
-    for field, words in (("facts", str), ("metrics", ())):
-        for name, value in record[field].items():
-            if not (isinstance(value, words) or _is_number(value)):
-                return f"not a record: {name} in its {field} is {_described(value)}"
-    return _wrong_misread(record.get("misread", {})) or _wrong_attachments(record)
-
-
-def _wrong_kinds(found: Record, kinds: Mapping[str, type]) -> str:
-    for name, kind in kinds.items():
-        if name not in found:
-            return f"not a record: it has no {name}"
-        if type(found[name]) is not kind:
-            return f"not a record: its {name} must be {TYPE_NAMES[kind]}, and is {_described(found[name])}"
-    return ""
-
-
-def _wrong_misread(misread: Any) -> str:
-    try:
-        for places in misread.values():
-            array.array("l", places)  # checks the types in C; for a record of many pictures this takes most of the time
-    except (AttributeError, OverflowError, TypeError, ValueError):
-        return "not a record: its misread must be lists of whole numbers"
-    return ""
-
-
-def _wrong_attachments(record: Record) -> str:
-    for kind in KINDS.values():
-        if kind in record:
-            described = record[kind]
-            wrong = not isinstance(described, dict) or _wrong_kinds(described, {"file": str, "sha256": str})
-            if wrong or Path(described["file"]).name != described["file"]:
-                return f"not a record: its {kind} must name a file beside it, and the file's SHA-256"
-    return ""
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a finite number or a bool."""
-    try:
-        return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return False
-
-
-def _described(value: Any) -> str:
-    """What a value is, for messages: "a number"."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, int | float) and not _is_number(value):
-        return "not finite"
-    return TYPE_NAMES.get(type(value), type(value).__name__)
-
-
-def write(path: Path, value: Any) -> None:
-    """Writes a value atomically, in the format of `content`."""
-    write_whole(path, lambda part: part.write_bytes(content(value)))
-
-
-def content(value: Any) -> bytes:
-    """The bytes of a record's file: a JSON object with the SHA-256 of the record's canonical JSON, then the record."""
-    body = canonical(value)
-    return _opening(hashlib.sha256(body).hexdigest()) + body + b"}"
-
-
-def read(path: Path) -> Any:
-    """Reads and verifies a value that `write` has written; None if there is no file. A damaged file is set aside."""
-    try:
-        found = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    start = len(_opening("0" * 64))
-    body = found[start:-1]
-    # The checksum covers the bytes, so it also detects a flipped bit that leaves the JSON equal, as in white space.
-    if found[:start] + found[-1:] == _opening(hashlib.sha256(body).hexdigest()) + b"}":
-        with contextlib.suppress(ValueError, RecursionError):  # a right checksum does not imply valid JSON
-            if (value := json.loads(body)) is not None:
-                return value
-    _set_aside(path, "not a whole record")
-    return None
-
-
-def _opening(checksum: str) -> bytes:
-    return b'{"checksum":"%s","record":' % checksum.encode()
-
-
-def _set_aside(path: Path, reason: str) -> None:
-    """Renames an invalid file, so that it is no longer counted, and prints why."""
-    aside = path.with_name(f"{path.name}.set-aside")
-    try:
-        os.replace(path, aside)
-    except FileNotFoundError:  # another process has just set it aside
-        return
-    except OSError as error:  # the folder is not writable, or something that stays has the new name
-        print(f"{path}: {reason}. It cannot be set aside ({error.strerror}); it is not counted.", file=sys.stderr)
-        return
-    sync(path.parent)
-    print(f"{path}: {reason}. Set aside as {aside.name}; it is not counted.", file=sys.stderr)

@@ -164,7 +164,7 @@ def test_a_network_that_is_missing_is_trained_once_and_recorded(tmp_path):
     outcome, _ = FeaturesWork(records).execute(runs[0], lambda event: None)
     network = Run("features", "lenet5-relu", "digits", Training(**recipe), 1)
     written = records.path(network).stat().st_mtime_ns
-    assert records.find(network)["environment"]["commit"]
+    assert records.find(network).environment["commit"]
     again, _ = FeaturesWork(records).execute(runs[0], lambda event: None)  # another worker
     deeper, _ = FeaturesWork(records).execute(runs[1], lambda event: None)
     assert records.path(network).stat().st_mtime_ns == written

@@ -104,14 +104,14 @@ def test_a_run_is_measured_read_and_keeps_network_and_pictures(tmp_path):
         run = Run("image-to-image", name, "digits", settings, 0)
         outcome, attached = doing.execute(run, lambda event: None)
         kept[name] = records.save(run, outcome, attached)
-    read = {name: record["metrics"]["read_percent"] for name, record in kept.items()}
+    read = {name: record.metrics["read_percent"] for name, record in kept.items()}
     assert read["digits"] > 90
     assert read["digits"] > read["edges"]
-    assert kept["digits"]["metrics"]["test_ssim"] == 1
+    assert kept["digits"].metrics["test_ssim"] == 1
     assert records.attachment(kept["unet-l1"], "network").suffix == ".keras"
     with np.load(records.attachment(kept["unet-l1"], "arrays")) as arrays:
         assert arrays["outputs"].shape == arrays["targets"].shape == (10, 28, 28, 1)
-    assert "network" not in kept["digits"]
+    assert "network" not in kept["digits"].attached
     _, attached = doing.execute(Run("image-to-image", "edges", "digits", Untrained("edges"), 1), lambda event: None)
     assert attached == ()
 

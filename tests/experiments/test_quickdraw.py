@@ -19,6 +19,7 @@ from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn.training import Trainer
+from lab.store.record import Record
 
 EXPERIMENT = catalogue.find("quickdraw")
 
@@ -276,7 +277,8 @@ def test_details_are_those_of_the_answers():
 
 def test_mistakes_of_most_seeds_come_first():
     def record(*mistakes):
-        return {"mistakes": [dict(zip(("picture", "class", "said", "percent"), m, strict=True)) for m in mistakes]}
+        found = [dict(zip(("picture", "class", "said", "percent"), m, strict=True)) for m in mistakes]
+        return Record({}, "finished", details={"mistakes": found})
 
     seeds = [record((5, 0, 1, 99.0), (7, 2, 3, 80.0)), record((7, 2, 3, 90.0), (5, 0, 2, 99.5))]
     found = figure.surprising(seeds, 3)

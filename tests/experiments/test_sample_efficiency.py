@@ -12,6 +12,7 @@ from experiments.sample_efficiency.measure import crossing
 from lab.declare.run import Run
 from lab.report import figures, tables
 from lab.report.judge import judged
+from lab.store.record import Record
 from lab.store.records import Records
 from tests.support import worlds
 
@@ -114,10 +115,7 @@ def test_another_recipe_than_the_declared_has_no_examples_needed():
     ]
     runs = [Run(EXPERIMENT.name, row.name, "mnist", row.settings, 0).specification() for row in quick]
     values = [curves(all_nets(3))(run["variant"], "mnist", 0) for run in runs]
-    records = [
-        {"specification": run, "status": "finished", "facts": {}, "metrics": found}
-        for run, found in zip(runs, values, strict=True)
-    ]
+    records = [Record(run, "finished", metrics=found) for run, found in zip(runs, values, strict=True)]
     frame = tables.table(EXPERIMENT, records)
     assert not frame["declared"].any()
     assert "examples_needed_mean" not in frame

@@ -11,6 +11,7 @@ from lab.declare.run import Run
 from lab.report import tables
 from lab.report.judge import judged
 from lab.report.rows import Rows
+from lab.store.record import Record
 
 SLACK = 0.1  # from a bound: more than the interval of three seeds that differ by `SPREAD`
 SPREAD = 0.001
@@ -40,7 +41,7 @@ def records(experiment, facts=None, metrics=None, seeds=3):
             specification = Run(experiment.name, variant.name, dataset, variant.settings, seed).specification()
             status = "diverged" if found is None else "finished"
             own = facts.get(tables.row_name(experiment, variant.name, dataset), {})
-            yield {"specification": specification, "status": status, "facts": own, "metrics": found or {}}
+            yield Record(specification, status, own, found or {})
 
 
 def _of(value, seed):

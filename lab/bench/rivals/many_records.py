@@ -21,7 +21,8 @@ def main(folder: Path, count: int) -> None:
     from lab.declare.recipe import Training
     from lab.declare.run import Run
     from lab.report import tables
-    from lab.store.records import Records, content
+    from lab.store.checked import content
+    from lab.store.records import Records
 
     rows = max(count // SEEDS, 1)
     variants = tuple(Variant(f"v{n}", Training("lenet5-relu", learning_rate=1e-3 + 1e-6 * n)) for n in range(rows))

@@ -77,7 +77,7 @@ def test_an_interrupted_call_keeps_finished_runs_and_goes_on_later(tmp_path, sen
     until(lambda: list(tmp_path.glob("runs/lenet/[!.]*.json")), started)
     assert interrupted(started, sent) == code
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/lenet/[!.]*.json")}
-    seeds = 3 + max(record["specification"]["seed"] for record in Records(tmp_path).of("lenet"))
+    seeds = 3 + max(record.seed for record in Records(tmp_path).of("lenet"))
     again = start(tmp_path, "--seeds", str(seeds), "--epochs", "2")
     output, _ = again.communicate(timeout=SECONDS)
     assert again.returncode == 0, output
@@ -130,8 +130,8 @@ def test_a_killed_worker_fails_only_its_run_and_the_summary_names_it(tmp_path):
     os.kill(int(worker), signal.SIGKILL)
     output, errors = started.communicate(timeout=SECONDS)
     assert started.returncode == 1
-    (failed,) = (record for record in Records(tmp_path).of("lenet") if record["status"] == "failed")
-    assert "SIGKILL" in failed["reason"]
+    (failed,) = (record for record in Records(tmp_path).of("lenet") if record.status == "failed")
+    assert "SIGKILL" in failed.reason
     (file,) = tmp_path.glob("runs/lenet/*.failed.json")
     assert f"failed: {file.name.removesuffix('.failed.json')}: {failed['reason']}" in errors
     table = pd.read_csv(tmp_path / "lenet.csv")

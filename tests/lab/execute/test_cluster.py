@@ -144,7 +144,7 @@ def test_failures_are_recorded_as_by_the_pool(nodes, executions, tmp_path):
     assert outcome.failed[runs[0].key] == "ValueError: this run raises"
     assert "WorkerCrashedError" in outcome.failed[runs[3].key]
     assert [key for key, _ in done(executions)].count("once") == 2  # Ray started it again
-    statuses = [record["status"] for record in Records(tmp_path).of("lenet")]
+    statuses = [record.status for record in Records(tmp_path).of("lenet")]
     assert (statuses.count("failed"), statuses.count("finished")) == (2, 4)
     with Records(tmp_path).lock(runs[0]).acquire(blocking=False):
         pass  # its lock is free
@@ -185,8 +185,8 @@ def test_real_training_on_the_cluster_gives_the_records_of_this_machine(nodes, t
     assert main([*words, "--results", str(tmp_path / "here")]) == 0
     assert main([*words, "--results", str(tmp_path / "there"), "--cluster", nodes.address]) == 0
     here, there = (Records(tmp_path / place).of("lenet") for place in ("here", "there"))
-    assert [record["history"]["train_loss"] for record in here] == [r["history"]["train_loss"] for r in there]
-    assert [record["misread"] for record in here] == [record["misread"] for record in there]
+    assert [record.history["train_loss"] for record in here] == [r.history["train_loss"] for r in there]
+    assert [record.misread for record in here] == [record.misread for record in there]
     for record in there:
         Records(tmp_path / "there").attachment(record, "network")  # it came back complete
 
@@ -211,10 +211,10 @@ def test_a_killed_node_neither_loses_nor_doubles_a_run(nodes, executions, tmp_pa
     assert not outcome.failed
     assert events["ended"] == 40
     records = Records(tmp_path).of("lenet")
-    assert sorted(record["specification"]["seed"] for record in records) == list(range(40))
-    assert {record["status"] for record in records} == {"finished"}
-    assert records[0]["environment"]["commit"] == "c"
-    assert records[0]["environment"]["versions"]
+    assert sorted(record.seed for record in records) == list(range(40))
+    assert {record.status for record in records} == {"finished"}
+    assert records[0].environment["commit"] == "c"
+    assert records[0].environment["versions"]
     executed = done(executions)
     assert len(set(executed)) == 40
     assert len(executed) <= 44, "more was done again than the killed node was at"

@@ -73,7 +73,7 @@ def test_records_name_the_two_virtual_cpus_of_a_run(tmp_path, capsys):
     assert main([*words, "--devices", "cpu:2", "--results", str(tmp_path)]) == 0
     assert "each run on 2 virtual CPUs" in capsys.readouterr().out
     (record,) = Records(tmp_path).of("lenet")
-    assert record["environment"]["devices"] == "cpu:2"
+    assert record.environment["devices"] == "cpu:2"
 
 
 def test_the_trainer_refuses_a_batch_that_replicas_do_not_divide(digits):

@@ -79,15 +79,15 @@ def test_two_hosts_train_like_one_and_only_the_chief_writes(call, digits, tmp_pa
     assert "the chief, which writes the records" in answers[0][0]
     assert not (tmp_path / "1").exists() or not list((tmp_path / "1").rglob("*.*"))
     records = Records(tmp_path / "0").of("lenet")
-    assert [record["specification"]["seed"] for record in records] == [0, 1]
+    assert [record.seed for record in records] == [0, 1]
     trainer = Trainer(Training("lenet5-relu", epochs=2, precision="float64"), digits)
     for record in records:
-        alone = trainer.run(record["specification"]["seed"])
-        assert record["environment"]["hosts"] == 2
-        assert record["environment"]["devices"] == "cpu:2"
-        assert record["history"]["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=EQUAL)
-        assert record["metrics"]["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=EQUAL)
-        assert record["misread"] == alone["misread"]
+        alone = trainer.run(record.seed)
+        assert record.environment["hosts"] == 2
+        assert record.environment["devices"] == "cpu:2"
+        assert record.history["train_loss"] == pytest.approx(alone["history"]["train_loss"], abs=EQUAL)
+        assert record.metrics["test_loss"] == pytest.approx(alone["metrics"]["test_loss"], abs=EQUAL)
+        assert record.misread == alone["misread"]
 
 
 @pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
@@ -104,7 +104,7 @@ def test_a_lost_host_ends_the_call_with_a_failed_record(call, addresses, tmp_pat
         return
     _, errors = processes[victim].communicate(timeout=SECONDS)
     assert processes[victim].returncode == 1
-    statuses = [record["status"] for record in Records(tmp_path / "0").of("lenet")]
+    statuses = [record.status for record in Records(tmp_path / "0").of("lenet")]
     assert statuses.count("failed") == 1
     assert "finished" in statuses
 
@@ -149,7 +149,7 @@ def test_a_chief_lost_between_two_runs_fails_the_next_run(addresses, tmp_path):
     assert "SIGKILL" in answers[0][1][first]
     assert answers[1][0] == [first]
     assert "was lost" in answers[1][1][second]
-    assert [record["status"] for record in Records(tmp_path / "0").of("lenet")] == ["failed"]
+    assert [record.status for record in Records(tmp_path / "0").of("lenet")] == ["failed"]
 
 
 def twins():

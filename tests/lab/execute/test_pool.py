@@ -103,12 +103,12 @@ def test_a_failing_run_does_not_affect_the_others(tmp_path, executions, variant,
     ((key, why),) = outcome.failed.items()
     assert key == runs[1].key
     assert reason in why
-    (failed,) = [record for record in Records(tmp_path).of("lenet") if record["status"] == "failed"]
-    assert failed["reason"] == why
+    (failed,) = [record for record in Records(tmp_path).of("lenet") if record.status == "failed"]
+    assert failed.reason == why
     if variant == "exit":
-        assert failed["last_lines"].endswith("last words")
+        assert failed.last_lines.endswith("last words")
     if variant == "raise":
-        assert "Traceback" in failed["last_lines"]
+        assert "Traceback" in failed.last_lines
 
 
 def test_a_failed_run_is_tried_again_with_retries_and_by_the_next_call(tmp_path, executions):
@@ -118,7 +118,7 @@ def test_a_failed_run_is_tried_again_with_retries_and_by_the_next_call(tmp_path,
     assert outcome.failed
     outcome, events = pooled(tmp_path, [run("once", 2)])
     assert events["ended"] == 1
-    assert [record["status"] for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
+    assert [record.status for record in Records(tmp_path).of("lenet")] == ["finished"] * 2
 
 
 def test_a_failure_is_not_recorded_while_another_call_holds_the_run(tmp_path, executions):
@@ -169,7 +169,7 @@ def test_an_unwritable_record_ends_the_call_and_other_os_errors_do_not(tmp_path,
     with pytest.raises(OSError, match="No space left on device"):
         pooled(tmp_path, [run("connection"), run("full"), *(run("ok", seed) for seed in range(5))], workers=1)
     records = Records(tmp_path)
-    assert [record["status"] for record in records.of("lenet")] == ["failed"]
+    assert [record.status for record in records.of("lenet")] == ["failed"]
     assert not list(records.folder("lenet").glob(".part-*"))
 
 
@@ -177,7 +177,7 @@ def test_a_run_with_a_non_finite_number_has_diverged(tmp_path, executions):
     outcome, events = pooled(tmp_path, [run("nan")])
     assert (events["ended"], outcome.failed) == (1, {})
     (record,) = Records(tmp_path).of("lenet")
-    assert (record["status"], record["metrics"], record["not_finite"]) == ("diverged", {"value": 1.0}, ["test_loss"])
+    assert (record.status, record.metrics, record.not_finite) == ("diverged", {"value": 1.0}, ["test_loss"])
 
 
 def test_workers_that_cannot_start_end_the_call(tmp_path):

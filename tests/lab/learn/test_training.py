@@ -118,9 +118,9 @@ def test_a_measure_of_the_test_split_that_is_not_finite_is_a_run_that_diverged(d
     records = Records(tmp_path)
     records.folder("lenet").mkdir(parents=True)
     record = records.save(Run("lenet", "linear", "digits", training, 0), outcome)
-    assert record["status"] == "diverged"
-    assert record["not_finite"] == ["test_loss", "test_shift2_loss"]
-    assert record["history"]["validation_loss"]
+    assert record.status == "diverged"
+    assert record.not_finite == ["test_loss", "test_shift2_loss"]
+    assert record.history["validation_loss"]
 
 
 def test_keras_callbacks_are_driven(digits, tmp_path):

@@ -23,8 +23,9 @@ from lab.report import figures, tables
 from lab.report.judge import Outcome, judge
 from lab.report.rows import read
 from lab.report.statistics import summarise
+from lab.store.checked import write
 from lab.store.files import sole_writer
-from lab.store.records import Records, write
+from lab.store.records import Records
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 EXPERIMENT = Experiment(

@@ -25,6 +25,7 @@ from lab.execute.job import Job
 from lab.execute.pool import WorkerPool
 from lab.learn.training import Trainer
 from lab.report import figures, ledger, tables
+from lab.store.record import Record
 from lab.store.records import Records
 from tests.support.listening import Counting
 from tests.support.waiting import until
@@ -152,7 +153,7 @@ def trials_of(asked, folder):
 
 def scored(task):
     score = 0.9 + task.run.settings.learning_rate + task.run.settings.epochs / 1000
-    return {"status": "finished", "metrics": {"validation_accuracy": score}}
+    return Record({}, "finished", metrics={"validation_accuracy": score})
 
 
 @pytest.mark.parametrize("tuner", search.TUNERS)
@@ -201,7 +202,7 @@ def test_a_trial_of_several_seeds_scores_their_mean_or_0_if_one_failed(tmp_path)
     tasks = [trials.next() for _ in range(6)]
     assert [task.run.seed for task in tasks] == [100, 101, 102] * 2
     for task, score in zip(tasks, (0.7, 0.8, 0.9), strict=False):
-        trials.ended(task, {"status": "finished", "metrics": {"validation_accuracy": score}})
+        trials.ended(task, Record({}, "finished", metrics={"validation_accuracy": score}))
     for task, record in zip(tasks[3:], (scored(tasks[3]), None, scored(tasks[5])), strict=True):
         trials.ended(task, record)
     assert [trial.score for trial in trials.trials()] == [pytest.approx(0.8), 0.0]
@@ -210,7 +211,7 @@ def test_a_trial_of_several_seeds_scores_their_mean_or_0_if_one_failed(tmp_path)
 
 def test_a_diverged_trial_scores_0(tmp_path):
     trials = trials_of(asked("random", 1), tmp_path)
-    trials.ended(trials.next(), {"status": "diverged", "metrics": {"validation_accuracy": 0.9}})
+    trials.ended(trials.next(), Record({}, "diverged", metrics={"validation_accuracy": 0.9}))
     assert [trial.score for trial in trials.trials()] == [0.0]
 
 
@@ -435,8 +436,8 @@ def test_replicas_share_the_batches_of_a_trial(tmp_path):
     output, _ = process.communicate()
     assert process.returncode == 0, output
     records = Records(tmp_path).of("tune")
-    assert {record["specification"]["variant"] for record in records} == {TRIAL, "tuned"}
-    assert {record["environment"]["devices"] for record in records} == {"cpu:2"}
+    assert {record.variant for record in records} == {TRIAL, "tuned"}
+    assert {record.environment["devices"] for record in records} == {"cpu:2"}
 
 
 def test_a_search_does_not_change_the_answers_of_the_report(tmp_path):

@@ -52,8 +52,8 @@ def finished(results):
         content = path.read_bytes()
         found[path.name] = (hashlib.sha256(content).hexdigest(), path.stat().st_mtime_ns)
     for record in Records(results).of("lenet"):
-        network = results / "runs" / "lenet" / record["network"]["file"]
-        assert hashlib.sha256(network.read_bytes()).hexdigest() == record["network"]["sha256"]
+        network = results / "runs" / "lenet" / record.attached["network"].file
+        assert hashlib.sha256(network.read_bytes()).hexdigest() == record.attached["network"].sha256
     return found
 
 
@@ -105,8 +105,8 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
         assert call.communicate()[1] == ""
     pd.testing.assert_frame_equal(timeless(tmp_path / "1/lenet.csv"), timeless(tmp_path / "2/lenet.csv"))
     one, two = (Records(tmp_path / workers).of("lenet") for workers in ("1", "2"))
-    assert [record["misread"] for record in one] == [record["misread"] for record in two]
-    assert [record["history"]["train_loss"] for record in one] == [record["history"]["train_loss"] for record in two]
+    assert [record.misread for record in one] == [record.misread for record in two]
+    assert [record.history["train_loss"] for record in one] == [record.history["train_loss"] for record in two]
 
 
 WRITER = """
@@ -146,7 +146,7 @@ def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_tempora
     last = len(kept) + 10
     assert not writer(tmp_path, 0, last).communicate()[1]
     assert kept.items() <= finished(tmp_path).items()
-    assert sorted(record["metrics"]["value"] for record in Records(tmp_path).of("lenet")) == list(range(last))
+    assert sorted(record.metrics["value"] for record in Records(tmp_path).of("lenet")) == list(range(last))
     assert not list(tmp_path.rglob(".part-*"))
     assert not list(tmp_path.rglob("*.set-aside"))
 
@@ -186,7 +186,7 @@ def test_simultaneous_calls_leave_a_complete_table_and_figure(tmp_path):
 def test_sixteen_processes_write_five_hundred_records_each(tmp_path):
     processes = [writer(tmp_path, 500 * n, 500 * (n + 1)) for n in range(16)]
     assert [process.communicate()[1] for process in processes] == [""] * 16
-    values = [record["metrics"]["value"] for record in Records(tmp_path).of("lenet")]
+    values = [record.metrics["value"] for record in Records(tmp_path).of("lenet")]
     assert sorted(values) == list(range(8_000))
 
 

@@ -12,7 +12,9 @@ import pytest
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View, with_options
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.store.records import Attachment, Records, Unwritable, write
+from lab.store.checked import content, read, write
+from lab.store.record import Record
+from lab.store.records import Attachment, Records, Unwritable
 
 RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
 OUTCOME = {"status": "finished", "facts": {"params": 61_706}, "metrics": {"test_accuracy": 0.99}}
@@ -29,7 +31,7 @@ def test_a_saved_record_is_found(records):
     assert records.find(RUN) is None
     saved = records.save(RUN, OUTCOME, Attachment(".keras", lambda path: path.write_bytes(b"weights")))
     assert records.find(RUN) == saved
-    assert saved["specification"]["settings"]["epochs"] == 15
+    assert saved.settings["epochs"] == 15
     network = records.attachment(saved, "network")
     assert network.read_bytes() == b"weights"
     network.write_bytes(b"others")
@@ -67,6 +69,27 @@ def test_another_specification_has_another_record(records, change):
     assert records.find(other) is None
     records.save(other, OUTCOME)
     assert len(records.of("lenet")) == 2
+
+
+KEPT = Path(__file__).parents[3] / "results" / "reference" / "runs"
+
+
+def test_every_kept_record_written_again_is_the_same_to_the_last_byte():
+    files = sorted(KEPT.glob("*/*.json"))
+    assert len(files) > 1_000
+    for path in files:
+        assert content(Record.from_json(read(path)).to_json()) == path.read_bytes(), path
+
+
+def test_a_record_keeps_what_it_has_no_field_for():
+    value = {"specification": RUN.specification(), "status": "finished", "facts": {}, "metrics": {}}
+    value |= {"misread": {}, "classes": ["cat"], "network": {"file": "a.keras", "sha256": "0"}, "details": 1}
+    record = Record.from_json(value)
+    assert record.to_json() == value
+    assert record.misread == {}
+    assert record.history is None
+    assert record.details == {"classes": ["cat"], "details": 1}
+    assert record.attached["network"].file == "a.keras"
 
 
 def test_a_view_and_measures_stand_among_the_settings_of_a_specification():
@@ -255,9 +278,9 @@ def test_the_record_of_a_failure_is_deleted_when_the_run_succeeds(records):
     records.save_failed(RUN, "MemoryError", "last\nlines")
     assert records.find(RUN) is None
     (failed,) = records.of("lenet")
-    assert (failed["status"], failed["reason"]) == ("failed", "MemoryError")
+    assert (failed.status, failed.reason) == ("failed", "MemoryError")
     records.save(RUN, OUTCOME)
-    assert [record["status"] for record in records.of("lenet")] == ["finished"]
+    assert [record.status for record in records.of("lenet")] == ["finished"]
 
 
 def test_the_record_of_a_failure_is_not_counted_if_the_run_has_ended(records):
@@ -282,11 +305,11 @@ def test_non_finite_numbers_make_a_run_diverged_and_are_named(records):
     }
     saved = records.save(RUN, outcome)
     assert records.find(RUN) == saved
-    assert saved["status"] == "diverged"
-    assert saved["metrics"] == {"test_accuracy": 0.1}
-    assert saved["gradient_norms"] == {"before": [1.0, 2.0]}
-    assert sorted(saved["not_finite"]) == ["after", "scale", "test", "test_loss"]
-    assert "not_finite" not in records.save(RUN, OUTCOME)
+    assert saved.status == "diverged"
+    assert saved.metrics == {"test_accuracy": 0.1}
+    assert saved.details["gradient_norms"] == {"before": [1.0, 2.0]}
+    assert sorted(saved.not_finite) == ["after", "scale", "test", "test_loss"]
+    assert records.save(RUN, OUTCOME).not_finite is None
 
 
 def test_an_unwritable_record_is_distinguished_from_other_errors(records):
