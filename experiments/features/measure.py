@@ -14,7 +14,8 @@ from lab.data import datasets
 from lab.data.datasets import Dataset
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
-from lab.learn.training import TrainingWork, set_seed
+from lab.learn.loop import set_seed
+from lab.learn.training import TrainingWork
 from lab.report.channels import GREY, patches
 from lab.store import environment
 from lab.store.record import Record

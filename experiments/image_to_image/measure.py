@@ -1,8 +1,5 @@
 """What `make image-to-image` does: trains translators and has a LeNet-5 read what they make."""
 
-import time
-from typing import Any
-
 import keras
 import numpy as np
 import skimage.metrics
@@ -11,15 +8,16 @@ import tensorflow as tf
 from cnn_models.analysis import cost
 from cnn_models.networks.unet import patch_discriminator, unet
 from experiments.image_to_image import Translation, Untrained
-from lab.data import pairs, views
+from lab.data import arrays, pairs
 from lab.data.datasets import Split
 from lab.data.pairs import Half, Pairs
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.devices import one_thread
+from lab.learn.loop import Loop, set_seed
 from lab.learn.pictures import normalise
-from lab.learn.training import EVALUATION_BATCH, STEPS_PER_CALL, Trainer, in_epochs, set_seed
+from lab.learn.training import EVALUATION_BATCH, Trainer, in_batches
 from lab.store.records import Attachment, Records
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
@@ -116,15 +114,17 @@ def _l1(outputs: np.ndarray, targets: np.ndarray) -> float:
 
 
 class Translator:
-    """One recipe on one set of pairs: its graph is traced once and serves every seed.
+    """One recipe on one set of pairs: its graph is traced once and serves every seed; see `lab.learn.loop.Learner`.
 
     Args:
         settings: the recipe.
         found: the pairs.
     """
 
+    examples_are = "pairs"
+
     def __init__(self, settings: Translation, found: Pairs) -> None:
-        self.settings = settings
+        self.settings, self.epochs = settings, settings.epochs
         self.pairs = found
         self.examples = min(settings.examples, len(found.train))
         self.batch_size = min(settings.batch_size, self.examples)
@@ -137,29 +137,24 @@ class Translator:
         self._targets = tf.constant(found.train.targets)
         self._entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         self._train = tf.function(self._steps)
+        self._loop = Loop(self, keras.callbacks.CallbackList(model=self.model))
         self._outputs = tf.function(
             lambda inputs: self.model(normalise(inputs), training=False),
             input_signature=[tf.TensorSpec([None, *found.train.inputs.shape[1:]], tf.uint8)],
         )
 
-    def run(self, seed: int, report: Report = lambda event: None) -> dict[str, Any]:
+    def run(self, seed: int, report: Report = lambda event: None) -> RunOutcome:
         """Trains from scratch with one seed.
 
         Returns:
             `status`, `facts`, `metrics` and `history`; see `lab.learn.training.Trainer.run`.
         """
         self.reset(seed)
-        began = time.perf_counter()
-        history, finite = in_epochs(self.settings.epochs, lambda epoch: self._epoch(seed, epoch, report))
-        metrics = {"train_seconds": time.perf_counter() - began}
-        if finite:
-            metrics["validation_l1_levels"] = history["validation_l1_levels"][-1]
-        return {
-            "status": "finished" if finite else "diverged",
-            "facts": self.facts(),
-            "metrics": metrics,
-            "history": history,
-        }
+        trained = self._loop.run(seed, report)
+        metrics = {"train_seconds": trained.seconds}
+        if trained.finite:
+            metrics["validation_l1_levels"] = trained.history["validation_l1_levels"][-1]
+        return {"status": trained.status, "facts": self.facts(), "metrics": metrics, "history": trained.history}
 
     def facts(self) -> dict[str, int]:
         """Parameters and multiply-accumulates of the generator, and the discriminator's parameters."""
@@ -168,11 +163,8 @@ class Translator:
 
     def translate(self, inputs: np.ndarray) -> np.ndarray:
         """What the network makes of inputs, as brightnesses, uint8 `(n, height, width, channels)`."""
-        made = [
-            np.asarray(self._outputs(inputs[start : start + EVALUATION_BATCH]))
-            for start in range(0, len(inputs), EVALUATION_BATCH)
-        ]
-        finite = np.nan_to_num(np.concatenate(made))  # a network that diverged answers with what is no number
+        # A network that diverged answers with what is no number.
+        finite = np.nan_to_num(in_batches(self._outputs, inputs))
         return np.round(127.5 * (np.clip(finite, -1, 1) + 1)).astype("uint8")
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
@@ -198,27 +190,24 @@ class Translator:
                 variable.assign(value)
         train = self.pairs.train
         classes = np.zeros(len(train), int) if train.labels is None else train.labels
-        self._chosen = views.nested_order(classes, seed)[: self.examples]
+        self._chosen = arrays.nested_order(classes, seed)[: self.examples]
 
-    def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
-        began = time.perf_counter()
-        order = np.random.default_rng([seed, epoch]).permutation(self._chosen).astype("int32")
-        batches = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
-        sums = np.zeros(3)
-        for start in range(0, self.steps, STEPS_PER_CALL):
-            chunk = batches[start : start + STEPS_PER_CALL]
-            sums += np.array([float(loss) for loss in self._train(chunk)])
-            done = start + len(chunk)
-            speed = done * self.batch_size / (time.perf_counter() - began)
-            progress = epoch + done / self.steps
-            report({"done": progress, "total": self.settings.epochs, "note": f"{speed:,.0f} pairs/s"})
-        l1, fooling, judging = sums / self.steps
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """See `lab.learn.loop.Learner`."""
+        return np.random.default_rng([seed, epoch]).permutation(self._chosen).astype("int32")
+
+    def train(self, places: np.ndarray, seed: int, step: int) -> list[float]:
+        """See `lab.learn.loop.Learner`: L1, then the cross-entropies of generator and discriminator."""
+        return [float(loss) for loss in self._train(places)]
+
+    def measured(self, sums: list[float]) -> dict[str, float]:
+        """See `lab.learn.loop.Learner`."""
+        l1, fooling, judging = (total / self.steps for total in sums)
         values = {"train_l1_levels": 127.5 * l1}
         if self.settings.adversarial:
             values |= {"generator_entropy": fooling, "discriminator_entropy": judging}
         held = self.pairs.validation
         values["validation_l1_levels"] = _l1(self.translate(held.inputs), held.targets)
-        values["epoch_seconds"] = time.perf_counter() - began
         return values
 
     def _steps(self, batches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

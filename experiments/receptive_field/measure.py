@@ -14,7 +14,7 @@ from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.errors import Unavailable
 from lab.learn.devices import one_thread
-from lab.learn.training import set_seed
+from lab.learn.loop import set_seed
 from lab.store.records import Attachment, Records
 
 

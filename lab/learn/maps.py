@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lab.data import views
 from lab.data.datasets import Split
 from lab.declare.recipe import Canvas
+from lab.learn import views
 
 PICTURES = 500  # of the test split, the first ones: 81 positions of all would take longer than to learn
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnn_models.gradients.effective import effective_side, gradient_of_centre
-from lab.data import views
+from lab.data import arrays
 from lab.data.datasets import Split
 from lab.learn import maps, ranking
 from lab.learn.pictures import normalise
@@ -46,7 +46,7 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
     """Accuracy, misread pictures and what else is asked of the answers, on the test split as it is and shifted."""
     test = trainer.view(trainer.dataset.test, seed)
     seen = {"test": test.images} | {
-        f"test_shift{pixels}": views.shifted(test.images, pixels) for pixels in trainer.training.measures.test_shifts
+        f"test_shift{pixels}": arrays.shifted(test.images, pixels) for pixels in trainer.training.measures.test_shifts
     }
     if trainer.training.measures.position_grid:
         seen["test_everywhere"] = trainer.view(trainer.dataset.test, seed, "everywhere").images
@@ -118,5 +118,5 @@ def _ranked(trainer: "Trainer", logits: np.ndarray, labels: np.ndarray) -> tuple
 
 def consistency(trainer: "Trainer", test: Split, pixels: int) -> float:
     """The share of test pictures of which two random shifts get the same class (Zhang 2019, section 4)."""
-    one, other = (trainer.evaluate(Split(views.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
+    one, other = (trainer.evaluate(Split(arrays.shifted(test.images, pixels, n), test.labels))[1] for n in (1, 2))
     return float(np.mean(one == other))

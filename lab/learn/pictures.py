@@ -1,4 +1,4 @@
-"""Pictures on the way into a network, within a graph. What NumPy does to whole splits is in `lab.data.views`."""
+"""Pictures on the way into a network, within a graph. How they are shown to it: `lab.learn.views`."""
 
 import math
 
@@ -10,29 +10,6 @@ from lab.declare.recipe import Distortion
 def normalise(images: tf.Tensor) -> tf.Tensor:
     """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
     return tf.cast(images, tf.float32) / 255.0 - 0.5
-
-
-def place(images: tf.Tensor, corners: tf.Tensor, side: int) -> tf.Tensor:
-    """Pictures on black canvases, as `views.place` does, within a graph.
-
-    Args:
-        images: `(batch, height, width, channels)`, uint8 or float32.
-        corners: row and column of each picture's upper left pixel, integers `(batch, 2)`.
-        side: height and width of the canvas.
-
-    Returns:
-        Pictures `(batch, side, side, channels)` of the same type.
-    """
-    row, column = tf.unstack(-tf.cast(corners, tf.float32), axis=1)
-    one, zero = tf.ones_like(row), tf.zeros_like(row)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([one, zero, column, zero, one, row, zero, zero], axis=1),
-        output_shape=[side, side],
-        fill_value=0.0,
-        interpolation="NEAREST",
-        fill_mode="CONSTANT",
-    )
 
 
 def distort(

@@ -9,7 +9,7 @@ from cnn_models.analysis import cost
 from cnn_models.layers.lecun1998 import RBFOutput, TrainableSubsampling2D
 from cnn_models.networks import lenet
 from lab.learn import devices
-from lab.learn.training import set_seed
+from lab.learn.loop import set_seed
 
 CONV5 = 5 * 5
 REDUCED = (9 + 1) * 8 + (9 * 8 + 1) * 8 + (9 * 8 + 1) * 16 + 2 * (9 * 16 + 1) * 16 + (16 + 1) * 10

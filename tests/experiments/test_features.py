@@ -15,7 +15,7 @@ from experiments.features.measure import FeaturesWork
 from lab.command.arguments import parser
 from lab.command.main import call_of
 from lab.command.plan import plan
-from lab.data import views
+from lab.data import arrays
 from lab.data.datasets import Split
 from lab.declare.recipe import Training
 from lab.declare.run import Run
@@ -224,11 +224,11 @@ def test_random_weights_are_those_that_training_begins_with(tmp_path, digits):
 
 
 def test_random_labels_are_the_same_classes_as_often_and_teach_nothing_of_the_test(digits):
-    shuffled = views.shuffled_labels(digits.train.labels, 3)
+    shuffled = arrays.shuffled_labels(digits.train.labels, 3)
     assert np.bincount(shuffled).tolist() == np.bincount(digits.train.labels).tolist()
     assert (shuffled == digits.train.labels).mean() < 0.2
-    assert views.shuffled_labels(digits.train.labels, 3).tolist() == shuffled.tolist()
-    assert views.shuffled_labels(digits.train.labels, 4).tolist() != shuffled.tolist()
+    assert arrays.shuffled_labels(digits.train.labels, 3).tolist() == shuffled.tolist()
+    assert arrays.shuffled_labels(digits.train.labels, 4).tolist() != shuffled.tolist()
     recipe = {"model": "fc-300", "epochs": 80, "batch_size": 64, "learning_rate": 5e-3, "examples": 300}
     true, random = (Trainer(Training(**recipe, random_labels=how), digits).run(3) for how in (None, True))
     # Seeds 0 to 5: 0.936 to 0.953; 0.07 to 0.16; and learnt by heart, 0.74 to 0.82.

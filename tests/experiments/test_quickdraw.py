@@ -19,6 +19,7 @@ from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn.training import Trainer
+from lab.learn.views import Batch
 from lab.store.record import Record
 
 EXPERIMENT = catalogue.find("quickdraw")
@@ -229,8 +230,8 @@ def test_training_from_files_learns_and_repeats_itself(bucket):
     outcome = trainer.run(1)
     assert outcome["metrics"]["test_accuracy"] > 0.85  # seeds 0 to 5: 0.98
     assert outcome["metrics"]["test_map3"] == pytest.approx((1 + outcome["metrics"]["test_accuracy"]) / 2)
-    assert trainer._images.shape[0] is None
-    assert len(trainer._images.value()) <= 100 * 32  # what one call needs, and no more
+    assert trainer.feed.images.shape[0] is None
+    assert len(trainer.feed.images.value()) <= 100 * 32  # what one call needs, and no more
     weights = [variable.numpy() for variable in trainer.model.variables]
     assert trainer.run(1)["misread"] == outcome["misread"]
     for variable, before in zip(trainer.model.variables, weights, strict=True):
@@ -239,12 +240,12 @@ def test_training_from_files_learns_and_repeats_itself(bucket):
 
 def test_an_epoch_shows_every_stored_picture_once(bucket):
     trainer = Trainer(Training("linear", epochs=1, batch_size=50), datasets.load("quickdraw:cat,tree"))
-    order = trainer._order(0, 0)
+    order = trainer.order(0, 0)
     places = np.concatenate([order[start : start + 50] for start in range(0, 1_400, 50)])
     assert sorted(places) == list(range(1_400))
-    local = trainer._at_hand(places[:100])
-    np.testing.assert_array_equal(trainer._images.numpy()[local], trainer.dataset.train.images[places[:100]])
-    np.testing.assert_array_equal(trainer._labels.numpy()[local], trainer.dataset.train.labels[places[:100]])
+    local = trainer.feed.at_hand(places[:100])
+    np.testing.assert_array_equal(trainer.feed.images.numpy()[local], trainer.dataset.train.images[places[:100]])
+    np.testing.assert_array_equal(trainer.feed.labels.numpy()[local], trainer.dataset.train.labels[places[:100]])
 
 
 def test_a_recipe_that_needs_a_place_for_every_picture_is_refused(bucket):
@@ -257,7 +258,8 @@ def test_a_recipe_that_needs_a_place_for_every_picture_is_refused(bucket):
 def test_merged_channels_are_the_whole_drawing_in_training_and_test():
     drawn = datasets.load("quickdraw-strokes")
     trainer = Trainer(Training("lenet5-relu", epochs=1, view=View(merged_channels=True)), drawn)
-    shown = trainer._shown(drawn.train.images[:9], np.arange(9, dtype="int32"), np.array([0, 0], "int32")).numpy()
+    batch = Batch(np.arange(9, dtype="int32"), np.array([0, 0], "int32"), 0, 9)
+    shown = trainer.shown(drawn.train.images[:9], batch).numpy()
     np.testing.assert_array_equal(shown, trainer.view(drawn.train, 0).images[:9])
     for channel in range(3):
         np.testing.assert_array_equal(shown[..., channel], drawn.train.images[:9].max(axis=-1))

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from experiments.shift import EXPERIMENT
-from lab.data import views
 from lab.data.datasets import Split
 from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.errors import UsageError
-from lab.learn import maps
+from lab.learn import maps, views
 from lab.learn.training import Trainer
 
 

@@ -9,15 +9,17 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
-from lab.data import views
+from lab.data import arrays
 from lab.data.datasets import Split
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn import measures
+from lab.learn.loop import STEPS_PER_CALL
 from lab.learn.measures import FIELD_PICTURES
-from lab.learn.pictures import distort, normalise, place
-from lab.learn.training import STEPS_PER_CALL, Trainer
+from lab.learn.pictures import distort, normalise
+from lab.learn.training import Trainer
+from lab.learn.views import Batch
 from lab.store.records import Records
 
 SHORT = Training("lenet5-relu", epochs=2, batch_size=64)
@@ -47,7 +49,7 @@ def test_all_steps_of_all_seeds_are_one_graph(digits):
     assert trainer.steps % STEPS_PER_CALL  # the last call has fewer steps than the others
     for seed in (0, 1):
         trainer.run(seed)
-    assert trainer._train.experimental_get_tracing_count() == 1
+    assert trainer.graph.run.experimental_get_tracing_count() == 1
 
 
 def test_training_learns_and_reports(digits):
@@ -170,20 +172,13 @@ def test_distortion_is_the_affine_map_of_scipy(digits):
         np.testing.assert_allclose(distort(images, largest, seed)[n, ..., 0], expected, atol=0.05)
 
 
-@pytest.mark.parametrize("positions", ["centre", "left", "everywhere"])
-def test_placing_in_the_graph_is_placing_in_numpy(digits, positions):
-    images, canvas = digits.test.images[:40], Canvas(56, positions)
-    corners = views.positions(canvas, 28, 40, seed=3)
-    np.testing.assert_array_equal(place(images, corners, 56), views.place(images, corners, 56))
-
-
 @pytest.mark.parametrize("moving", [False, True])
 def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
     trainer = Trainer(Training("linear", epochs=1, view=View(Canvas(56, "left", moving))), digits)
     trainer.reset(0)
     batch = np.arange(50, dtype="int32")
     images = digits.train.images[:50]
-    first, second = (trainer._shown(images, batch, np.array([0, step], "int32")).numpy() for step in (1, 2))
+    first, second = (trainer.shown(images, Batch(batch, np.array([0, step]), 0, 50)).numpy() for step in (1, 2))
     np.testing.assert_array_equal(first.sum((1, 2, 3)), images.sum((1, 2, 3), dtype="uint64"))
     assert np.array_equal(first, second) != moving
     left = images.shape[2] // 2 + np.argmax(first.any(axis=(0, 1, 3)))
@@ -193,23 +188,14 @@ def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
     assert np.ptp([np.flatnonzero(picture.any(axis=(1, 2))).mean() for picture in first]) > 20
 
 
-def test_shuffled_pixels_are_the_same_for_training_and_test(digits):
-    trainer = Trainer(Training("linear", epochs=1, view=View(shuffled_pixels=True)), digits)
-    trainer.reset(5)
-    shown = trainer._shown(digits.train.images[:9], np.arange(9, dtype="int32"), np.array([5, 0], "int32")).numpy()
-    np.testing.assert_array_equal(shown, trainer.view(digits.train, 5).images[:9])
-    assert not np.array_equal(shown, trainer.view(digits.train, 6).images[:9])
-    np.testing.assert_array_equal(np.sort(shown, axis=None), np.sort(digits.train.images[:9], axis=None))
-
-
 def test_only_the_chosen_examples_are_learned_from(digits):
     trainer = Trainer(Training("linear", epochs=1, examples=100, steps_per_epoch=7, batch_size=64), digits)
     trainer.reset(2)
-    order = trainer._order(2, 0)
+    order = trainer.order(2, 0)
     assert len(order) >= 7 * 64
-    assert set(order) == set(views.nested_order(digits.train.labels, 2)[:100])
+    assert set(order) == set(arrays.nested_order(digits.train.labels, 2)[:100])
     assert np.bincount(order[:100]).max() == 1  # all are shown before one comes again
-    assert not np.array_equal(order, trainer._order(2, 1))
+    assert not np.array_equal(order, trainer.order(2, 1))
     outcome = trainer.run(2)
     assert outcome["status"] == "finished"
 
