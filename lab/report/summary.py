@@ -194,7 +194,9 @@ def _judged(results: Path) -> Iterator[Judged]:
         path = results / f"{experiment.name}.csv"
         if path.exists():
             try:
-                yield experiment, tables.judged(experiment, tables.read_of(experiment, path))
+                rows = tables.judged(experiment, tables.read_of(experiment, path))
+                # A table of an earlier day may have a row that is declared no more.
+                yield experiment, rows[rows["variant"].isin(experiment.rows)] if len(rows) else rows
             except UsageError as error:
                 print(f"{error} The summary is made without it.", file=sys.stderr)
 
