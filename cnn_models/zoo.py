@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 from cnn_models.names import unknown
-
-LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
-SPRINGENBERG_2015 = "Springenberg et al. 2015, Striving for simplicity: the all convolutional net, table 1"
-ZHANG_2019 = "Zhang 2019, Making convolutional networks shift-invariant again, section 3.2"
-HE_2016 = "He et al. 2016, Deep residual learning for image recognition, section 3.3, much smaller"
-LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
+from cnn_models.papers import HE_2016, LECUN_1990, LECUN_1998, SPRINGENBERG_2015, ZHANG_2019
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,14 +187,14 @@ MODELS: dict[str, Architecture] = {
         )
         for reduction, pixels, source in (
             ("none", 11, "this suite"),
-            ("max", 27, SPRINGENBERG_2015),
-            ("average", 27, SPRINGENBERG_2015),
-            ("strided", 21, SPRINGENBERG_2015),
-            ("conv-pool", 33, SPRINGENBERG_2015),
-            ("all-conv", 27, SPRINGENBERG_2015),
+            ("max", 27, f"{SPRINGENBERG_2015}, table 1"),
+            ("average", 27, f"{SPRINGENBERG_2015}, table 1"),
+            ("strided", 21, f"{SPRINGENBERG_2015}, table 1"),
+            ("conv-pool", 33, f"{SPRINGENBERG_2015}, table 1"),
+            ("all-conv", 27, f"{SPRINGENBERG_2015}, table 1"),
             ("dilation", 21, "Yu and Koltun 2016, Multi-scale context aggregation by dilated convolutions"),
-            ("blur-max", 33, ZHANG_2019),
-            ("blur-stride", 27, ZHANG_2019),
+            ("blur-max", 33, f"{ZHANG_2019}, section 3.2"),
+            ("blur-stride", 27, f"{ZHANG_2019}, section 3.2"),
         )
     },
     # Stacks of 3×3 convolutions: lecture slides "N сверточных слоев" and "Да и одного сверточного слоя мало!".
@@ -212,8 +207,8 @@ MODELS: dict[str, Architecture] = {
             _seen_by_depth(growth, depth),
         )
         for growth, source, depths in (
-            ("plain", HE_2016, (1, 2, 3, 4, 6, 8, 12, 16)),
-            ("residual", HE_2016, (8, 16)),
+            ("plain", f"{HE_2016}, section 3.3, much smaller", (1, 2, 3, 4, 6, 8, 12, 16)),
+            ("residual", f"{HE_2016}, section 3.3, much smaller", (8, 16)),
             ("stride", "this suite", (4, 8, 16)),
             ("pooling", "this suite", (4, 8, 16)),
         )

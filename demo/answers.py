@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_models.brightness import brightnesses, network_input
 from demo import drawing, inside
 from demo.inside import Network
 from demo.networks import DIGITS, DOODLES, EDGES, Shelf
@@ -190,7 +191,7 @@ class Edges:
         """
         edges = drawing.outline(drawing.read(asked["drawing"]))
         made = self.shelf.open(asked["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
-        picture = np.round(127.5 * (np.clip(made, -1, 1) + 1)).astype("uint8")
+        picture = brightnesses(made)
         read = None
         if asked["reader"] is not None:
             network = self.shelf.open(asked["reader"])
@@ -242,7 +243,7 @@ def _frame(network: Network) -> int:
 
 
 def _inputs(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    return np.stack(pictures)[..., None].astype("float32") / 255 - 0.5
+    return network_input(np.stack(pictures)[..., None].astype("float32"))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Fully connected nets beside LeNet-5, on digits in their place and moved (slide "Не, так не работает!")."""
 
+from cnn_models.papers import LECUN_1998
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Measures, Training
 
-LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 SHIFTS = (2, 4)
 ERROR, SHIFTED = "test_error_percent", "test_shift4_error_percent"
 

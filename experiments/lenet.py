@@ -7,13 +7,12 @@ cross-entropy 0.982, the paper's MAP criterion with j = 1, 10, 40: 0.986, 0.988,
 and 0.992 with j = 10 and batches of 32.
 """
 
+from cnn_models.papers import LECUN_1998
 from lab.declare.evidence import Answer, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Distortion, Training
+from lab.declare.recipe import HANDWRITING, Training
 
-LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 ERROR = "test_error_percent"
-DISTORTION = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)
 
 
 def _errs_at_most(variant: str, network: str, percent: float) -> Statement:
@@ -67,7 +66,7 @@ EXPERIMENT = Experiment(
         ),
         Variant(
             "lenet5-relu-distorted",
-            Training("lenet5-relu", epochs=30, distortion=DISTORTION),
+            Training("lenet5-relu", epochs=30, distortion=HANDWRITING),
             "ReLU, max pooling, random affine distortions",
             {"error_percent_1998": 0.8},
             label="the same, learning distorted digits",

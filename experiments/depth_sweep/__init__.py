@@ -1,5 +1,6 @@
 """What more layers of 3×3 see, cost and gain (slide "Да и одного сверточного слоя мало!")."""
 
+from cnn_models.papers import HE_2016, LUO_2016
 from lab.declare.evidence import Answer, Difference, Evidence, Fact, Identity, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Canvas, Measures, Training, View
@@ -69,9 +70,9 @@ EXPERIMENT = Experiment(
         "slide: Да и одного сверточного слоя мало!",
         "slide: N сверточных слоев",
         "slide: Нужно растить поле обзора быстрее!",
-        "He et al. 2016, Deep residual learning for image recognition",
+        HE_2016,
         "Ioffe and Szegedy 2015, Batch normalization",
-        "Luo et al. 2016, Understanding the effective receptive field in deep convolutional neural networks",
+        LUO_2016,
     ),
     variants=tuple(_row(family, depth, side) for (family, side), depths in DEPTHS.items() for depth in depths),
     compared=(ERROR, EFFECTIVE),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cnn_models.papers import ZHANG_2019
 from lab.declare.evidence import Answer, Evidence, Fact, Identity, Statement
 from lab.declare.experiment import Experiment, Variant
 
@@ -58,7 +59,7 @@ EXPERIMENT = Experiment(
     sources=(
         "slide: Свертка и сдвиг коммутативны",
         "slide: Давайте вспомним инвариантность к сдвигу!",
-        "Zhang 2019, Making convolutional networks shift-invariant again",
+        ZHANG_2019,
         "Azulay, Weiss 2019, Why do deep convolutional networks generalize so poorly to small image transformations?",
     ),
     variants=(

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnn_models.brightness import network_input
 from cnn_models.layers.blur import BlurPool2D
 from experiments.equivariance import Commuting, Invariance, Worked
 from lab.data import datasets
@@ -133,14 +134,14 @@ def shifts(reach: int, step: int = 1) -> list[Shift]:
 
 def cat(dtype: str) -> np.ndarray:
     """The grey cat as a network gets it, `(1, 300, 300, 1)`."""
-    return (datasets.grey(datasets.cat())[np.newaxis, ..., np.newaxis] / 255 - 0.5).astype(dtype)
+    return network_input(datasets.grey(datasets.cat())[np.newaxis, ..., np.newaxis]).astype(dtype)
 
 
 def digits(margin: int, dtype: str) -> np.ndarray:
     """The test digits as a network gets them, with more black around: `(360, 28 + 2·margin, …, 1)`."""
     images = datasets.load("digits").test.images
     around = ((0, 0), (margin, margin), (margin, margin), (0, 0))
-    return np.pad(images / 255 - 0.5, around, constant_values=-0.5).astype(dtype)
+    return np.pad(network_input(images), around, constant_values=-0.5).astype(dtype)
 
 
 def window(canvas: np.ndarray, shift: Shift, reach: int = REACH) -> np.ndarray:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from cnn_models.brightness import brightnesses
 from experiments.features import CONDITIONS, LAYERS, NAIVE_CHANNELS, NAIVE_LAYERS, layer_name
 from lab.declare.experiment import Experiment
 from lab.report import drawing, figures
@@ -99,7 +100,7 @@ def _details(figure: SubFigure, arrays: Arrays) -> None:
             panels.append(
                 (
                     f"{NAMES[model].split()[-1]}:\nfirst kernels",
-                    np.round(127.5 * (kernels / largest + 1)).astype("uint8"),
+                    brightnesses(kernels / largest),
                 )
             )
     for layer in NAIVE_LAYERS:

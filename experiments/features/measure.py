@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 import cnn_models
+from cnn_models.brightness import brightnesses
 from cnn_models.gradients.maximisation import NAIVE, Maximised, maximise
 from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer
 from experiments.features.layer_measures import Layer as Reader
@@ -122,7 +123,7 @@ def pictures(layer: Reader, name: str, reading: Reading, dataset: Dataset) -> di
 def _framed(layer: Reader, found: Maximised) -> np.ndarray:
     """From -1 black … 1 white to brightnesses 0…255, in the whole receptive field of the middle unit."""
     (top, bottom), (left, right) = layer.box(*(layer.place or (0, 0)))
-    levels = np.round(127.5 * (found.pictures + 1)).astype("uint8")
+    levels = brightnesses(found.pictures)
     inside = [
         (own[0] - first, last - own[1])
         for own, first, last in zip(found.box, (top, left), (bottom, right), strict=True)

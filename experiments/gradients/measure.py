@@ -9,6 +9,7 @@ import scipy.special
 import tensorflow as tf
 from keras import ops
 
+from cnn_models.brightness import network_input
 from cnn_models.layers.local import LocallyConnected1D, LocallyConnected2D
 from experiments.gradients import CrossEntropy, Pooling, Shared, Softmax, Ties
 from lab.data import datasets
@@ -123,7 +124,7 @@ def weight_differences(layer: keras.Layer, pictures: np.ndarray) -> list[np.ndar
 def _pictures(rank: int) -> np.ndarray:
     """Four test digits, `(4, 28, 28, 1)`; or four rows of the cat, `(4, 300, 3)`; as networks get them."""
     images = datasets.load("digits").test.images[:4] if rank == 2 else datasets.cat()[100:200:25]
-    return images / 255 - 0.5
+    return network_input(images)
 
 
 def _loss(outputs: Any) -> Any:

@@ -2,11 +2,10 @@
 
 import dataclasses
 
+from cnn_models.papers import ISOLA_2017
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
-
-PIX2PIX = "Isola, Zhu, Zhou, Efros 2017, Image-to-image translation with conditional adversarial networks"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +61,7 @@ EXPERIMENT = Experiment(
     "the skip connections give?",
     expectation="A U-Net does, far better than filling in the edges; without skips it is worse; a discriminator makes "
     "sharper pictures at the price of a larger L1.",
-    sources=("slide: Приложение: image to image", f"{PIX2PIX}, sections 3 and 4.2, table 1 and figures 4 and 5"),
+    sources=("slide: Приложение: image to image", f"{ISOLA_2017}, sections 3 and 4.2, table 1 and figures 4 and 5"),
     variants=(
         Variant("edges", Untrained("edges"), "the input itself", label="edges: the input"),
         Variant("fill", Untrained("fill"), "all that the edges enclose in white", label="edges, filled in"),

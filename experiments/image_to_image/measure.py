@@ -6,6 +6,7 @@ import skimage.metrics
 import tensorflow as tf
 
 from cnn_models.analysis import cost
+from cnn_models.brightness import brightnesses
 from cnn_models.networks.unet import patch_discriminator, unet
 from experiments.image_to_image import Translation, Untrained
 from lab.data import arrays, pairs
@@ -165,7 +166,7 @@ class Translator:
         """What the network makes of inputs, as brightnesses, uint8 `(n, height, width, channels)`."""
         # A network that diverged answers with what is no number.
         finite = np.nan_to_num(in_batches(self._outputs, inputs))
-        return np.round(127.5 * (np.clip(finite, -1, 1) + 1)).astype("uint8")
+        return brightnesses(finite)
 
     def _build(self) -> tuple[keras.Model, keras.Model]:
         shape, channels = self.pairs.train.inputs.shape[1:], self.pairs.train.targets.shape[-1]

@@ -2,16 +2,15 @@
 
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
-from lab.declare.recipe import Distortion, Measures, Training, View
+from lab.declare.recipe import HANDWRITING, Distortion, Measures, Training, View
 
 ERROR = "test_error_percent"
 STROKES = "quickdraw-strokes"
 MEASURES = Measures(map_at=3, mistakes=12)
-HAND = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)
 
 
 def _row(
-    name: str, model: str, about: str, label: str, learning_rate: float, distortion: Distortion | None = HAND
+    name: str, model: str, about: str, label: str, learning_rate: float, distortion: Distortion | None = HANDWRITING
 ) -> Variant:
     training = Training(model, learning_rate=learning_rate, distortion=distortion, measures=MEASURES)
     return Variant(name, training, about, label=label)
@@ -19,7 +18,9 @@ def _row(
 
 def _stroke_row(name: str, about: str, label: str, against: str | None = None, merged: bool = False) -> Variant:
     view = View(merged_channels=merged)
-    training = Training("lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HAND, view=view, measures=MEASURES)
+    training = Training(
+        "lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HANDWRITING, view=view, measures=MEASURES
+    )
     return Variant(name, training, about, against=against, dataset=STROKES, label=label)
 
 

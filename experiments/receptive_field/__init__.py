@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cnn_models.papers import LUO_2016
 from lab.declare import catalogue
 from lab.declare.evidence import Answer, Evidence, Fact, Identity, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
@@ -75,7 +76,7 @@ EXPERIMENT = Experiment(
         "slide: N сверточных слоев",
         "slide: Нужно растить поле обзора быстрее!",
         "Araujo, Norris, Sim 2019, Computing receptive fields of convolutional neural networks (Distill)",
-        "Luo et al. 2016, Understanding the effective receptive field in deep convolutional neural networks",
+        LUO_2016,
     ),
     variants=(
         *(

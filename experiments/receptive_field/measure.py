@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 import cnn_models
+from cnn_models.brightness import network_input
 from cnn_models.gradients.effective import effective_side, gradient_of_centre
 from experiments.receptive_field import CHANNELS, LARGEST_EFFECTIVE, LARGEST_HEAT_MAP, SIDE, Named, Stack, Trained
 from lab.data import datasets
@@ -44,7 +45,7 @@ class FieldWork:
         model = cnn_models.open_model(str(self._network(run, settings)))
         field = cnn_models.receptive_field(model, settings.layer)
         images = datasets.load(settings.trained_on).validation.images[:500]
-        inputs = images / 255.0 - 0.5
+        inputs = network_input(images)
         facts = {"params": model.count_params(), "receptive_field_pixels": _pixels(field.size)}
         return facts, gradient_of_centre(keras.Model(model.inputs, model.get_layer(settings.layer).output), inputs)
 

@@ -1,5 +1,6 @@
 """What buys a larger field, and at what price (slide "Нужно растить поле обзора быстрее!")."""
 
+from cnn_models.papers import SPRINGENBERG_2015, ZHANG_2019
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Measures, Training
@@ -60,8 +61,8 @@ EXPERIMENT = Experiment(
     sources=(
         "slide: Нужно растить поле обзора быстрее!",
         "slide: Пулинг слой",
-        "Springenberg et al. 2015, Striving for simplicity: the all convolutional net",
-        "Zhang 2019, Making convolutional networks shift-invariant again",
+        SPRINGENBERG_2015,
+        ZHANG_2019,
     ),
     variants=tuple(_row(arm) for arm in ARMS),
     also_on=("fashion-mnist",),

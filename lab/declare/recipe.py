@@ -27,6 +27,9 @@ class Distortion:
     shift_pixels: float = 0.0
 
 
+HANDWRITING = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)  # what digits and drawings bear
+
+
 POSITIONS = ("centre", "left", "everywhere")
 
 

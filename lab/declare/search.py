@@ -13,7 +13,7 @@ from cnn_models.search_space import Choice, space
 from cnn_models.zoo import MODELS
 from lab.declare.call import Call
 from lab.declare.experiment import TRIAL, Experiment
-from lab.declare.recipe import Distortion, Recipe, Training, with_options
+from lab.declare.recipe import HANDWRITING, Distortion, Recipe, Training, with_options
 from lab.declare.run import Run, digest, flat
 from lab.errors import UsageError
 
@@ -21,7 +21,6 @@ TUNERS = ("hyperband", "random", "bayesian")
 TRIALS = 20  # unless the user says otherwise; Hyperband counts its own
 LEAST_TRIALS = 3  # of Hyperband, which by itself makes one or two where there are fewer than three epochs
 TRIAL_SEED = 100  # and the following: of trials, so that no table's seed has been tuned with
-DISTORTION = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)  # at full strength, as in lenet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +110,7 @@ def distortion(strength: float) -> Distortion | None:
     """All kinds of distortion at once, from 0 (none) to 1."""
     if not strength:
         return None
-    parts = dataclasses.asdict(DISTORTION).items()
+    parts = dataclasses.asdict(HANDWRITING).items()
     return Distortion(**{name: float(f"{strength * largest:.3g}") for name, largest in parts})
 
 

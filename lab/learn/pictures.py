@@ -4,12 +4,13 @@ import math
 
 import tensorflow as tf
 
+from cnn_models.brightness import network_input
 from lab.declare.recipe import Distortion
 
 
 def normalise(images: tf.Tensor) -> tf.Tensor:
-    """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), float32."""
-    return tf.cast(images, tf.float32) / 255.0 - 0.5
+    """Brightnesses 0…255 of any type as networks take them, float32."""
+    return network_input(tf.cast(images, tf.float32))
 
 
 def distort(

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnn_models.brightness import brightnesses
 from lab.report.drawing import STYLE
 from lab.report.figures import save
 
@@ -87,7 +88,7 @@ def write_sheet(
             if number in without:
                 axes.set_title(f"{number}: {without[number]}", fontsize=8)
             elif number < len(pictures):
-                levels = np.round(127.5 * (pictures[number] + 1)).astype("uint8")
+                levels = brightnesses(pictures[number])
                 axes.imshow(levels.squeeze(-1) if levels.shape[-1] == 1 else levels, cmap="gray", vmin=0, vmax=255)
                 axes.set_title(f"{number}: {answers[number]:.3g}", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)

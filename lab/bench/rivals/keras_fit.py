@@ -18,6 +18,7 @@ def main(how: str, compiled: bool) -> None:
     import tensorflow as tf
 
     import cnn_models
+    from cnn_models.brightness import network_input
     from lab.data import datasets
 
     class Clock(keras.callbacks.Callback):
@@ -54,12 +55,12 @@ def main(how: str, compiled: bool) -> None:
     if how == "dataset":
         pictures = tf.data.Dataset.from_tensor_slices((images, labels)).cache().shuffle(len(labels), seed=0)
         pictures = pictures.batch(BATCH, drop_remainder=True)
-        pictures = pictures.map(lambda x, y: (tf.cast(x, tf.float32) / 255.0 - 0.5, y), tf.data.AUTOTUNE)
+        pictures = pictures.map(lambda x, y: (network_input(tf.cast(x, tf.float32)), y), tf.data.AUTOTUNE)
         model.fit(pictures.prefetch(tf.data.AUTOTUNE), epochs=EPOCHS, callbacks=[clock], verbose=0)
     else:
-        values = images.astype("float32") / 255 - 0.5
+        values = network_input(images.astype("float32"))
         model.fit(values, labels, BATCH, EPOCHS, callbacks=[clock], verbose=0)
-    tested = mnist.test.images.astype("float32") / 255 - 0.5
+    tested = network_input(mnist.test.images.astype("float32"))
     print_result(clock.seconds, model.evaluate(tested, mnist.test.labels, verbose=0, return_dict=True)["accuracy"])
 
 

@@ -11,6 +11,7 @@ def main(how: str) -> None:
     import torch
     from torch import nn
 
+    from cnn_models.brightness import network_input
     from lab.data import datasets
 
     torch.set_num_threads(THREADS)
@@ -34,7 +35,7 @@ def main(how: str) -> None:
     for _ in range(EPOCHS):
         began = time.perf_counter()
         for batch in torch.randperm(len(labels))[: steps * BATCH].split(BATCH):
-            pictures, wanted = images[batch].float() / 255 - 0.5, labels[batch]
+            pictures, wanted = network_input(images[batch].float()), labels[batch]
             loss = loss_of(network(pictures), wanted)
             optimizer.zero_grad()
             loss.backward()
@@ -42,7 +43,7 @@ def main(how: str) -> None:
             schedule.step()
         seconds.append(time.perf_counter() - began)
     with torch.no_grad():
-        logits = model(torch.from_numpy(test.images).permute(0, 3, 1, 2).float() / 255 - 0.5)
+        logits = model(network_input(torch.from_numpy(test.images).permute(0, 3, 1, 2).float()))
     print_result(seconds, float((logits.argmax(1).numpy() == test.labels).mean()))
 
 

@@ -18,7 +18,7 @@ from cnn_models.search_space import Choice, space
 from lab.command.main import main
 from lab.declare import catalogue, search
 from lab.declare.experiment import TRIAL
-from lab.declare.recipe import Measures, Training
+from lab.declare.recipe import HANDWRITING, Measures, Training
 from lab.declare.search import Search, Trial
 from lab.errors import UsageError
 from lab.execute.job import Job
@@ -74,7 +74,7 @@ def test_every_network_of_the_space_of_lenet5_has_the_parameters_of_its_width():
 
 def test_distortion_grows_from_none_to_full_strength():
     assert search.distortion(0.0) is None
-    assert search.distortion(1.0) == search.DISTORTION
+    assert search.distortion(1.0) == HANDWRITING
     assert search.distortion(0.25).rotation_degrees == 2.5
 
 
