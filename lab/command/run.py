@@ -102,7 +102,7 @@ def _show(experiment: Experiment, records: "Records", screen: "Console") -> None
     from lab.report import figures, ledger, notes, printing, summary  # they take seconds to import
 
     frame, figure = figures.write(experiment, records)
-    summary.write(records.results)
+    summary.write(records.results, redraw=False)
     note = " ".join(notes.notes(experiment, frame))
     printing.show(screen, frame, notes.columns(experiment, frame), experiment.question, experiment, note)
     for line in ledger.answers(experiment, records.results):

@@ -135,13 +135,20 @@ def _on(canvas: Canvas) -> str:
     return f"{size}{where} on {canvas.side}×{canvas.side}"
 
 
-def write(results: Path) -> pd.DataFrame:
-    """Writes `summary.csv` and `summary.svg` into a results folder, and returns the summary."""
+def write(results: Path, redraw: bool = True) -> pd.DataFrame:
+    """Writes `summary.csv` and `summary.svg` into a results folder, and returns the summary.
+
+    Args:
+        results: the folder, with the experiments' tables.
+        redraw: draw the figure also where the table is as it was, which takes longer than all the rest.
+    """
+    path, drawn = results / "summary.csv", results / "summary.svg"
     with sole_writer(results):  # tables are read under it, too, so that no older summary replaces a newer one
         found = frame(results)
-        tables.write_csv(found, results / "summary.csv")
-        if drawing := figure(found):
-            figures.save(drawing, results / "summary.svg")
+        before = path.read_bytes() if path.exists() and drawn.exists() else b""
+        tables.write_csv(found, path)
+        if (redraw or path.read_bytes() != before) and (drawing := figure(found)):
+            figures.save(drawing, drawn)
     return found
 
 
@@ -245,9 +252,10 @@ def _effective(judged: Sequence[Judged]) -> dict[tuple[str, str, str], tuple[flo
     """The effective field of networks that `receptive-field` looked at in their declared layer, with its source."""
     found = {}
     for experiment, rows in judged:
-        for _, row in rows.iterrows():
+        measured = rows.dropna(subset=[EFFECTIVE]) if EFFECTIVE in rows else rows[:0]
+        for _, row in measured.iterrows():
             settings = experiment.named[row["variant"]].settings
-            if not hasattr(settings, "trained_by") or pd.isna(row.get(EFFECTIVE)):
+            if not hasattr(settings, "trained_by"):
                 continue
             training = catalogue.find(settings.trained_by).named[settings.trained_as].settings
             field = MODELS[training.model].field

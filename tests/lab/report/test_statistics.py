@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.declare import catalogue
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
@@ -177,6 +178,12 @@ def test_rows_that_deviate_or_are_on_another_data_set_do_not_count_among_the_dec
     assert corrected(frame[~frame["declared"]]) == pytest.approx(alone)  # a family of its own
     raw, holm = corrected(frame[frame["dataset"] == "digits"])[0]
     assert holm == raw
+
+
+def test_printed_tables_show_no_p_value_but_the_corrected_one():
+    printed = [column for experiment in catalogue.whole() for column in experiment.columns if "_p_value" in column]
+    assert printed
+    assert all(column.endswith("_p_value_holm") for column in printed)
 
 
 def test_the_table_gives_the_share_of_seeds_that_mcnemar_tells_apart(tmp_path):

@@ -149,6 +149,21 @@ def test_make_summary_prints_every_row(tmp_path, capsys):
     assert main(["summary", "--results", str(tmp_path / "empty")]) == 2
 
 
+def test_a_call_draws_the_figure_anew_where_the_table_changed(tmp_path):
+    figure = tmp_path / "summary.svg"
+    run(tmp_path, "lenet", "lenet5-relu", 1.0)
+    summary.write(tmp_path, redraw=False)
+    first = figure.read_bytes()
+    figure.write_bytes(b"as it was")
+    summary.write(tmp_path, redraw=False)
+    assert figure.read_bytes() == b"as it was"
+    summary.write(tmp_path)
+    assert figure.read_bytes() == first
+    run(tmp_path, "lenet", "lenet1", 2.0)
+    summary.write(tmp_path, redraw=False)
+    assert figure.read_bytes() not in (first, b"as it was")
+
+
 def boxes(figure):
     """Of the figure as drawn: the boxes of names, by name, and the middles of marks."""
     figure.draw_without_rendering()
