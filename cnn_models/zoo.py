@@ -60,12 +60,12 @@ class Takes:
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """How much of the picture a network sees before it forgets places.
+    """The receptive field of a network's last layer with rows and columns.
 
     Attributes:
-        layer: its last layer with a height and a width; None: there is none, as the first layer is fully connected.
-        pixels: side of that layer's receptive field, as `cnn_models.analysis` computes it (compared in
-            `tests/cnn_models/test_zoo.py`); it may exceed the picture. None: the whole picture, whatever its size.
+        layer: name of that layer; None: there is none, as the first layer is fully connected.
+        pixels: side of the receptive field, as `cnn_models.analysis` computes it (compared in
+            `tests/cnn_models/test_zoo.py`); it may exceed the picture. None: the whole picture of any size.
     """
 
     layer: str | None

@@ -77,7 +77,7 @@ def serve(results: Path, port: int | None) -> None:
     from lab.learn import devices
 
     devices.one_thread()
-    blocks = page.build(networks.Shelf([results, networks.KEPT]))
+    blocks = page.build(networks.NetworkStore([results, networks.REFERENCE]))
     _, url, _ = blocks.launch(
         server_name=HOST,
         server_port=port,

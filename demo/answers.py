@@ -1,7 +1,7 @@
-"""What the page asks for, each in one call that depends on nothing but its arguments.
+"""The functions that the page calls. Each answer depends only on the arguments of its call.
 
-So any number of people can draw at once, and none sees another's drawing. What comes from a page is
-data to be checked: whatever is wrong with it is with_errors in one sentence.
+So any number of people can draw at the same time, and none sees another's drawing. The arguments come from a browser
+and are checked; an error is answered with one sentence.
 """
 
 import base64
@@ -14,19 +14,19 @@ import numpy as np
 from cnn_models.brightness import brightnesses, network_input
 from demo import drawing, inside
 from demo.inside import Network
-from demo.networks import DIGITS, DOODLES, EDGES, Shelf
+from demo.networks import DIGITS, DOODLES, EDGES, NetworkStore
 from lab.data import datasets, quickdraw, strokes
 
 Answer = dict[str, Any]
 
 
-def with_errors(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Lets a call that asks for what is not there answer `{"error": why}` instead of raising."""
+def catch_errors(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Returns a function that answers `{"error": why}` instead of raising an exception."""
 
     @functools.wraps(answer)
-    def checked(asked: Any) -> Answer:
+    def checked(request: Any) -> Answer:
         try:
-            return answer(asked)
+            return answer(request)
         except KeyError as error:
             return {"error": f"The call lacks {error}."}
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -36,177 +36,206 @@ def with_errors(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
 
 
 class Digits:
-    """Answers about drawn digits: what networks make of them, and why.
+    """Answers about drawn digits: how networks classify them, and why.
 
     Args:
-        shelf: where the networks lie.
+        store: the trained networks.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    def __init__(self, store: NetworkStore) -> None:
+        self.store = store
 
-    def networks(self, asked: Any) -> Answer:
-        """The networks that read MNIST's digits: pairs of name and label, the best first."""
-        return {"networks": list(self.shelf.listed(DIGITS).items())}
+    def networks(self, request: Any) -> Answer:
+        """The networks trained on MNIST: `networks`, pairs of name and label, best first."""
+        return {"networks": list(self.store.names(DIGITS).items())}
 
-    def look(self, asked: Any) -> Answer:
-        """What networks make of a drawing.
+    def look(self, request: Any) -> Answer:
+        """Classifies a drawing by several networks.
 
         Args:
-            asked: `drawing`, a `data:` URL; `shift`, pixels down and right by which its picture is
-                moved; `networks`, names.
+            request: `drawing`, a `data:` URL; `shift`, pixels by which the picture is moved down and right; `networks`,
+                at most two names.
 
         Returns:
-            `empty`, whether there is no ink; `scale`, pixels of the drawing to one of the picture; and
-            for each network its `origin`, where on the drawing its input begins (both down and
-            across), its `input`, `layers` and `probabilities`.
+            `empty`, whether the drawing has no ink; `scale`, pixels of the drawing per pixel of the picture, down and
+            across; `networks`, for each network: `origin`, where on the drawing its input begins, down and across;
+            `input`; `layers`; `probabilities`.
+
+        Raises:
+            ValueError: the request is invalid, or a network cannot be opened.
         """
-        picture, shift = drawing.normalise(drawing.read(asked["drawing"])), _shift(asked["shift"])
-        networks = [self.shelf.open(name) for name in _list(asked["networks"], 2)]
+        picture, shift = drawing.normalise(drawing.read(request["drawing"])), _shift(request["shift"])
+        networks = [self.store.open(name) for name in _list(request["networks"], 2)]
         return {
             "empty": not picture.pixels.any(),
             "scale": picture.scale,
-            "networks": [_seen(network, picture, shift) for network in networks],
+            "networks": [_look_inside(network, picture, shift) for network in networks],
         }
 
-    def unit(self, asked: Any) -> Answer:
-        """How one unit of a network comes to its value.
+    def unit(self, request: Any) -> Answer:
+        """Explains the value of one unit of a network.
 
         Args:
-            asked: `drawing` and `shift` as for `look`; `network`, a name; `layer` and `index`, see
+            request: `drawing` and `shift` as for `look`; `network`, a name; `layer` and `index`, see
                 `inside.Network.unit`.
+
+        Returns:
+            `field` and `value` of the unit. If the value is a weighted sum, also the patch, kernel, sum, bias and
+            activation, see `inside.WeightedSum`; numbers are texts with equal decimals.
+
+        Raises:
+            ValueError: the request is invalid, or a network cannot be opened.
         """
-        picture, shift = drawing.normalise(drawing.read(asked["drawing"])), _shift(asked["shift"])
-        network = self.shelf.open(asked["network"])
+        picture, shift = drawing.normalise(drawing.read(request["drawing"])), _shift(request["shift"])
+        network = self.store.open(request["network"])
         inputs = _inputs([_framed(drawing.moved(picture.pixels, *shift), network)])
-        layer, index = _whole(asked["layer"]), [_whole(i) for i in _list(asked["index"], 3)]
+        layer, index = _whole(request["layer"]), [_whole(i) for i in _list(request["index"], 3)]
         unit = network.unit(inputs, layer, index)
         answer: Answer = {"field": unit.field, "value": inside.written(unit.value)}
-        weighed = unit.weighed
-        if weighed is None:
+        weighted_sum = unit.weighted_sum
+        if weighted_sum is None:
             return answer
-        total = weighed.products + weighed.bias
-        digits = inside.decimals([(total, weighed.before), (weighed.answer, unit.value)])
-        numbers = {"sum": weighed.products, "bias": weighed.bias, "before": total}
+        total = weighted_sum.products + weighted_sum.bias
+        digits = inside.decimals([(total, weighted_sum.before), (weighted_sum.answer, unit.value)])
+        numbers = {"sum": weighted_sum.products, "bias": weighted_sum.bias, "before": total}
         return answer | {
-            "patch": packed(weighed.patch),
-            "kernel": packed(weighed.kernel),
-            "channels": weighed.channels,
-            "corner": weighed.corner,
-            "activation": weighed.activation,
+            "patch": packed(weighted_sum.patch),
+            "kernel": packed(weighted_sum.kernel),
+            "channels": weighted_sum.channels,
+            "corner": weighted_sum.corner,
+            "activation": weighted_sum.activation,
             "value": inside.written(unit.value, digits),
             **{name: inside.written(number, digits) for name, number in numbers.items()},
         }
 
 
 class Doodles:
-    """Answers about hand drawings: what they are, and which others are most like them."""
+    """Answers about hand drawings: their class, and the most similar drawings.
+
+    Args:
+        store: the trained networks.
+    """
 
     MOST_POINTS = 10_000
-    LIKE = 6
+    SIMILAR = 6  # drawings to show
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    def __init__(self, store: NetworkStore) -> None:
+        self.store = store
         self._sample = functools.cache(lambda: datasets.load("quickdraw"))
-        self._features = functools.lru_cache(maxsize=4)(self._learned)
+        self._features = functools.lru_cache(maxsize=4)(self._training_features)
         self._examples = functools.cache(_examples)
 
-    def networks(self, asked: Any) -> Answer:
-        """The networks that know the sample's classes: pairs of name and label, the best first."""
-        return {"networks": list(self.shelf.listed(DOODLES).items())}
+    def networks(self, request: Any) -> Answer:
+        """The networks trained on the sample of Quick, Draw!: `networks`, pairs of name and label, best first."""
+        return {"networks": list(self.store.names(DOODLES).items())}
 
-    def recognise(self, asked: Any) -> Answer:
-        """What a network makes of a drawing.
+    def recognise(self, request: Any) -> Answer:
+        """Classifies a drawing, and finds similar ones.
 
         Args:
-            asked: `strokes`, lists of points (x, y); `network`, a name.
+            request: `strokes`, lists of points (x, y); `network`, a name.
 
         Returns:
-            `classes`, names; `input`; `top`, the three likeliest names and their probabilities; `like`,
-            names and pictures of those drawings of the sample that it learned from whose features are
-            nearest, by the cosine. The last two are empty without a stroke.
+            `classes`, the names of all classes; `input`; `top`, the three most probable classes with their
+            probabilities; `like`, class and picture of the training drawings whose features have the largest cosine
+            similarity. Without a stroke, `top` and `like` are empty.
+
+        Raises:
+            ValueError: the request is invalid, or the network cannot be opened.
         """
-        picture, network, names = self._drawn(asked["strokes"]), self.shelf.open(asked["network"]), self._sample().names
+        picture, network, names = (
+            self._picture(request["strokes"]),
+            self.store.open(request["network"]),
+            self._sample().names,
+        )
         answer: Answer = {"classes": names, "input": packed(picture), "top": [], "like": []}
         if not picture.any():
             return answer
         features, logits = network.activations(_inputs([picture]))[-2:]
         probabilities = _softmax(logits[0])
-        near = np.argsort(-self._features(network) @ _unit_length(features)[0], kind="stable")[: self.LIKE]
+        near = np.argsort(-self._features(network) @ _unit_length(features)[0], kind="stable")[: self.SIMILAR]
         train = self._sample().train
         return answer | {
             "top": [(names[i], probabilities[i]) for i in np.argsort(-probabilities, kind="stable")[:3]],
             "like": [(names[train.labels[i]], packed(train.images[i, ..., 0])) for i in near],
         }
 
-    def example(self, asked: Any) -> Answer:
-        """A drawing of the sample, class after class.
+    def example(self, request: Any) -> Answer:
+        """Returns a drawing of the sample. Consecutive numbers give drawings of different classes.
 
         Args:
-            asked: `number`, from 0.
+            request: `number`, from 0.
 
         Returns:
-            `name` of its class and `strokes`, lists of points from 0 to 255.
+            `name` of its class and `strokes`, lists of points with coordinates from 0 to 255.
         """
-        name, drawn = self._examples()[_whole(asked["number"]) % len(self._examples())]
+        name, drawn = self._examples()[_whole(request["number"]) % len(self._examples())]
         return {"name": name, "strokes": [stroke.tolist() for stroke in drawn.strokes]}
 
-    def _drawn(self, asked: Any) -> np.ndarray:
-        lines = [strokes.stroke_of(line) for line in _list(asked, self.MOST_POINTS) if line]
+    def _picture(self, value: Any) -> np.ndarray:
+        """The picture of strokes, uint8 `(28, 28)`; empty without a stroke."""
+        lines = [strokes.stroke_of(line) for line in _list(value, self.MOST_POINTS) if line]
         if sum(map(len, lines)) > self.MOST_POINTS:
             raise ValueError(f"A drawing has at most {self.MOST_POINTS} points.")
         if not lines:
             return np.zeros((drawing.SIDE, drawing.SIDE), "uint8")
         return strokes.flat(strokes.Drawing("", "", False, tuple(lines)))
 
-    def _learned(self, network: Network) -> np.ndarray:
-        """Features of all drawings that were learned from, each of length 1, `(n, features)`."""
+    def _training_features(self, network: Network) -> np.ndarray:
+        """The features of all training drawings, scaled to length 1, `(n, features)`."""
         pictures = self._sample().train.images[..., 0]
         parts = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 500))
         return _unit_length(np.concatenate([network.activations(_inputs(pictures[part]))[-2] for part in parts]))
 
 
 class Edges:
-    """Answers about outlines: the picture that a network makes of one."""
+    """Answers about outlines: the digit that a network paints from an outline.
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    Args:
+        store: the trained networks.
+    """
 
-    def networks(self, asked: Any) -> Answer:
-        """The networks that make digits of edges, as pairs of name and label, and the best `reader` of digits."""
+    def __init__(self, store: NetworkStore) -> None:
+        self.store = store
+
+    def networks(self, request: Any) -> Answer:
+        """`networks`, pairs of name and label, best first; `reader`, the best network for digits, or None."""
         return {
-            "networks": list(self.shelf.listed(EDGES).items()),
-            "reader": next(iter(self.shelf.listed(DIGITS)), None),
+            "networks": list(self.store.names(EDGES).items()),
+            "reader": next(iter(self.store.names(DIGITS)), None),
         }
 
-    def picture(self, asked: Any) -> Answer:
-        """The picture that a network makes of an outline.
+    def picture(self, request: Any) -> Answer:
+        """Paints a digit from an outline.
 
         Args:
-            asked: `drawing`, a `data:` URL; `network`, a name; `reader`, one of a network of digits, or None.
+            request: `drawing`, a `data:` URL; `network`, a name; `reader`, the name of a network for digits, or None.
 
         Returns:
-            `empty`, whether there is no ink; `input`; `picture`; `read`, the digit that the reader reads in
-            it and its probability, None without a reader.
+            `empty`, whether the drawing has no ink; `input`; `picture`; `read`, the digit that the reader recognises in
+            the picture and its probability, or None without a reader.
+
+        Raises:
+            ValueError: the request is invalid, or a network cannot be opened.
         """
-        edges = drawing.outline(drawing.read(asked["drawing"]))
-        made = self.shelf.open(asked["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
+        edges = drawing.outline(drawing.read(request["drawing"]))
+        made = self.store.open(request["network"]).activations(_inputs([edges]))[-1][0, ..., 0]
         picture = brightnesses(made)
         read = None
-        if asked["reader"] is not None:
-            network = self.shelf.open(asked["reader"])
+        if request["reader"] is not None:
+            network = self.store.open(request["reader"])
             probabilities = _softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
             read = int(probabilities.argmax()), float(probabilities.max())
         return {"empty": not edges.any(), "input": packed(edges), "picture": packed(picture), "read": read}
 
 
 def packed(array: np.ndarray) -> Answer:
-    """An array as the page unpacks it: its shape, and float32 in base64, to the last bit."""
+    """An array for the page: its shape, and its values as float32 in base64."""
     return {"shape": array.shape, "data": base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()}
 
 
 def _examples() -> list[tuple[str, strokes.Drawing]]:
-    """The sample's drawings of its ten classes, one of each, then the next of each."""
+    """The drawings of the sample's ten classes with the class names: the first of each class, then the second, …"""
     drawn = quickdraw.drawings()
     return [(name, drawn[name][row]) for row in range(quickdraw.DRAWN) for name in quickdraw.SAMPLE]
 
@@ -215,7 +244,7 @@ def _unit_length(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
-def _seen(network: Network, picture: drawing.Picture, shift: Sequence[int]) -> Answer:
+def _look_inside(network: Network, picture: drawing.Picture, shift: Sequence[int]) -> Answer:
     first, then = (_framed(drawing.moved(picture.pixels, *by), network) for by in ((0, 0), shift))
     answers = network.activations(_inputs([first, then]))
     layers = [
@@ -239,6 +268,7 @@ def _framed(pixels: np.ndarray, network: Network) -> np.ndarray:
 
 
 def _frame(network: Network) -> int:
+    """Width of the canvas around a picture, in pixels."""
     return (network.side - drawing.SIDE) // 2
 
 
@@ -251,21 +281,21 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum()
 
 
-def _shift(asked: Any) -> tuple[int, int]:
-    down, right = (_whole(pixels) for pixels in _list(asked, 2))
+def _shift(value: Any) -> tuple[int, int]:
+    down, right = (_whole(pixels) for pixels in _list(value, 2))
     if max(abs(down), abs(right)) > drawing.SIDE:
         raise ValueError(f"A picture moves by at most {drawing.SIDE} pixels.")
     return down, right
 
 
-def _whole(asked: Any) -> int:
-    """A whole number, which JSON may write as 3 or 3.0."""
-    if type(asked) is int or (type(asked) is float and asked.is_integer()):
-        return int(asked)
-    raise ValueError(f"Expected a whole number, got {str(asked)[:40]}.")
+def _whole(value: Any) -> int:
+    """A whole number; JSON may contain it as 3 or 3.0."""
+    if type(value) is int or (type(value) is float and value.is_integer()):
+        return int(value)
+    raise ValueError(f"Expected a whole number, got {str(value)[:40]}.")
 
 
-def _list(asked: Any, longest: int) -> list[Any]:
-    if not isinstance(asked, list) or len(asked) > longest:
+def _list(value: Any, longest: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) > longest:
         raise ValueError(f"Expected a list of at most {longest}.")
-    return asked
+    return value

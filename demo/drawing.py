@@ -1,9 +1,9 @@
-"""From a drawing to what a network is fed: the steps that made MNIST's pictures.
+"""Turns a drawing into the input of a network, in the same way as MNIST's pictures were made.
 
-LeCun 1998, III.A: the digit is scaled into a box of 20×20 pixels, its aspect ratio kept, by an
-anti-aliasing that leaves grey levels, and laid on 28×28 pixels so that its centre of mass is in their
-middle. (Measured: of the 10,000 test pictures 9,997 fill the box along an axis, and the centre of mass
-is within half a pixel of (14, 14), counted from the first pixel's middle.)
+LeCun 1998, III.A: the digit is scaled to fit a box of 20×20 pixels with its aspect ratio and with anti-aliasing, then
+placed on 28×28 pixels with its centre of mass in the middle. We measured that 9,997 of the 10,000 test pictures fill
+the box along an axis, and that their centre of mass is within half a pixel of (14, 14), counted from the middle of the
+first pixel.
 """
 
 import base64
@@ -22,12 +22,12 @@ PNG = "data:image/png;base64,"
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A drawing as MNIST would show it.
+    """A drawing in the form of MNIST's pictures.
 
     Attributes:
-        pixels: brightnesses, ink is 255, uint8 `(28, 28)`.
-        scale: pixels of the drawing to a pixel of the picture, down and across.
-        origin: where on the drawing the picture's upper left corner lies, in pixels, down and across.
+        pixels: brightnesses, 255 is ink, uint8 `(28, 28)`.
+        scale: pixels of the drawing per pixel of the picture, down and across.
+        origin: the upper left corner of the picture in pixels of the drawing, down and across.
     """
 
     pixels: np.ndarray
@@ -36,30 +36,36 @@ class Picture:
 
 
 def read(url: object) -> np.ndarray:
-    """How much ink there is at each pixel of a drawing that the page sent, uint8 `(280, 280)`.
+    """Reads a drawing that the page sent.
 
     Args:
         url: a `data:` URL of a PNG of 280×280 pixels; its opacity is the ink.
 
+    Returns:
+        The ink at each pixel, uint8 `(280, 280)`.
+
     Raises:
-        ValueError: it is anything else.
+        ValueError: the argument is not such a URL.
     """
     if not isinstance(url, str) or not url.startswith(PNG) or len(url) > LONGEST_TEXT:
         raise ValueError(f"A drawing is a {PNG}… URL of at most {LONGEST_TEXT} characters.")
     try:
         image = Image.open(io.BytesIO(base64.b64decode(url[len(PNG) :], validate=True)), formats=["PNG"])
-        if image.size == (CANVAS, CANVAS):  # read from the head: nothing larger is ever unpacked
+        if image.size == (CANVAS, CANVAS):  # the size is in the file's header: a larger picture is never decompressed
             return np.asarray(image.convert("RGBA"))[..., 3]
-    except Exception as error:  # a decoder raises many kinds of what is damaged, or claims to be enormous
+    except Exception as error:  # damaged or enormous pictures raise many kinds of errors
         raise ValueError(f"The drawing is not a PNG that can be read: {error}") from error
     raise ValueError(f"A drawing has {CANVAS}×{CANVAS} pixels, not {image.width}×{image.height}.")
 
 
 def normalise(ink: np.ndarray) -> Picture:
-    """Scales and centres a drawing as MNIST's digits were.
+    """Scales and centres a drawing like MNIST's digits.
 
     Args:
-        ink: uint8 `(height, width)`, 255 where there is ink. Without ink the picture is empty.
+        ink: uint8 `(height, width)`, 255 is ink.
+
+    Returns:
+        The picture; without ink it is empty.
     """
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     pixels = np.zeros((SIDE, SIDE), "uint8")
@@ -78,10 +84,10 @@ def normalise(ink: np.ndarray) -> Picture:
 
 
 def outline(ink: np.ndarray) -> np.ndarray:
-    """The lines of a drawing, one pixel wide, scaled and placed as the edges of MNIST's digits are.
+    """The lines of a drawing, one pixel wide, scaled and placed like the edges of MNIST's digits.
 
     Args:
-        ink: uint8 `(height, width)`, 255 where there is ink.
+        ink: uint8 `(height, width)`, 255 is ink.
 
     Returns:
         0 or 255, uint8 `(28, 28)`.
@@ -95,13 +101,13 @@ def outline(ink: np.ndarray) -> np.ndarray:
     height, width = (max(1, round(BOX * side / max(sides))) for side in sides)
     edges = np.zeros((height, width), "uint8")
     edges[places[0] * height // sides[0], places[1] * width // sides[1]] = 255
-    row, column = _corner(scipy.ndimage.binary_fill_holes(edges))  # the digit's mass is what its edges enclose
+    row, column = _corner(scipy.ndimage.binary_fill_holes(edges))  # the digit fills the area that its edges enclose
     pixels[row : row + height, column : column + width] = edges
     return pixels
 
 
 def moved(pixels: np.ndarray, down: int, right: int) -> np.ndarray:
-    """A picture moved by whole pixels; paper (0) comes in, what leaves is lost."""
+    """Moves a picture by whole pixels. Pixels that leave it are lost, and the free ones are 0."""
     height, width = pixels.shape
     result = np.zeros_like(pixels)
     if abs(down) < height and abs(right) < width:
@@ -112,9 +118,9 @@ def moved(pixels: np.ndarray, down: int, right: int) -> np.ndarray:
 
 
 def _corner(digit: np.ndarray) -> tuple[int, int]:
-    """Where a digit goes so that its centre of mass is as near (14, 14) as whole pixels, and the frame, allow."""
+    """The row and column where a digit is placed, so that its centre of mass is as near to (14, 14) as possible."""
     weight = digit.astype(float)
-    if not weight.any():  # ink so faint that its average is nothing
+    if not weight.any():  # the ink is so faint that the scaled digit is empty
         weight += 1
     centres = (
         np.average(np.arange(count), weights=weight.sum(axis=1 - axis)) for axis, count in enumerate(digit.shape)

@@ -1,4 +1,4 @@
-"""What happens inside a network: the activations of every layer, and how one unit comes to its value."""
+"""Looks inside a network: the activations of every layer, and the computation of one unit."""
 
 import dataclasses
 import itertools
@@ -21,34 +21,34 @@ Interval = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """How one unit comes to its value.
+    """The value of one unit and its computation.
 
     Attributes:
-        field: first and last row, first and last column of the network's input that the unit reads
-            (exact, see `cnn_models.receptive_field`); None if it reads only padding.
-        value: what Keras computed.
-        weighed: how the value is a sum of products; None where it is not one.
+        field: first and last row, first and last column of the network's input that the unit reads (exact, see
+            `cnn_models.receptive_field`); None if it reads only padding.
+        value: the value that Keras computed.
+        weighted_sum: the value as a sum of products; None if it is no such sum.
     """
 
     field: tuple[Interval, ...] | None
     value: float
-    weighed: "Weighed | None"
+    weighted_sum: "WeightedSum | None"
 
 
 @dataclasses.dataclass(frozen=True)
-class Weighed:
-    """A value as activation(sum of patch · kernel + bias).
+class WeightedSum:
+    """A unit's value as activation(sum of patch · kernel + bias).
 
     Attributes:
-        patch: the part of the layer's input that the unit reads, `(height, width, channels)`; 0 in padding.
-            A vector is a row of channels.
-        kernel: the weight of each, of the same shape. Of a maximum: 1 for the winner, 0 for the rest.
-        channels: which channels of the layer's input these are; those that do not count are left out.
+        patch: the part of the layer's input that the unit reads, `(height, width, channels)`; 0 in padding. A vector
+            has shape `(1, 1, channels)`.
+        kernel: the weights, of the same shape. For max pooling: 1 for the largest value, 0 for the others.
+        channels: the numbers of these channels in the layer's input; channels with only zero weights are left out.
         corner: row and column of the layer's input where the patch begins; negative in padding.
-        bias: what the layer gives without an input.
-        before: what Keras computed before the activation function.
-        activation: name of that function; "linear" if there is none.
-        answer: the activation function of the products' sum and the bias.
+        bias: the layer's output for an input of zeros.
+        before: the value that Keras computed before the activation function.
+        activation: name of the activation function; "linear" if there is none.
+        answer: the activation function applied to the sum of products and bias.
     """
 
     patch: np.ndarray
@@ -67,16 +67,16 @@ class Weighed:
 
 
 class Network:
-    """A trained network of one input and one output, opened to be looked into.
+    """A trained network with access to all its layers.
 
-    A Flatten is passed over: its numbers are those of the maps before it.
+    Flatten layers are left out, because their values are those of the layer before.
 
     Args:
         model: a Sequential or Functional model from pictures `(batch, height, width, 1)` to logits.
 
     Raises:
-        TypeError: it has a layer whose receptive field is not known.
-        ValueError: it has several inputs, a model inside, or a layer that is shared.
+        TypeError: the receptive field of a layer is not known.
+        ValueError: the model has several inputs, nested models or shared layers.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -97,27 +97,27 @@ class Network:
 
     @property
     def side(self) -> int:
-        """Height and width of the pictures it takes."""
+        """Height and width of the input pictures."""
         return self.model.input_shape[1]
 
     def activations(self, inputs: np.ndarray) -> list[np.ndarray]:
-        """What every layer answers, in the order in which the data flow.
+        """Computes the outputs of all layers.
 
         Args:
-            inputs: x/255 - 0.5, float32 `(batch, height, width, 1)`.
+            inputs: brightnesses x/255 - 0.5, float32 `(batch, height, width, 1)`.
 
         Returns:
-            For each layer a float32 array that begins with the batch.
+            The output of each layer in the order of computation, float32 `(batch, …)`.
         """
         return [np.asarray(answer) for answer in self._run(inputs)]
 
     def unit(self, inputs: np.ndarray, layer: int, index: Sequence[int]) -> Unit:
-        """How one unit of a layer comes to its value.
+        """Explains the value of one unit.
 
         Args:
-            inputs: x/255 - 0.5, float32 `(1, height, width, 1)`.
+            inputs: brightnesses x/255 - 0.5, float32 `(1, height, width, 1)`.
             layer: number of the layer, from 0.
-            index: row, column and channel of the unit, or its number in a vector.
+            index: row, column and channel of the unit; for a vector only its channel.
 
         Raises:
             ValueError: there is no such layer or unit.
@@ -130,22 +130,27 @@ class Network:
         answers = self.activations(inputs)
         value = float(answers[layer][(0, *index)])
         source, linear = self._sources[layer], self._linear[layer]
-        weighed = None
+        weighted_sum = None
         if source is not None and linear is not None:
             activation = getattr(self.layers[layer], "activation", keras.activations.linear)
-            weighed = _weighed(linear, activation, [*answers, inputs][source][0], index, value)
-        return Unit(self.fields[layer].unit((*index[:-1], 0, 0)[:2]), value, weighed)
+            weighted_sum = _weighted_sum(linear, activation, [*answers, inputs][source][0], index, value)
+        return Unit(self.fields[layer].unit((*index[:-1], 0, 0)[:2]), value, weighted_sum)
 
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    """A layer without its activation function, on its own, and what its units see of its input."""
+    """A copy of a layer without its activation function.
+
+    Attributes:
+        layer: the copy, with an input of its own.
+        field: the receptive field of its units in this input.
+    """
 
     layer: keras.Layer
     field: ReceptiveField
 
     def weights(self, given: np.ndarray, index: Sequence[int]) -> tuple[float, float, np.ndarray]:
-        """The answer of a unit, its answer to zeros, and the gradient of the answer, shaped like `given`."""
+        """The value of a unit for an input, its value for zeros, and the gradient of the value, shaped like `given`."""
         inputs = tf.constant(given.reshape(1, *self.layer.input.shape[1:]))
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -157,22 +162,22 @@ class Linear:
     def window(
         self, given: np.ndarray, kernel: np.ndarray, index: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-        """The part of an input, and of the gradient, that a unit reads, and its first row and column."""
+        """The parts of an input and of the gradient that a unit reads, and their first row and column."""
         if len(index) != 3:
             return given, kernel, (0, 0)
-        if _is_plain_convolution(self.layer):  # its kernel is shown whole, with what lies on padding
+        if _is_plain_convolution(self.layer):  # its kernel is shown completely, including the part over padding
             row, column = map(_start, self.field.axes, index)
             whole = np.asarray(self.layer.kernel)[..., index[-1]]
             return _padded(given, row, column, whole.shape), whole, (row, column)
-        box = self.field.unit(index[:2]) or ((0, -1), (0, -1))  # nothing, where it reads only padding
+        box = self.field.unit(index[:2]) or ((0, -1), (0, -1))  # an empty box if it reads only padding
         (top, bottom), (left, right) = box
         cut = np.s_[top : bottom + 1, left : right + 1]
         return given[cut], kernel[cut], (top, left)
 
 
-def _weighed(
+def _weighted_sum(
     linear: Linear, activation: Callable[[Any], Any], given: np.ndarray, index: Sequence[int], value: float
-) -> Weighed | None:
+) -> WeightedSum | None:
     before, bias, kernel = linear.weights(given, index)
     if given.ndim == 1:
         given, kernel = given[None, None], kernel[None, None]
@@ -181,10 +186,10 @@ def _weighed(
     patch, kernel = patch[..., used], kernel[..., used]
     total = _summed(patch, kernel) + bias
     answer = float(np.ravel(activation(tf.constant([total])))[0])
-    weighed = Weighed(patch, kernel, used.tolist(), corner, bias, before, activation.__name__, answer)
+    weighted_sum = WeightedSum(patch, kernel, used.tolist(), corner, bias, before, activation.__name__, answer)
     tolerance = 1e-5 * (1 + abs(bias) + float(np.abs(patch * kernel).sum()))
     true = np.allclose([total, answer], [before, value], rtol=0, atol=tolerance)
-    return weighed if true else None  # not a sum of products: squares, a norm, a softmax
+    return weighted_sum if true else None  # not a sum of products: squares, a norm, a softmax
 
 
 def _summed(patch: np.ndarray, kernel: np.ndarray) -> float:
@@ -227,19 +232,19 @@ def _start(axis: Axis, unit: int) -> int:
 
 
 def _padded(given: np.ndarray, row: int, column: int, size: Sequence[int]) -> np.ndarray:
-    """A window of a layer's input, 0 where it reaches beyond."""
+    """A window of a layer's input; it is 0 beyond the border."""
     margin = max(size[:2])
     wide = np.pad(given, [(margin, margin), (margin, margin), (0, 0)])
     return wide[row + margin : row + margin + size[0], column + margin : column + margin + size[1]]
 
 
 def written(number: float, decimals: int = DECIMALS) -> str:
-    """A number as the page shows it; what rounds to zero has no sign."""
+    """A number as text for the page; a number that rounds to zero has no sign."""
     return f"{number:z.{decimals}f}"
 
 
 def decimals(pairs: Sequence[tuple[float, float]]) -> int:
-    """To how many decimals, at most `DECIMALS`, the two numbers of every pair are written the same."""
+    """The largest number of decimals, at most `DECIMALS`, at which the two numbers of every pair have equal texts."""
     same = (d for d in range(DECIMALS, 0, -1) if all(written(a, d) == written(b, d) for a, b in pairs))
     return next(same, 0)
 
@@ -247,18 +252,18 @@ def decimals(pairs: Sequence[tuple[float, float]]) -> int:
 def correlations(
     first: np.ndarray, then: np.ndarray, field: ReceptiveField, shift: Sequence[int]
 ) -> dict[str, float | None]:
-    """What became of a layer's answers when the picture moved.
+    """Compares a layer's activations before and after the picture was moved.
 
     Args:
-        first: answers before the move, without the batch.
-        then: answers after it.
-        field: what the layer's units see.
-        shift: pixels down and right.
+        first: activations before the move, without the batch.
+        then: activations after the move.
+        field: the receptive field of the layer's units.
+        shift: pixels by which the picture was moved down and right.
 
     Returns:
-        Pearson's correlation of the answers after the move with those before: `stays`, unit by unit;
-        `along`, with those moved by the same pixels (the better neighbour, where that is no whole
-        number of units). Of maps, over the units that do not see beyond the picture. None: undefined.
+        Pearson's correlations of the activations after and before the move: `stays`, of the same units; `along`, of
+        units moved by the same pixels (if this is not a whole number of units, the better neighbour). For maps, only
+        units that do not see beyond the picture count. None: undefined.
     """
     if first.ndim == 1:
         return {"stays": _correlation(first, then), "along": None}
@@ -282,7 +287,7 @@ def _moved_correlation(
 
 
 def _within(axis: Axis, count: int) -> list[int]:
-    """The units along an axis that do not see beyond the picture."""
+    """The indices of the units along an axis that do not see beyond the picture."""
     return [i for i, unit in enumerate((axis.units or ())[:count]) if size_of(unit) == axis.size]
 
 

@@ -1,6 +1,6 @@
-"""The networks that the page can open: those trained here, and a few that are kept with the suite.
+"""The networks that the page can open: those of the results folder, and a few that come with the suite.
 
-A network is opened only beside its record, whose checksum it must have, and only in Keras's safe mode.
+A network is opened only if its checksum agrees with that in its record, and only in Keras's safe mode.
 """
 
 import dataclasses
@@ -14,19 +14,19 @@ from demo.inside import Network
 from lab.store.record import Record
 from lab.store.records import Records
 
-KEPT = Path(__file__).parents[1] / "results" / "reference" / "networks"
+REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "networks"
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What networks are for.
+    """A kind of networks: those for one tab of the page.
 
     Attributes:
-        dataset: name of what they learned from.
-        setting: one that only their recipe has.
-        measure: in per cent, of the test set.
-        words: what it says.
-        higher: whether more of it is better.
+        dataset: name of the training data set.
+        setting: a setting that only the recipes of this kind have.
+        measure: the metric that ranks them, in per cent of the test set.
+        words: format of the metric for people.
+        higher: whether a higher value is better.
     """
 
     dataset: str
@@ -36,17 +36,17 @@ class Kind:
     higher: bool = False
 
     def has(self, record: Record) -> bool:
-        """Whether a record's network is of this kind, and shows what it learned as it was."""
+        """Whether a record's network is of this kind, and was trained on unchanged pictures and labels."""
         changed = record.settings.get("shuffled_pixels") or record.settings.get("random_labels")
         return record.dataset == self.dataset and self.setting in record.settings and not changed
 
     def error(self, record: Record) -> float:
-        """How bad it is: the lower the better."""
+        """The metric of a record as an error: lower is better."""
         value = record.metrics.get(self.measure)
         return math.inf if value is None else -value if self.higher else value
 
     def label(self, record: Record) -> str:
-        """What to call it."""
+        """The text for people that names a network."""
         value = record.metrics.get(self.measure)
         measured = "" if value is None else f"; {self.words.format(value)}"
         return f"{record.variant}, seed {record.seed} ({record.experiment}{measured})"
@@ -58,33 +58,33 @@ DOODLES = Kind("quickdraw", *MISREADS)
 EDGES = Kind("mnist", "l1_weight", "read_percent", "{:.1f} % of its pictures are read correctly", higher=True)
 
 
-class Shelf:
-    """Folders of results, in which trained networks lie beside their records.
+class NetworkStore:
+    """The trained networks in several results folders.
 
     Args:
-        folders: of several networks of one name, that in the first folder is taken.
+        folders: results folders. Of networks of the same name, the one in the first folder is used.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = folders
         self._found: dict[str, tuple[Records, Record]] = {}
 
-    def listed(self, kind: Kind) -> dict[str, str]:
-        """The networks of a kind: names, and what to call them; best first."""
+    def names(self, kind: Kind) -> dict[str, str]:
+        """The networks of a kind: a dictionary from names to labels, best first."""
         self._found = self._find()
         runs = {name: record for name, (_, record) in self._found.items() if kind.has(record)}
         return {name: kind.label(runs[name]) for name in sorted(runs, key=lambda name: kind.error(runs[name]))}
 
     def open(self, name: str) -> Network:
-        """A listed network.
+        """Opens a network by name.
 
         Raises:
-            ValueError: there is none of this name, or it cannot be opened safely.
+            ValueError: there is no such network, or it cannot be opened safely.
         """
         if name not in self._found:
             self._found = self._find()
         if name not in self._found:
-            raise ValueError("There is no such network (any more): load the page anew.")
+            raise ValueError("There is no such network, or it was deleted: reload the page.")
         records, record = self._found[name]
         try:
             return _opened(records.attachment(record, "network"), record.attached["network"].sha256)
@@ -92,7 +92,7 @@ class Shelf:
             raise ValueError(f"{name} cannot be opened: {error}") from error
 
     def _find(self) -> dict[str, tuple[Records, Record]]:
-        """Every finished run whose network is there, by name."""
+        """The records of all finished runs whose network file exists, by name."""
         found = {}
         for records in map(Records, reversed(self.folders)):
             for experiment in records.experiments():

@@ -1,4 +1,4 @@
-"""The page: one Gradio tab for each kind of drawing, each a canvas and what networks make of it."""
+"""The page: one Gradio tab for each kind of drawing, with a canvas and the results of networks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,19 +6,19 @@ from typing import Any
 
 import gradio as gr
 
-from demo.answers import Digits, Doodles, Edges, with_errors
-from demo.networks import Shelf
+from demo.answers import Digits, Doodles, Edges, catch_errors
+from demo.networks import NetworkStore
 
 HERE = Path(__file__).parent
-# No font, style or script from another host.
+# The page must not load fonts, styles or scripts from other hosts.
 THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 CSS = "@media (max-width: 900px) { .gradio-container .app, .gradio-container .tabitem { padding: 4px !important; } }"
 TITLE = "Look inside a trained network"
 
 
-def build(shelf: Shelf) -> gr.Blocks:
-    """The page over a shelf of networks."""
-    digits, doodles, edges = Digits(shelf), Doodles(shelf), Edges(shelf)
+def build(store: NetworkStore) -> gr.Blocks:
+    """Builds the page."""
+    digits, doodles, edges = Digits(store), Doodles(store), Edges(store)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Tab("Digits"):
             _tab("digits", [digits.networks, digits.look, digits.unit])
@@ -30,13 +30,13 @@ def build(shelf: Shelf) -> gr.Blocks:
 
 
 def _tab(name: str, calls: list[Callable[[Any], dict[str, Any]]]) -> None:
-    """A tab from `static/NAME.html` and `NAME.js`, whose script can make these calls."""
+    """Adds a tab made of `static/NAME.html` and `static/NAME.js`; its script can call these functions."""
     scripts = (_text("drawing.js"), _text("maps.js"), _text(f"{name}.js"))
     gr.HTML(
         html_template=_text(f"{name}.html"),
         css_template=_text("page.css"),
         js_on_load="\n".join(scripts),
-        server_functions=[with_errors(call) for call in calls],
+        server_functions=[catch_errors(call) for call in calls],
     )
 
 

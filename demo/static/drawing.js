@@ -71,7 +71,7 @@ function sheet(canvas, changed, said, { pen, outlines = false }) {
     context[outlines ? "strokeText" : "fillText"](character, canvas.width / 2, canvas.height / 2);
     changed();
   }
-  // Strokes of somebody else's, points from 0 to 255, in the middle of the sheet.
+  // Draws the strokes of an example, points from 0 to 255, in the middle of the canvas.
   function draw(others) {
     clear();
     const most = [0, 1].map(axis => Math.max(...others.flat().map(point => point[axis])));
@@ -110,7 +110,7 @@ function choices(selects, call, chosen) {
       select.addEventListener("change", () => chosen(networks));
     }
     if (networks?.length) chosen(networks);
-    else status(error ?? "No network of this kind is trained or kept here.");
+    else status(error ?? "There is no trained network of this kind.");
     busier(-1);
   });
 }

@@ -1,4 +1,4 @@
-"""Models opened by name or from a file, safely."""
+"""Models are opened by name or from a file, safely."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ from lab.command.main import main
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_zoo_name_a_keras_name_and_a_file(tmp_path):
+def test_a_model_is_opened_by_its_zoo_name_keras_name_or_file(tmp_path):
     assert cnn_models.open_model("lenet5").count_params() == 61_706
     assert cnn_models.open_model("keras.applications.MobileNet").output_shape == (None, 7, 7, 1024)
     model = cnn_models.build("lenet5-1998")  # with layers of the suite's own
@@ -32,7 +32,7 @@ def test_a_zoo_name_a_keras_name_and_a_file(tmp_path):
         lambda: keras.layers.Dense(3, activation=lambda x: x * 2, name="coded"),
     ],
 )
-def test_a_file_that_needs_code_is_refused_with_the_reason(tmp_path, layer):
+def test_a_file_with_code_is_refused_with_the_reason(tmp_path, layer):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation="relu"), layer()])
     model.save(tmp_path / "code.keras")
     with pytest.raises(ValueError, match=r"a lambda in layer coded\); it is not opened"):
@@ -54,25 +54,25 @@ def test_a_file_that_needs_code_is_refused_with_the_reason(tmp_path, layer):
         ("old.h5", "not a .keras file"),
     ],
 )
-def test_what_cannot_be_opened_says_why(name, message):
+def test_an_unknown_name_or_file_is_refused_with_the_reason(name, message):
     with pytest.raises(ValueError, match=message):
         cnn_models.open_model(name)
 
 
-def test_the_names_of_keras_networks_are_those_of_this_keras():
+def test_the_list_of_keras_networks_is_complete():
     assert set(NETWORKS) == {name for name in vars(keras.applications) if name[:1].isupper()}
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A small model's file."""
+    """The file of a small model."""
     path = tmp_path_factory.mktemp("saved") / "small.keras"
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, name="conv")]).save(path)
     return path
 
 
 def rewritten(path, saved, **changed):
-    """A file with other members: None leaves one out."""
+    """Writes a copy of a file with other members; None removes a member."""
     with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             text = changed.get(name.partition(".")[0], old.read(name))
@@ -81,7 +81,7 @@ def rewritten(path, saved, **changed):
 
 
 def flipped(path, saved):
-    """A file of which one byte of the weights is another."""
+    """Writes a copy of a file with one wrong byte in the weights."""
     content = bytearray(saved.read_bytes())
     content[content.index(b"\x89HDF") + 100] ^= 1
     path.write_bytes(content)
@@ -113,7 +113,7 @@ def folder(path, saved, member="config.json"):
         (lambda path, saved: rewritten(path, saved, config="[]"), "does not describe one"),
     ],
 )
-def test_a_file_that_is_no_whole_model_says_what_it_is(tmp_path, saved, spoil, message):
+def test_a_file_that_is_not_a_complete_model_is_refused_with_what_it_is(tmp_path, saved, spoil, message):
     path = tmp_path / "spoilt.keras"
     spoil(path, saved)
     with pytest.raises(ValueError, match=message) as caught:
@@ -122,7 +122,7 @@ def test_a_file_that_is_no_whole_model_says_what_it_is(tmp_path, saved, spoil, m
     assert "\n" not in str(caught.value)
 
 
-def test_a_real_hdf5_file_under_another_name_is_called_that(tmp_path):
+def test_a_renamed_hdf5_file_is_recognised(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     model.save(tmp_path / "old.h5")
     (tmp_path / "old.h5").rename(tmp_path / "renamed.keras")
@@ -131,7 +131,7 @@ def test_a_real_hdf5_file_under_another_name_is_called_that(tmp_path):
 
 
 class Halved(keras.layers.Layer):
-    """A layer that nobody has registered, with a long configuration."""
+    """A layer that is not registered."""
 
     def call(self, inputs):
         return inputs / 2
@@ -141,7 +141,7 @@ def halved(x):
     return x / 2
 
 
-def test_what_is_not_registered_is_named_with_its_layer(tmp_path):
+def test_unregistered_classes_are_named_with_their_layers(tmp_path):
     inputs = keras.Input((8, 8, 1))
     inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(8, 3), Halved(name="half")], name="inner")
     outputs = keras.layers.Conv2D(2, 3, activation=halved, name="last")(inner(inputs))
@@ -153,7 +153,7 @@ def test_what_is_not_registered_is_named_with_its_layer(tmp_path):
     assert "register_keras_serializable" in str(caught.value)
 
 
-def test_a_file_of_another_keras_says_so_where_it_does_not_open(tmp_path, saved):
+def test_the_message_names_the_other_version_of_keras_that_saved_the_file(tmp_path, saved):
     with zipfile.ZipFile(saved) as archive:
         config = archive.read("config.json").replace(b'"filters": 4', b'"filters": -4')
     rewritten(tmp_path / "newer.keras", saved, config=config, metadata='{"keras_version": "9.1"}')
@@ -175,7 +175,7 @@ for name in sys.argv[1:]:
 
 
 def fresh(*names):
-    """What a process that has imported nothing yet says of these names."""
+    """The output of a new process that opens these names."""
     command = [sys.executable, "-c", FRESH, *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
@@ -194,7 +194,7 @@ def test_the_suite_opens_its_own_networks_in_a_fresh_process(tmp_path):
     assert fresh(*(str(tmp_path / f"{name}.keras") for name in rows)) == ["True"] * 3
 
 
-def test_whatever_this_package_registers_is_known_once_a_file_is_opened():
+def test_opening_a_file_registers_all_classes_of_this_package():
     register()
     package = Path(cnn_models.__file__).parent
     named = {

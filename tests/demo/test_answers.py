@@ -1,4 +1,4 @@
-"""What the page is told of doodles and edges."""
+"""Answers to the page about doodles and edges."""
 
 import base64
 import itertools
@@ -6,23 +6,23 @@ import itertools
 import numpy as np
 import pytest
 
-from demo.answers import Doodles, Edges, with_errors
-from demo.networks import DOODLES, KEPT, Shelf
+from demo.answers import Doodles, Edges, catch_errors
+from demo.networks import DOODLES, REFERENCE, NetworkStore
 from lab.data import datasets, pairs, quickdraw
 from tests.demo.test_drawing import url
 
 
 @pytest.fixture(scope="module")
 def doodles():
-    return Doodles(Shelf([KEPT]))
+    return Doodles(NetworkStore([REFERENCE]))
 
 
 def unpacked(answer):
     return np.frombuffer(base64.b64decode(answer["data"]), "<f4").reshape(answer["shape"])
 
 
-def test_examples_are_the_samples_drawings_and_are_recognised(doodles):
-    network = next(iter(doodles.shelf.listed(DOODLES)))
+def test_examples_are_drawings_of_the_sample_and_are_recognised(doodles):
+    network = next(iter(doodles.store.names(DOODLES)))
     right = 0
     for number in range(30):
         example = doodles.example({"number": number})
@@ -35,8 +35,8 @@ def test_examples_are_the_samples_drawings_and_are_recognised(doodles):
     assert right >= 25  # 28: rounding may turn one that is near, and no more
 
 
-def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
-    network = doodles.shelf.open(next(iter(doodles.shelf.listed(DOODLES))))
+def test_a_training_drawing_is_most_similar_to_itself(doodles):
+    network = doodles.store.open(next(iter(doodles.store.names(DOODLES))))
     train = datasets.load("quickdraw").train
     for number in (0, 1_000, 6_999):
         features = network.activations(train.images[number : number + 1].astype("float32") / 255 - 0.5)[-2][0]
@@ -54,37 +54,37 @@ def test_a_drawing_that_was_learned_is_most_like_itself(doodles):
         [[[[1, 2]], [[3, 4]]]],
     ],
 )
-def test_what_are_no_strokes_is_refused_in_a_sentence(doodles, strokes):
-    network = next(iter(doodles.shelf.listed(DOODLES)))
-    answer = with_errors(doodles.recognise)({"strokes": strokes, "network": network})
+def test_invalid_strokes_are_refused_with_a_sentence(doodles, strokes):
+    network = next(iter(doodles.store.names(DOODLES)))
+    answer = catch_errors(doodles.recognise)({"strokes": strokes, "network": network})
     assert list(answer) == ["error"]
     assert answer["error"]
 
 
 @pytest.mark.parametrize("strokes", [[[[1e9, -1e9], [0, 0]]], [[[1e-320, 0], [0, 0]]], [[[1e9, 1e9]]], [[[5, 5]] * 3]])
 def test_strokes_of_any_size_are_drawn(doodles, strokes):
-    answer = doodles.recognise({"strokes": strokes, "network": next(iter(doodles.shelf.listed(DOODLES)))})
+    answer = doodles.recognise({"strokes": strokes, "network": next(iter(doodles.store.names(DOODLES)))})
     assert len(answer["top"]) == 3
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan"), 1.5, "1", None, True, [1]])
-def test_what_is_no_whole_number_is_refused_in_a_sentence(doodles, number):
-    assert "Expected a whole number" in with_errors(doodles.example)({"number": number})["error"]
+def test_an_invalid_number_is_refused_with_a_sentence(doodles, number):
+    assert "Expected a whole number" in catch_errors(doodles.example)({"number": number})["error"]
 
 
-def test_what_a_call_lacks_is_named(doodles):
-    assert with_errors(doodles.example)({})["error"] == "The call lacks 'number'."
+def test_a_missing_argument_is_named(doodles):
+    assert catch_errors(doodles.example)({})["error"] == "The call lacks 'number'."
     assert doodles.example({"number": 10**400})["name"]
 
 
 @pytest.mark.parametrize("strokes", [[], [[]]])
-def test_nothing_drawn(doodles, strokes):
-    answer = doodles.recognise({"strokes": strokes, "network": next(iter(doodles.shelf.listed(DOODLES)))})
+def test_an_empty_drawing_has_no_answer(doodles, strokes):
+    answer = doodles.recognise({"strokes": strokes, "network": next(iter(doodles.store.names(DOODLES)))})
     assert answer["top"] == answer["like"] == []
 
 
-def test_an_outline_becomes_the_digit():
-    edges = Edges(Shelf([KEPT]))
+def test_the_network_paints_the_digit_of_an_outline():
+    edges = Edges(NetworkStore([REFERENCE]))
     found = edges.networks({})
     asked = {"network": found["networks"][0][0], "reader": found["reader"]}
     test = datasets.load("mnist").test

@@ -15,7 +15,7 @@ import pytest
 
 import cnn_models
 from demo import drawing
-from demo.networks import DIGITS, KEPT, Shelf
+from demo.networks import DIGITS, REFERENCE, NetworkStore
 from lab.data import datasets, quickdraw
 from tests.support import pens
 from tests.support.pages import chromium, watched
@@ -61,7 +61,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """The page's address; the command serves it as long as the tests of this file run."""
+    """The page's address. The command serves it for all tests of this file."""
     empty = tmp_path_factory.mktemp("results")
     command = [sys.executable, "-m", "demo", "--results", str(empty)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
@@ -86,7 +86,7 @@ def visit(page, address):
 
 
 def settled(page, tab="digits"):
-    """Waits until a tab shows the answer to all that was asked."""
+    """Waits until a tab shows the answers to all its requests."""
     page.wait_for_selector(f"[data-tab={tab}][aria-busy=false]", timeout=1000 * SECONDS)
 
 
@@ -103,7 +103,7 @@ def answers(page):
 
 
 def input_of(page):
-    """What a network of 28×28 is fed for what is drawn on the page."""
+    """The input of a network of 28×28 for the drawing on the page."""
     ink = drawing.read(page.locator(PAPER).evaluate("canvas => canvas.toDataURL()"))
     return drawing.normalise(ink).pixels[None, ..., None].astype("float32") / 255 - 0.5
 
@@ -116,9 +116,9 @@ def on_paper(page, points):
 def test_a_digit_is_read_and_every_layer_is_shown(page):
     draw(page, SEVEN)
     assert answers(page) == ["7", "7"]
-    shelf = Shelf([KEPT])
-    for panel, name in zip(page.locator(".network").all(), shelf.listed(DIGITS), strict=True):
-        network = shelf.open(name)
+    store = NetworkStore([REFERENCE])
+    for panel, name in zip(page.locator(".network").all(), store.names(DIGITS), strict=True):
+        network = store.open(name)
         shown = panel.locator("h3").all_text_contents()
         assert shown == ["what it sees ", *(f"{layer.name} {type(layer).__name__}" for layer in network.layers)]
         logits = np.asarray(network.model(input_of(page)))[0].astype(float)
@@ -131,7 +131,7 @@ def test_a_digit_is_read_and_every_layer_is_shown(page):
 
 
 @pytest.mark.parametrize("layer", ["c1", "s2", "c3", "s4", "c5", "f6"])
-def test_pointing_at_a_unit_shows_its_field_and_how_it_comes_to_its_value(page, layer):
+def test_pointing_at_a_unit_shows_its_field_and_computation(page, layer):
     draw(page, SEVEN)
     panel = page.locator(".network").first
     maps = panel.locator(".layer", has=page.locator("h3", has_text=re.compile(f"^{layer} "))).locator("canvas")
@@ -143,7 +143,7 @@ def test_pointing_at_a_unit_shows_its_field_and_how_it_comes_to_its_value(page, 
     numbers = [int(word) for word in re.findall(r" (\d+)", title)]
     assert title.startswith(f"{layer}, ")
     index = [*numbers[1:], numbers[0]] if len(numbers) == 3 else numbers
-    model = cnn_models.open_model(str(next(KEPT.glob("runs/lenet/*.keras"))))
+    model = cnn_models.open_model(str(next(REFERENCE.glob("runs/lenet/*.keras"))))
     field = cnn_models.receptive_field(model, model.get_layer(layer)).unit((*index[:-1], 0, 0)[:2])
     (top, bottom), (left, right) = field
     seen = page.locator(".unit .seen").inner_text()
@@ -162,7 +162,7 @@ def test_pointing_at_a_unit_shows_its_field_and_how_it_comes_to_its_value(page, 
 
 
 def assert_marked(page, field):
-    """The field is framed on the paper where its pixels were drawn."""
+    """Checks that the frame on the drawing surrounds the pixels of the field."""
     picture = drawing.normalise(drawing.read(page.locator(PAPER).evaluate("canvas => canvas.toDataURL()")))
     paper, mark = page.locator(PAPER).bounding_box(), page.locator(".field").bounding_box()
     for axis, (corner, side) in enumerate((("y", "height"), ("x", "width"))):
@@ -206,7 +206,7 @@ def test_every_pointer_draws(browser, address, pointer):
         assert answers(page)[0] == "7"
 
 
-def test_the_keyboard_is_enough(page):
+def test_the_page_works_with_the_keyboard_only(page):
     page.locator(PAPER).focus()
     page.keyboard.press("3")
     assert answers(page)[0] == "3"
@@ -224,7 +224,7 @@ def test_the_keyboard_is_enough(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
-def test_narrow_wide_light_and_dark(browser, address, width, scheme):
+def test_the_page_fits_narrow_and_wide_light_and_dark_screens(browser, address, width, scheme):
     with watched(browser, width, scheme) as page:
         visit(page, address)
         draw(page, SEVEN)
@@ -234,7 +234,7 @@ def test_narrow_wide_light_and_dark(browser, address, width, scheme):
         assert page.locator("body").evaluate("e => e.classList.contains('dark')") == (scheme == "dark")
 
 
-def test_empty_and_full(page):
+def test_empty_and_full_drawings_are_answered(page):
     assert answers(page) == ["", ""]
     assert "Nothing is drawn yet" in page.locator(".status").first.inner_text()
     page.locator(".network").first.locator("canvas.maps").nth(1).hover()
@@ -271,7 +271,7 @@ def test_a_large_request_and_a_file_are_refused(page, address):
     assert page.request.post(f"{address}gradio_api/upload", multipart={"files": file}).status == 413
 
 
-def test_thousands_of_events_a_second(page):
+def test_thousands_of_events_per_second_cause_few_requests(page):
     page.get_by_role("button", name="Clear").click()
     zigzag = [[(140 + 100 * np.sin(i / 7), 140 + 100 * np.cos(i / 11)) for i in range(5_000)]]
     asked = len(page.requests)
@@ -282,7 +282,7 @@ def test_thousands_of_events_a_second(page):
     assert answers(page)[0] == "7"
 
 
-def test_two_people_at_once(browser, address):
+def test_two_people_draw_at_the_same_time(browser, address):
     with watched(browser) as one, watched(browser) as other:
         for page in (one, other):
             visit(page, address)
@@ -312,7 +312,7 @@ def test_on_a_narrow_screen_a_unit_is_explained_below_its_layer_and_stays_there(
 
 
 @pytest.mark.parametrize(("tab", "shown"), [("digits", ".layer"), ("doodles", ".answers li"), ("edges", ".answer")])
-def test_a_call_that_is_lost_is_made_again_and_without_an_answer_none_is_shown(page, tab, shown):
+def test_a_lost_request_is_repeated_and_a_missing_answer_is_reported(page, tab, shown):
     panel = page.locator(f"[data-tab={tab}]")
     page.get_by_role("tab", name=re.compile(tab, re.IGNORECASE)).click()
     settled(page, tab)
@@ -333,7 +333,7 @@ def test_a_call_that_is_lost_is_made_again_and_without_an_answer_none_is_shown(p
     page.problems.clear()
 
 
-def test_a_page_whose_lists_do_not_come_says_so(browser, address):
+def test_a_page_without_its_lists_reports_it(browser, address):
     with watched(browser) as page:
         page.route(CALLS, lambda route: route.abort())
         page.goto(address)
@@ -385,7 +385,7 @@ def test_edges(page):
     assert right >= 8
 
 
-def test_real_digits_drawn_stroke_by_stroke_are_read_as_in_the_test_set(page):
+def test_real_digits_drawn_stroke_by_stroke_are_read_as_well_as_the_test_set(page):
     test = datasets.load("mnist").test
     right, waits = 0, []
     for number in range(COUNT):
@@ -394,6 +394,6 @@ def test_real_digits_drawn_stroke_by_stroke_are_read_as_in_the_test_set(page):
         right += answers(page)[0] == str(test.labels[number])
     took = statistics.median(waits)
     print(f"{right} of {COUNT} digits read; stroke to picture {took:.0f} ms in the median, {max(waits):.0f} at most")
-    record = next(iter(Shelf([KEPT]).listed(DIGITS).values()))
+    record = next(iter(NetworkStore([REFERENCE]).names(DIGITS).values()))
     error = float(re.search(r"misreads ([\d.]+) %", record)[1])
     assert right >= int(COUNT * (100 - error - 2) / 100)

@@ -1,4 +1,4 @@
-"""A drawing is brought to what MNIST's pictures are."""
+"""Drawings are turned into pictures like those of MNIST."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ def url(ink):
 
 
 @pytest.mark.parametrize("number", range(0, 200, 10))
-def test_a_test_digit_comes_back_from_any_place_and_size(test, number):
+def test_a_test_digit_drawn_at_any_place_and_size_gives_its_picture(test, number):
     picture = test.images[number, ..., 0]
     for factor, corner in ((5, (0, 0)), (5, (100, 90)), (10, (0, 0))):
         ink = np.zeros((drawing.CANVAS, drawing.CANVAS), "uint8")
@@ -38,7 +38,7 @@ def test_a_test_digit_comes_back_from_any_place_and_size(test, number):
         assert np.abs(found.astype(int) - picture).max() <= 1
 
 
-def test_it_knows_where_the_picture_lies_on_the_drawing(test):
+def test_scale_and_origin_locate_the_picture_on_the_drawing(test):
     ink = np.zeros((drawing.CANVAS, drawing.CANVAS), "uint8")
     ink[100:240, 30:100] = 255  # 140 down, 70 across: into 20×10 pixels, 7 to one
     picture = drawing.normalise(ink)
@@ -57,7 +57,7 @@ def test_the_centre_of_mass_is_in_the_middle():
 
 
 @pytest.mark.parametrize("ink", [0, 1, 255])
-def test_empty_faint_and_full(ink):
+def test_empty_faint_and_full_drawings_are_accepted(ink):
     full = np.full((drawing.CANVAS, drawing.CANVAS), ink, "uint8")
     assert (drawing.normalise(full).pixels == ink).sum() == (784 if ink == 0 else 400)
     dot = np.zeros_like(full)
@@ -65,7 +65,7 @@ def test_empty_faint_and_full(ink):
     assert (drawing.normalise(dot).pixels == ink).sum() == (784 if ink == 0 else 400)
 
 
-def test_edges_drawn_thick_come_back_one_pixel_wide(test):
+def test_thick_edges_become_one_pixel_wide(test):
     found, true, drawn = [], [], 0
     for picture in test.images[:20]:
         edges = pairs.edges(picture[None])[0, ..., 0]
@@ -80,12 +80,12 @@ def test_edges_drawn_thick_come_back_one_pixel_wide(test):
     assert sum(true) * 0.7 < drawn < sum(true) * 1.1
 
 
-def test_no_ink_no_outline():
+def test_an_empty_drawing_has_an_empty_outline():
     assert not drawing.outline(np.zeros((280, 280), "uint8")).any()
     assert drawing.outline(np.full((280, 280), 255, "uint8")).any()
 
 
-def test_moving_loses_what_leaves():
+def test_moving_loses_pixels_that_leave_the_picture():
     picture = np.arange(1, 785, dtype="uint16").reshape(28, 28)
     right = drawing.moved(picture, 3, -2)
     assert (right[3:, :26] == picture[:25, 2:]).all()
@@ -94,7 +94,7 @@ def test_moving_loses_what_leaves():
     assert not drawing.moved(picture, 0, -99).any()
 
 
-def test_what_the_page_sends_is_read_to_the_last_bit():
+def test_a_drawing_from_the_page_is_read_exactly():
     ink = np.random.default_rng(0).integers(0, 256, (drawing.CANVAS, drawing.CANVAS), "uint8")
     assert (drawing.read(url(ink)) == ink).all()
 
@@ -114,7 +114,7 @@ def test_what_the_page_sends_is_read_to_the_last_bit():
         (url(np.zeros((280, 280), "uint8"))[:-60], "not a PNG"),
     ],
 )
-def test_anything_else_is_refused_in_a_sentence(sent, word):
+def test_other_data_is_refused_with_a_sentence(sent, word):
     with pytest.raises(ValueError, match=word):
         drawing.read(sent)
 

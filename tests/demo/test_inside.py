@@ -1,4 +1,4 @@
-"""What is shown of a network is what Keras computes."""
+"""The page shows the numbers that Keras computes."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def inputs():
 
 
 def odd():
-    """Strides, dilation, groups, padding on both sides, and layers of the suite's own."""
+    """A network with strides, dilation, groups, padding on both sides, and custom layers."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -40,7 +40,7 @@ def odd():
 
 
 def blocks():
-    """A residual network: its sums have two inputs."""
+    """A residual network, whose sums have two inputs."""
     given = keras.Input((28, 28, 1))
     first = keras.layers.Conv2D(3, 3, padding="same", name="first")(given)
     second = keras.layers.Conv2D(3, 3, padding="same", activation="relu", name="second")(first)
@@ -50,7 +50,7 @@ def blocks():
 
 
 def units(network):
-    """Three units of each layer, the same whatever was tested before."""
+    """Three random units of each layer, the same in every order of tests."""
     chance = np.random.default_rng(0)
     for number, layer in enumerate(network.layers):
         shape = layer.output.shape[1:]
@@ -62,7 +62,7 @@ NETWORKS = ("fc-matched", "lenet1", "lenet4", "lenet5-1998", "lenet5-relu", "con
 
 
 @pytest.mark.parametrize("build", [*NETWORKS, odd, blocks])
-def test_products_add_up_to_what_keras_computed(build, inputs):
+def test_the_sum_of_products_equals_keras_value(build, inputs):
     model = cnn_models.build(build) if isinstance(build, str) else build()
     network = Network(model)
     keras_says = keras.Model(model.inputs[0], [layer.output for layer in network.layers])(inputs)
@@ -72,62 +72,62 @@ def test_products_add_up_to_what_keras_computed(build, inputs):
         assert unit.value == pytest.approx(float(np.asarray(keras_says[number])[(0, *index)]), rel=1e-3, abs=1e-3)
         if type(layer).__name__ in ("RBFOutput", "Add", "ReLU"):
             continue
-        weighed = unit.weighed
-        assert weighed is not None, layer.name
-        total = weighed.products + weighed.bias
-        parts = np.abs(weighed.patch * weighed.kernel)
-        rounding = float((parts.size + 4) * np.finfo("float32").eps * (parts.sum() + abs(weighed.bias)))
-        assert total == pytest.approx(weighed.before, rel=0, abs=rounding)
-        assert weighed.answer == pytest.approx(unit.value, rel=1e-6, abs=2 * rounding)  # no activation is steeper
-        assert weighed.patch.shape == weighed.kernel.shape
+        weighted_sum = unit.weighted_sum
+        assert weighted_sum is not None, layer.name
+        total = weighted_sum.products + weighted_sum.bias
+        parts = np.abs(weighted_sum.patch * weighted_sum.kernel)
+        rounding = float((parts.size + 4) * np.finfo("float32").eps * (parts.sum() + abs(weighted_sum.bias)))
+        assert total == pytest.approx(weighted_sum.before, rel=0, abs=rounding)
+        assert weighted_sum.answer == pytest.approx(unit.value, rel=1e-6, abs=2 * rounding)  # no activation is steeper
+        assert weighted_sum.patch.shape == weighted_sum.kernel.shape
 
 
-def test_the_kernel_is_the_layers_and_the_patch_the_inputs(inputs):
+def test_kernel_and_patch_are_those_of_the_layer_and_its_input(inputs):
     model = cnn_models.build("lenet5-relu")
     network = Network(model)
-    corner = network.unit(inputs, 0, (0, 27, 4)).weighed
+    corner = network.unit(inputs, 0, (0, 27, 4)).weighted_sum
     assert (corner.kernel == model.get_layer("c1").kernel.numpy()[..., 4]).all()
     assert corner.corner == (-2, 25)
     assert (corner.patch[2:, :3] == inputs[0, :3, 25:]).all()
     assert not corner.patch[:2].any()
     assert not corner.patch[:, 3:].any()
-    pooled = network.unit(inputs, 1, (3, 4, 5)).weighed
+    pooled = network.unit(inputs, 1, (3, 4, 5)).weighted_sum
     assert pooled.channels == [5]
     assert sorted(pooled.kernel.ravel()) == [0, 0, 0, 1]
-    dense = network.unit(inputs, 4, (7,)).weighed
+    dense = network.unit(inputs, 4, (7,)).weighted_sum
     assert (dense.kernel == model.get_layer("c5").kernel.numpy()[:, 7].reshape(5, 5, 16)).all()
 
 
-def test_the_sparse_layer_of_1998_shows_only_what_it_reads(inputs):
+def test_the_sparse_layer_of_1998_shows_only_the_maps_it_reads(inputs):
     network = Network(cnn_models.build("lenet5-1998"))
     number = [layer.name for layer in network.layers].index("c3")
-    assert network.unit(inputs, number, (4, 4, 0)).weighed.channels == [0, 1, 2]
+    assert network.unit(inputs, number, (4, 4, 0)).weighted_sum.channels == [0, 1, 2]
 
 
-def test_the_field_is_the_librarys(inputs):
+def test_the_field_is_that_of_cnn_models(inputs):
     network = Network(cnn_models.build("lenet5-1998"))
     for number, layer, index in units(network):
         field = cnn_models.receptive_field(network.model, layer)
         assert network.unit(inputs, number, index).field == field.unit((*index[:-1], 0, 0)[:2])
 
 
-def test_what_is_no_sum_of_products_is_not_called_one(inputs):
+def test_values_that_are_no_sum_of_products_have_no_weighted_sum(inputs):
     squares = Network(cnn_models.build("lenet5-1998"))
     for weight in squares.model.get_layer("f6").weights:
         weight.assign(weight + 0.1)  # so that its codes are not near zero, where the squares vanish
     squares = Network(squares.model)
-    assert squares.unit(inputs, len(squares.layers) - 1, (3,)).weighed is None
+    assert squares.unit(inputs, len(squares.layers) - 1, (3,)).weighted_sum is None
     network = Network(blocks())
     sums = [layer.name for layer in network.layers].index("sum")
-    assert network.unit(inputs, sums, (3, 3, 1)).weighed is None
-    last = network.unit(inputs, len(network.layers) - 1, (3,)).weighed
+    assert network.unit(inputs, sums, (3, 3, 1)).weighted_sum is None
+    last = network.unit(inputs, len(network.layers) - 1, (3,)).weighted_sum
     assert last.patch.shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize(
     ("layer", "index"), [(99, (0,)), (-1, (0,)), (0, (28, 0, 0)), (0, (0, 0)), (0, (-1, 0, 0)), (0, ())]
 )
-def test_there_is_no_such_unit(inputs, layer, index):
+def test_an_unknown_layer_or_unit_is_refused(inputs, layer, index):
     with pytest.raises(ValueError, match="There is no"):
         Network(cnn_models.build("lenet5-relu")).unit(inputs, layer, index)
 
@@ -167,5 +167,5 @@ def test_maps_move_along_and_dense_layers_do_not(inputs):
         ([(-1e-6, 1e-6)], 4),
     ],
 )
-def test_no_decimal_is_shown_that_is_not_the_same(pairs, expected):
+def test_numbers_are_shown_with_the_decimals_in_which_they_agree(pairs, expected):
     assert inside.decimals(pairs) == expected

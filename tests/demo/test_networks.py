@@ -1,4 +1,4 @@
-"""Which networks the page opens, and which it does not."""
+"""The networks that the page opens, and those that it refuses."""
 
 import json
 import shutil
@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from demo.answers import Digits, with_errors
-from demo.networks import DIGITS, DOODLES, EDGES, KEPT, Shelf
+from demo.answers import Digits, catch_errors
+from demo.networks import DIGITS, DOODLES, EDGES, REFERENCE, NetworkStore
 from tests.demo.test_drawing import url
 
 LENET, CONNECTED = "lenet/lenet5-relu.mnist.a75af8110019.seed0", "compare-fc/fc-matched.mnist.606f086ed1ca.seed0"
@@ -20,39 +20,39 @@ BLANK = url(np.zeros((280, 280), "uint8"))
 def trained(tmp_path):
     """A user's own results, with one network."""
     (tmp_path / "runs").mkdir()
-    shutil.copytree(KEPT / "runs" / "lenet", tmp_path / "runs" / "lenet")
+    shutil.copytree(REFERENCE / "runs" / "lenet", tmp_path / "runs" / "lenet")
     return tmp_path
 
 
-def test_it_starts_with_what_is_kept(tmp_path):
-    listed = Shelf([tmp_path / "nothing", KEPT]).listed(DIGITS)
+def test_the_networks_of_the_suite_are_offered_without_results(tmp_path):
+    listed = NetworkStore([tmp_path / "nothing", REFERENCE]).names(DIGITS)
     assert list(listed) == [LENET, CONNECTED]  # the best first
     assert listed[LENET].startswith("lenet5-relu, seed 0")
     assert "0.79 %" in listed[LENET]
-    assert next(iter(Shelf([KEPT]).listed(DOODLES))).startswith("quickdraw/lenet5-relu.quickdraw.")
-    assert "are read correctly" in next(iter(Shelf([KEPT]).listed(EDGES).values()))
+    assert next(iter(NetworkStore([REFERENCE]).names(DOODLES))).startswith("quickdraw/lenet5-relu.quickdraw.")
+    assert "are read correctly" in next(iter(NetworkStore([REFERENCE]).names(EDGES).values()))
 
 
-def test_what_is_trained_meanwhile_appears(trained):
+def test_a_network_trained_later_appears(trained):
     hidden = trained.rename(trained.with_name("later"))
-    shelf = Shelf([trained])
-    assert shelf.listed(DIGITS) == {}
+    store = NetworkStore([trained])
+    assert store.names(DIGITS) == {}
     hidden.rename(trained)
-    assert list(shelf.listed(DIGITS)) == [LENET]
-    assert shelf.open(LENET).side == 28
+    assert list(store.names(DIGITS)) == [LENET]
+    assert store.open(LENET).side == 28
 
 
-def test_a_network_that_is_not_its_records_is_not_opened(trained):
+def test_a_network_with_a_wrong_checksum_is_not_opened(trained):
     file = next(trained.glob("runs/*/*.keras"))
     file.write_bytes(file.read_bytes() + b" ")
     with pytest.raises(ValueError, match="is gone or damaged"):
-        Shelf([trained]).open(LENET)
+        NetworkStore([trained]).open(LENET)
 
 
 @pytest.mark.parametrize("name", ["", "lenet", "../lenet", "/etc/passwd", "lenet/../lenet", None, 7])
-def test_only_what_is_listed_is_opened(name):
+def test_only_networks_of_the_list_are_opened(name):
     with pytest.raises(ValueError, match="no such network"):
-        Shelf([KEPT]).open(name)
+        NetworkStore([REFERENCE]).open(name)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_only_what_is_listed_is_opened(name):
     ],
 )
 @pytest.mark.parametrize("call", ["look", "unit"])
-def test_a_call_with_nonsense_is_answered_with_a_reason(asked, call):
-    answer = with_errors(getattr(Digits(Shelf([KEPT])), call))(asked)
+def test_an_invalid_request_is_answered_with_the_reason(asked, call):
+    answer = catch_errors(getattr(Digits(NetworkStore([REFERENCE])), call))(asked)
     assert list(answer) == ["error"]
     assert json.dumps(answer)

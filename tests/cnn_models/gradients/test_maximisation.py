@@ -1,4 +1,4 @@
-"""Gradient ascent: it finds what is known to be there, at its size, and the same again."""
+"""Gradient ascent finds known templates, at their size and reproducibly."""
 
 import keras
 import numpy as np
@@ -12,14 +12,14 @@ from lab.learn import devices
 
 
 def templates(count=4, side=7):
-    """Smooth random patterns without a mean, `(side, side, 1, count)`."""
+    """Smooth random patterns with mean 0, `(side, side, 1, count)`."""
     noise = np.random.default_rng(7).normal(size=(count, side + 2, side + 2))
     smooth = sum(noise[:, dy : dy + side, dx : dx + side] for dy in range(3) for dx in range(3))
     return np.moveaxis(smooth - smooth.mean(axis=(1, 2), keepdims=True), 0, -1)[:, :, np.newaxis].astype("float32")
 
 
 def planted(activation=None, bias=0.0, normalised=False, side=20):
-    """A convolution whose kernels are `templates`, and what follows it."""
+    """A network whose first convolution has known templates as kernels."""
     layers = [keras.Input((side, side, 1)), keras.layers.Conv2D(4, 7, activation=activation, name="conv")]
     if normalised:
         layers += [keras.layers.BatchNormalization(name="norm"), keras.layers.ReLU(name="relu")]
@@ -52,13 +52,13 @@ def test_a_planted_template_is_recovered(options, layer):
     assert (found.after > found.before).all()
 
 
-def test_plain_ascent_finds_nothing_where_a_rectifier_is_silent():
+def test_plain_ascent_finds_nothing_behind_a_silent_rectifier():
     found = maximise(planted(normalised=True), "relu", NAIVE)
     assert not found.after.any()
     assert max(np.abs(correlations(found.pictures))) < 0.5  # the noise's own: 0.14 to 0.40 with seeds 0 to 4
 
 
-def test_equal_seeds_give_equal_pictures_and_batches_do_not_matter():
+def test_equal_seeds_give_equal_pictures_for_every_batch_size():
     model = planted()
     first = maximise(model, "conv", seed=3)
     np.testing.assert_array_equal(maximise(model, "conv", seed=3).pictures, first.pictures)
@@ -83,7 +83,7 @@ def test_pictures_are_bounded_and_plain_ascent_is_rougher_on_a_normalised_networ
 
 
 def roughness(pictures):
-    """Mean squared step to the next pixel, by the mean square."""
+    """Mean squared difference of neighbouring pixels, relative to the mean square."""
     return sum((np.diff(pictures, axis=axis) ** 2).mean() for axis in (1, 2)) / (pictures**2).mean()
 
 
@@ -95,14 +95,14 @@ def test_pictures_have_the_size_of_the_receptive_field(layer, side):
     assert (bottom - top + 1, right - left + 1) == (side, side)
 
 
-def test_the_network_is_left_as_it_was():
+def test_the_ascent_does_not_change_the_network():
     model = planted("relu")
     maximise(model, "conv", Ascent(steps=1))
     assert model.get_layer("conv").activation is keras.activations.relu
     assert model(np.random.default_rng(0).normal(size=(1, 20, 20, 1))).numpy().min() == 0
 
 
-def test_a_network_without_a_size_gets_one_and_colours_are_kept():
+def test_a_network_of_open_size_gets_one_and_keeps_its_colours():
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, strides=2, name="conv")])
     found = maximise(model, "conv", Ascent(steps=2), low=0, high=255)
     assert found.pictures.shape == (2, 3, 3, 3)
@@ -117,18 +117,18 @@ def nested(model=None):
 
 
 @pytest.mark.parametrize("layer", ["middle/inner/conv", "conv", "middle/inner"])
-def test_a_layer_of_a_nested_model_climbs_as_it_does_alone(layer):
+def test_a_layer_of_a_nested_model_gives_the_same_pictures_as_alone(layer):
     found, alone = (maximise(model, name, Ascent(steps=8)) for model, name in ((nested(), layer), (planted(), "conv")))
     np.testing.assert_allclose(found.pictures, alone.pictures, atol=1e-5)
 
 
-def test_a_nested_activation_is_passed_by_and_put_back():
+def test_a_nested_activation_is_removed_and_restored():
     model = nested(planted("relu", bias=-50.0))
     assert min(correlations(maximise(model, "conv").pictures)) > 0.9
     assert model.get_layer("middle").get_layer("inner").get_layer("conv").activation is keras.activations.relu
 
 
-def test_nested_models_without_a_size_get_one():
+def test_nested_models_of_open_size_get_one():
     inner = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="conv")], name="inner")
     inputs = keras.Input((None, None, 3))
     found = maximise(keras.Model(inputs, inner(inputs)), "inner/conv", Ascent(steps=2))
@@ -136,30 +136,30 @@ def test_nested_models_without_a_size_get_one():
 
 
 def shared():
-    """One convolution, called on the picture and on what it made of it."""
+    """One convolution, called on the picture and again on its own output."""
     conv = keras.layers.Conv2D(1, 3, name="conv")
     inputs = keras.Input((9, 9, 1))
     return keras.Model(inputs, conv(conv(inputs)))
 
 
 @pytest.mark.parametrize(("call", "side"), [(0, 3), (1, 5)])
-def test_a_call_of_a_shared_layer_is_told_by_its_number(call, side):
+def test_a_call_of_a_shared_layer_is_chosen_by_its_number(call, side):
     assert maximise(shared(), "conv", Ascent(steps=1), call=call).pictures.shape == (1, side, side, 1)
 
 
 def whole_numbers(dtype="uint8"):
-    """`planted` on brightnesses, which it scales itself."""
+    """`planted` with a layer that scales brightnesses."""
     inputs = keras.Input((20, 20, 1), dtype=dtype)
     return keras.Model(inputs, planted()(keras.layers.Rescaling(1 / 255, -0.5)(inputs)))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float16"])
-def test_a_model_of_whole_numbers_climbs_from_0_to_255(dtype):
+def test_pictures_of_a_model_of_integers_range_from_0_to_255(dtype):
     bounds = {} if dtype != "float16" else {"low": 0, "high": 255}
     assert min(correlations(maximise(whole_numbers(dtype), "conv", **bounds).pictures)) > 0.9
 
 
-def test_a_model_in_bfloat16_answers_in_numbers():
+def test_a_model_in_bfloat16_has_finite_responses():
     with devices.precision("mixed_bfloat16"):
         model = planted()
     found = maximise(model, "conv", Ascent(steps=4))
@@ -176,7 +176,7 @@ def spoilt(channel, value):
     return model
 
 
-def test_channels_without_a_picture_are_known():
+def test_dead_and_broken_channels_are_reported():
     model = planted()
     model.get_layer("conv").set_weights([templates() * np.array([1, 1e20, 1, 1], "float32"), np.zeros(4)])
     scale = keras.layers.Rescaling([1, 1e30, 0, 1], name="scaled")  # 1e50 is more than float32 can hold
@@ -186,13 +186,13 @@ def test_channels_without_a_picture_are_known():
     assert min(correlations(found.pictures[[0, 3]], [0, 3])) > 0.9
 
 
-def test_what_a_rectifier_makes_zero_of_is_silent():
+def test_a_rectified_channel_is_silent():
     model = planted("relu")
     model.get_layer("conv").set_weights([templates(), np.array([0, 0, 0, -1e4], "float32")])
     assert maximise(model, "conv").silent.tolist() == [False, False, False, True]
 
 
-def test_what_a_linear_layer_answers_below_zero_is_not_silent():
+def test_a_linear_channel_with_negative_response_is_not_silent():
     assert not maximise(planted(bias=-1e4), "conv", Ascent(steps=2)).silent.any()
     behind = keras.Sequential([keras.Input((20, 20, 1)), planted(bias=-1e4), keras.layers.ReLU(name="relu")])
     assert maximise(behind, "relu", Ascent(steps=2)).silent.all()
@@ -203,7 +203,7 @@ def vector_model():
 
 
 def of_input(shape, dtype="float32", **options):
-    """A convolution on what is no picture, or not a usual one."""
+    """A convolution on an unusual input."""
     inputs = keras.Input(shape, dtype=dtype)
     grey = keras.layers.Reshape((8, 8, 1))(inputs) if len(shape) < 3 else inputs
     return keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv", **options)(grey))
@@ -226,7 +226,7 @@ class Subclassed(keras.Model):
 
 
 def mistaken(x):
-    """An activation function with a mistake that shows when it runs, not when a model is built of it."""
+    """An activation function that fails when it runs, but not when a model is built."""
     if tf.executing_eagerly():
         raise KeyError("of the user's own\nin two lines")
     return x
@@ -257,7 +257,7 @@ def with_a_mistake():
         (lambda: nested(spoilt(0, np.inf)), "next", {}, "Weights of middle/inner/conv are NaN or infinite"),
     ],
 )
-def test_what_cannot_be_is_refused(model, layer, options, message):
+def test_impossible_requests_are_refused(model, layer, options, message):
     with pytest.raises(ValueError, match=message) as caught:
         maximise(model(), layer, **options)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Blurred subsampling against scipy, which knows nothing of it."""
+"""Blurred subsampling compared with scipy."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ def test_binomial_weights():
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("strides", [1, 2, 3])
 @pytest.mark.parametrize("padding", blur.PADDINGS)
-def test_blur_is_a_correlation_and_a_slice(rng, size, strides, padding):
+def test_blur_equals_a_correlation_and_a_slice(rng, size, strides, padding):
     images = rng.normal(size=(2, 9, 8, 3))
     weights = np.outer(blur.binomial(size), blur.binomial(size))[np.newaxis, ..., np.newaxis]
     if padding == "valid":
@@ -49,14 +49,14 @@ def test_blur_is_a_correlation_and_a_slice(rng, size, strides, padding):
         ((None, 2, 1), {"size": 4}),
     ],
 )
-def test_pictures_that_do_not_fit_are_refused_when_built(shape, options):
+def test_too_small_pictures_are_refused_when_built(shape, options):
     with pytest.raises(ValueError, match=r"'?blur'?: needs pictures of at least \d×\d pixels"):
         keras.Sequential([keras.Input(shape), blur.BlurPool2D(name="blur", **options)])
 
 
 @pytest.mark.parametrize("padding", blur.PADDINGS)
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
-def test_the_smallest_picture_that_is_not_refused_is_blurred(size, padding):
+def test_the_smallest_accepted_picture_is_blurred(size, padding):
     layer = blur.BlurPool2D(size, padding=padding)
     side = layer.smallest
     assert layer(np.ones((1, side, side, 1))).shape == layer.compute_output_shape((1, side, side, 1))
@@ -66,7 +66,7 @@ def test_the_smallest_picture_that_is_not_refused_is_blurred(size, padding):
 
 
 def test_a_smaller_picture_is_refused_also_after_it_was_built():
-    """In a network built for any size, and then called on one that is too small."""
+    """The network was built for any size and is then called on a picture that is too small."""
     network = keras.Sequential([keras.Input((None, None, 1)), blur.BlurPool2D(5)])
     assert network(keras.Input((3, 3, 1))).shape == (None, 2, 2, 1)
     with pytest.raises(ValueError, match="at least 3×3 pixels, got 2×3"):
@@ -74,7 +74,7 @@ def test_a_smaller_picture_is_refused_also_after_it_was_built():
 
 
 @pytest.mark.parametrize("shape", [(9, 1), (9, 9, 9, 1), (9, 9, None)])
-def test_what_is_no_picture_with_channels_is_refused_when_built(shape):
+def test_other_shapes_are_refused_when_built(shape):
     with pytest.raises(ValueError, match=r"expects inputs of shape \(batch, height, width, channels\)"):
         keras.Sequential([keras.Input(shape), blur.BlurPool2D()])
 
@@ -89,6 +89,6 @@ def test_blur_leaves_a_flat_picture_flat():
     ("options", "message"),
     [({"size": 0}, "1 or more"), ({"strides": 0}, "1 or more"), ({"padding": "same"}, "one of reflect, valid")],
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         blur.BlurPool2D(**options)

@@ -1,4 +1,4 @@
-"""Locally connected layers against NumPy and Keras's convolutions, which know nothing of them."""
+"""Locally connected layers compared with NumPy and with Keras's convolutions."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def filled(layer, shape, rng):
 
 
 @pytest.mark.parametrize(("strides", "padding"), [((1, 1), "valid"), ((2, 1), "valid"), ((1, 1), "same")])
-def test_each_position_of_two_axes_has_weights_of_its_own(rng, strides, padding):
+def test_each_position_of_two_axes_has_separate_weights(rng, strides, padding):
     layer = filled(local.LocallyConnected2D(4, (3, 2), strides, padding, dtype="float64"), (None, 7, 6, 3), rng)
     images = rng.normal(size=(2, 7, 6, 3))
     padded = np.pad(images, ((0, 0), (1, 1), (0, 1), (0, 0))) if padding == "same" else images
@@ -36,7 +36,7 @@ def test_each_position_of_two_axes_has_weights_of_its_own(rng, strides, padding)
     np.testing.assert_allclose(layer(images), expected, rtol=0, atol=ROUNDING)
 
 
-def test_each_position_of_one_axis_has_weights_of_its_own(rng):
+def test_each_position_of_one_axis_has_separate_weights(rng):
     layer = filled(local.LocallyConnected1D(3, 4, 2, activation="relu", dtype="float64"), (None, 11, 2), rng)
     series = rng.normal(size=(5, 11, 2))
     windows = np.stack([series[:, start : start + 4].reshape(5, -1) for start in (0, 2, 4, 6)], axis=1)
@@ -55,7 +55,7 @@ def test_equal_weights_make_it_a_convolution(rng, strides, padding):
     np.testing.assert_allclose(layer(images), convolution(images), rtol=0, atol=ROUNDING)
 
 
-def test_another_size_than_it_was_built_for_is_refused_at_once():
+def test_another_input_size_than_that_of_building_is_refused():
     layer = local.LocallyConnected2D(2, 3)
     assert layer(keras.Input((9, 8, 1))).shape == (None, 7, 6, 2)
     with pytest.raises(ValueError, match="incompatible with the layer"):
@@ -87,7 +87,7 @@ def test_parameters_and_products():
         (lambda: local.LocallyConnected2D(1, 9).build((None, 8, 8, 1)), "does not fit"),
     ],
 )
-def test_what_cannot_be_is_refused(make, message):
+def test_impossible_options_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

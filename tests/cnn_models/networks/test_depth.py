@@ -1,4 +1,4 @@
-"""Stacks of 3×3: fields by arithmetic, bridges, and what a position knows."""
+"""Stacks of 3×3 convolutions: receptive fields, residual bridges, and logits by position."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ ROUNDING = 1e-11  # of sums of 784 numbers below 10 in float64: 785 roundings of
         ("deep-pooling-8", 1 + 2 * 2 + 1 + 4 * 2 * 2 + 2 + 2 * 4 * 2),
     ],
 )
-def test_the_last_layer_sees_what_its_arithmetic_says(name, pixels):
+def test_the_receptive_field_of_the_last_layer(name, pixels):
     assert cnn_models.receptive_field(cnn_models.build(name), "last").size[0] == pixels
 
 
@@ -36,8 +36,8 @@ def test_logits_are_the_mean_of_those_at_each_position():
     np.testing.assert_allclose(model(pictures), np.mean(by_position, axis=(1, 2)), rtol=0, atol=ROUNDING)
 
 
-def test_a_residual_net_whose_bridged_layers_give_nothing_is_a_shallow_one():
-    """With kernels of zero in the bridged layers, what the first layer found arrives at the last as it was."""
+def test_a_residual_net_with_zero_kernels_in_its_bridged_layers_is_shallow():
+    """With zero kernels in the bridged layers, the output of the first layer reaches the last one unchanged."""
     with devices.precision("float64"):
         model = cnn_models.build("deep-residual-8")
     for number in range(2, 8):

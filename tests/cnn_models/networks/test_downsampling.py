@@ -1,4 +1,4 @@
-"""Nine ways to reduce one network: what each sees, by arithmetic, and that they differ in nothing else."""
+"""Nine ways of downsampling: their receptive fields by hand, and their networks differ in nothing else."""
 
 import keras
 import numpy as np
@@ -24,20 +24,20 @@ PIXELS = {
 
 
 @pytest.mark.parametrize("reduction", PIXELS)
-def test_the_last_convolution_sees_what_its_arithmetic_says(reduction):
+def test_the_receptive_field_of_the_last_convolution(reduction):
     model = cnn_models.build(f"reduce-{reduction}")
     assert cnn_models.receptive_field(model, "last").size[0] == PIXELS[reduction]
 
 
 @pytest.mark.parametrize("reduction", PIXELS)
-def test_networks_differ_in_their_reduction_alone(reduction):
+def test_networks_differ_only_in_their_reduction(reduction):
     model = cnn_models.build(f"reduce-{reduction}")
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(convolutions) == (7 if reduction in ("conv-pool", "all-conv") else 5)
     assert any(isinstance(layer, BlurPool2D) for layer in model.layers) == reduction.startswith("blur")
 
 
-def test_another_reduction_is_refused():
+def test_an_unknown_reduction_is_refused():
     from cnn_models.networks.downsampling import reduced
 
     with pytest.raises(ValueError, match="no such reduction"):

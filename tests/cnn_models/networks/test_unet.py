@@ -1,4 +1,4 @@
-"""U-Net and the patch discriminator: counts by hand, sizes of any kind, and what skips carry."""
+"""U-Net and the patch discriminator: parameter counts by hand, pictures of any size, and the effect of skips."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def test_parameter_counts_by_hand():
 
 @pytest.mark.parametrize("skips", [True, False])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 3), (9, 21, 1), (64, 32, 3)])
-def test_pictures_of_any_size_come_out_as_large(shape, skips):
+def test_output_pictures_have_the_size_of_the_input(shape, skips):
     model = unet(name="u", input_shape=shape, channels=3, skips=skips)
     outputs = np.asarray(model(np.random.default_rng(0).uniform(-0.5, 0.5, (2, *shape)).astype("float32")))
     assert outputs.shape == (2, *shape[:2], 3)
@@ -34,7 +34,7 @@ def test_pictures_of_any_size_come_out_as_large(shape, skips):
     assert answers.shape == (2, -(-shape[0] // 4), -(-shape[1] // 4), 1)
 
 
-def test_without_skips_all_passes_through_one_pixel():
+def test_without_skips_all_information_passes_through_one_pixel():
     model = unet(name="u", input_shape=(28, 28, 1), skips=False)
     sides = {layer.name: layer.output.shape[1:3] for layer in model.layers}
     assert sides["encode5"] == (1, 1)
