@@ -97,8 +97,8 @@ EXPERIMENT = Experiment(
         "title": "How many test digits fully connected nets (FC) and LeNet-5 misread, in place and moved",
         "measures": {
             "test_error_percent": "digits in their place",
-            "test_shift2_error_percent": "moved by up to 2 pixels",
-            "test_shift4_error_percent": "moved by up to 4 pixels",
+            "test_shift2_error_percent": "moved up to 2 pixels",
+            "test_shift4_error_percent": "moved up to 4 pixels",
         },
         "published": ("error_percent_1998", "printed in 1998"),
     },

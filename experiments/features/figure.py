@@ -138,4 +138,5 @@ def _trends(figure: SubFigure, rows: pd.DataFrame) -> None:
             axes.set_title(label if model == next(iter(LAYERS)) else "")
             axes.grid(axis="y")
             axes.set_xlabel(f"layer of {NAMES[model]}")
+    for line in grid:  # once all is drawn, as networks share their scales
         drawing.name_lines(line[-1], HEIGHTS[-1] / 2 - 1.2)

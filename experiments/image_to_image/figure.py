@@ -27,14 +27,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         return None
     found = figures.arrays(experiment, records, dataset)
     examples = {name: found[name]["outputs"] for name in experiment.named if name in found}
-    heights = [LINE * len(examples)] * bool(examples) + [1.2 + drawing.ROW * len(shown)]
+    labels = figures.row_labels(experiment, frame, shown)
+    heights = [LINE * len(examples)] * bool(examples) + [1.2 + drawing.height(labels)]
     figure = drawing.sheet(0.5 + sum(heights), "Digits made from their edges, and how close each way comes")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if examples:
         _draw_examples(parts[0], examples, experiment)
     measures = {stem: label for stem, label in MEASURES.items() if f"{stem}_mean" in shown}
     panels = parts[-1].subplots(1, len(measures), squeeze=False, sharey=True)[0]
-    drawing.dots(panels, shown, measures, figures.row_labels(experiment, frame, shown))
+    drawing.dots(panels, shown, measures, labels)
     parts[-1].supxlabel(drawing.seeds(shown), size=10)
     return figure
 

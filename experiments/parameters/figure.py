@@ -16,7 +16,8 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     shown = frame.dropna(subset=["params"]).sort_values(["params", "variant"]).reset_index(drop=True)
     if shown.empty:
         return None
-    figure = drawing.sheet(1.3 + drawing.ROW * len(shown), "Parameters and multiply-accumulates of layers and networks")
+    labels = figures.row_labels(experiment, frame, shown)
+    figure = drawing.sheet(1.3 + drawing.height(labels), "Parameters and multiply-accumulates of layers and networks")
     axes = figure.subplots()
     axes.plot(shown["params"], shown.index, "o", color=drawing.COLOURS[0], ms=8)
     axes.plot(shown["macs"], shown.index, "D", mfc="none", mec="black", ms=6)
@@ -26,7 +27,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         drawing.beside(axes, words, (shown[column][0], 0), 0, 13, ha="center", size=10, color=colour)
     axes.set_xscale("log")
     axes.set_xlim(1, 1e11)
-    drawing.name_rows(axes, figures.row_labels(experiment, frame, shown))
+    drawing.name_rows(axes, labels)
     axes.set_ylim(top=-1)
     axes.set_xticks([10.0**power for power in range(12)])
     axes.set_xlabel("count (log scale: each line is ten times the one before)")

@@ -25,10 +25,11 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         return None
     shown = frame.dropna(subset=[f"{column}_mean" for column in measures])
     best = _best(experiment, shown, records)
-    heights = [1.0 + drawing.ROW * len(shown), *((4.2, 3.6) if best else ())]
+    labels = figures.row_labels(experiment, frame, shown)
+    heights = [1.0 + drawing.height(labels), *((4.2, 3.6) if best else ())]
     figure = drawing.sheet(0.4 + sum(heights), "How many test drawings each network recognises")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    _draw_measures(parts[0], experiment, frame, shown, measures)
+    _draw_measures(parts[0], shown, measures, labels)
     if best:
         _draw_confusions(parts[1], *best)
         _draw_mistakes(parts[2], *best)
@@ -50,11 +51,9 @@ def _best(experiment: Experiment, frame: pd.DataFrame, records: Records) -> tupl
     return figures.label(experiment, best[0]), chosen
 
 
-def _draw_measures(
-    part: SubFigure, experiment: Experiment, frame: pd.DataFrame, shown: pd.DataFrame, measures: dict[str, str]
-) -> None:
+def _draw_measures(part: SubFigure, shown: pd.DataFrame, measures: dict[str, str], labels: list[str]) -> None:
     panels = part.subplots(1, len(measures), squeeze=False, sharey=True)[0]
-    drawing.dots(panels, shown, measures, figures.row_labels(experiment, frame, shown), scale=100)
+    drawing.dots(panels, shown, measures, labels, scale=100)
     if "classes" in shown:
         panels[0].plot(100 / shown["classes"], range(len(shown)), "|", color="black", ms=14)
         drawing.beside(panels[0], "|: guessing", (100 / shown["classes"].iloc[0], 0), 0, 13, size=drawing.SMALL)

@@ -20,14 +20,15 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if not kept:
         return None
     shown = frame.dropna(subset=[f"{COPIES}_mean"]) if f"{COPIES}_mean" in frame else frame[:0]
-    heights = [1.5 + drawing.ROW * len(shown)] * bool(len(shown)) + [1.75] * len(kept)
+    labels = figures.row_labels(experiment, frame, shown)
+    heights = [1.5 + drawing.height(labels)] * bool(len(shown)) + [1.75] * len(kept)
     figure = drawing.sheet(0.5 + sum(heights), "How many filters are shifted copies of another one")
     parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     if len(shown):
         part = parts.pop(0)
         drawing.head(part, "filters that match a shifted one better, %")
         panels = part.subplots(1, len(MEASURES), sharey=True)
-        drawing.dots(panels, shown, MEASURES, figures.row_labels(experiment, frame, shown))
+        drawing.dots(panels, shown, MEASURES, labels)
         panels[0].axvline(CHANCE, color="0.4", ls="--", lw=1)
         drawing.beside(panels[0], "dashed: chance", (CHANCE, 0), 3, 13, size=drawing.SMALL)
         part.supxlabel(drawing.seeds(shown), size=10)

@@ -45,16 +45,12 @@ def trials(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Fig
     lines = -(-(len(panels) + 1) // COLUMNS)
     tested = rows[rows["variant"] != TRIAL]
     tested = tested.dropna(subset=["test_error_percent_mean"]) if "test_error_percent_mean" in tested else tested[:0]
-    heights = [1.1 + drawing.ROW * len(tested)] * bool(len(tested)) + [0.8 + 2.1 * lines]
+    labels = figures.row_labels(experiment, frame, tested)
+    heights = [1.1 + drawing.height(labels)] * bool(len(tested)) + [0.8 + 2.1 * lines]
     figure = drawing.sheet(0.5 + sum(heights), f"The recipe that a search found for {model} on {dataset}")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if len(tested):
-        drawing.dots(
-            [parts[0].subplots()],
-            tested,
-            {"test_error_percent": "test error, %"},
-            figures.row_labels(experiment, frame, tested),
-        )
+        drawing.dots([parts[0].subplots()], tested, {"test_error_percent": "test error, %"}, labels)
         parts[0].supxlabel(drawing.seeds(tested), size=10)
     _draw_trials(parts[-1], tried, mine, panels, lines)
     return figure

@@ -29,7 +29,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         axes.set_xticks(range(len(RUNGS)), ["fully\nconnected", "locally\nconnected", "convolution"])
         axes.set_xlim(-0.4, len(RUNGS) - 0.6)
         axes.grid(axis="y")
-        axes.set_ylim(bottom=0)
+    panels[0].set_ylim(bottom=0)  # of both, once all is drawn
     panels[0].set_ylabel("test error, %")
     drawing.name_lines(panels[-1], HEIGHT - 1.6)
     figure.supxlabel(drawing.seeds(rows), size=10)

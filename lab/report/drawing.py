@@ -35,7 +35,7 @@ LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 WIDTH = 8.0  # inches of every figure: at 800 pixels a point is 1.4 pixels
 ROW = 0.34  # inches of height that a row of dots takes
 TITLE, SMALL = 13, 9  # points of a figure's title, and of the smallest text
-LETTERS = 66  # of the title that fit one line
+LETTERS, NAME = 66, 34  # letters that fit one line of the title, and that a row's name has in one
 POINTS_PER_INCH = 72
 
 
@@ -122,9 +122,19 @@ def at_the_right(axes: Axes, row: float, text: str, **style: Any) -> None:
     axes.annotate(text, (1, row), xycoords=("axes fraction", "data"), ha="right", va="center", size=10, **style)
 
 
+def height(labels: Sequence[str]) -> float:
+    """The inches of height that rows of these names take: all alike, more where one takes several lines."""
+    most = max((len(_lines(label)) for label in labels), default=1)
+    return ROW * len(labels) * max(1, 0.6 * most)
+
+
+def _lines(label: str) -> list[str]:
+    return textwrap.wrap(label, NAME)
+
+
 def name_rows(axes: Axes, labels: Sequence[str]) -> None:
     """Rows at 0, 1, … from the top, each with its name."""
-    axes.set_yticks(range(len(labels)), labels, size=11)
+    axes.set_yticks(range(len(labels)), ["\n".join(_lines(label)) for label in labels], size=11)
     axes.set_ylim(len(labels) - 0.4, -0.75)
 
 
@@ -163,7 +173,8 @@ def name_lines(axes: Axes, height: float, size: float = 10) -> None:
         points = points[np.isfinite(points).all(axis=1)]
         if len(points):
             last = points[points[:, 0].argmax()]
-            ends.append((float(to_axes.transform(last)[1]), float(last[0]), label, drawn.get_color()))
+            at = float(np.clip(to_axes.transform(last)[1], 0, 1))
+            ends.append((at, float(last[0]), label, drawn.get_color()))
     ends.sort()
     lines = [label.count("\n") + 1 for _, _, label, _ in ends]
     heights = [1.25 * size * count / (POINTS_PER_INCH * height) for count in lines]

@@ -185,9 +185,10 @@ def error_by_variant(
     if not measures:
         return None
     shown = frame.dropna(subset=[f"{next(iter(measures))}_mean"])
-    figure = drawing.sheet(1.3 + drawing.ROW * len(shown), title or f"Test error of each row of {experiment.name}")
+    labels = row_labels(experiment, frame, shown)
+    figure = drawing.sheet(1.3 + drawing.height(labels), title or f"Test error of each row of {experiment.name}")
     panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
-    drawing.dots(panels, shown, measures, row_labels(experiment, frame, shown))
+    drawing.dots(panels, shown, measures, labels)
     if published and published[0] in shown:
         drawing.published(panels[0], shown[published[0]], published[1])
     figure.supxlabel(f"test error, %; {drawing.seeds(shown)}", size=10)
