@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
             Training("lenet5-relu", epochs=30, distortion=HANDWRITING),
             "ReLU, max pooling, random affine distortions",
             {"error_percent_1998": 0.8},
-            label="the same, learning distorted digits",
+            label="LeNet-5, ReLU, distorted digits",
         ),
     ),
     baseline="lenet5",

@@ -113,7 +113,7 @@ def published(axes: Axes, values: pd.Series, words: str) -> None:
 
 def _reach(axes: Axes, values: Any, start: float = 0.0) -> None:
     """Makes the x axis reach from a start to these values, with room for a number at the right of a narrow panel."""
-    room = 0.08 * axes.get_gridspec().ncols  # type: ignore[union-attr]
+    room = 0.04 + 0.07 * axes.get_gridspec().ncols  # type: ignore[union-attr]
     axes.set_xlim(start, start + max(float(np.nanmax([*values, start + 1e-9])) - start, 0) / (1 - room))
 
 

@@ -180,7 +180,7 @@ def error_by_variant(
             per cent; None: the test error.
         published: a column of numbers from the literature that belong in the first panel, and what to call them.
     """
-    measures = measures or {"test_error_percent": "test digits as they are"}
+    measures = measures or {"test_error_percent": ""}
     measures = {stem: label for stem, label in measures.items() if f"{stem}_mean" in frame}
     if not measures:
         return None
