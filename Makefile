@@ -119,10 +119,13 @@ ray: .venv/.ray ## install Ray into .venv, for CLUSTER and its tests
 
 setup: .venv/.runtime ## build .venv from requirements.txt if it is missing or out of date
 
-test: .venv/.development .venv/.demo ## run the tests (PYTEST="-k zoo" passes options)
+# Four at a time at most, whatever the cores: each has a TensorFlow of its own. Then those that need the machine alone.
+test: .venv/.development .venv/.demo ## run the tests, one a core (PYTEST="-k zoo": as pytest is told, one by one)
 	@.venv/bin/python -c 'import os, shlex; shlex.split(os.environ.get("PYTEST", ""))' 2> /dev/null || \
 	  { echo "error: a quotation mark of PYTEST=$$PYTEST is not closed" >&2; exit 2; }
-	@PYTEST_ADDOPTS="$$PYTEST_ADDOPTS $$PYTEST" .venv/bin/python -m pytest
+	@$(if $(PYTEST),PYTEST_ADDOPTS="$$PYTEST_ADDOPTS $$PYTEST" .venv/bin/python -m pytest, \
+	  .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not alone" && \
+	  .venv/bin/python -m pytest -m alone)
 
 smoke: .venv/.runtime ## try everything out in a minute or two: lenet on MNIST, one seed, one epoch (DATASET, WORKERS, DEVICES, PRECISION)
 	@folder=$$(mktemp -d) && $(RUN) run lenet --seeds=1 --epochs=1 --results="$$folder" $(call options,smoke) && rm -r $$folder

@@ -21,8 +21,6 @@ from tests.support import pens
 from tests.support.pages import chromium, watched
 from tests.support.waiting import SECONDS
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"http://127\.0\.0\.1:\d+/")
 COUNT = int(os.environ.get("DIGITS", "40"))

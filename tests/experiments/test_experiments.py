@@ -12,13 +12,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.command.arguments import parser
+from lab.command.main import call_of
+from lab.command.plan import plan
 from lab.data import datasets
 from lab.declare import catalogue
 from lab.declare.claims import CLAIMS
 from lab.declare.experiment import TRIAL
+from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.report import figures, reference, tables
 from lab.store.records import Records
+from tests.support.studies import study
 from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +47,11 @@ def test_a_declaration_says_what_it_asks_and_where_it_is_from(name):
     assert any(source.startswith("slide: ") for source in experiment.sources)
 
 
-@pytest.mark.parametrize("name", NAMES)
+# One of each kind goes by its own target: it trains, computes facts, looks at others' networks, or searches.
+BY_MAKE = ("lenet", "filters", "receptive-field", "tune")
+
+
+@pytest.mark.parametrize("name", BY_MAKE)
 def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_path):
     experiment = catalogue.find(name)
     quick = [*(QUICK if experiment.dataset in datasets.DATASETS else ("SEEDS=1",)), f"RESULTS={tmp_path}"]
@@ -52,6 +61,7 @@ def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_
     # What looks at another experiment's networks says that it was skipped.
     skipped = [line.split(" on ")[0].split("] ")[1] for line in done.stdout.splitlines() if ": skipped: " in line]
     assert set(skipped) <= {variant.name for variant in experiment.variants if variant.name.startswith("trained-")}
+    assert bool(skipped) == (name == "receptive-field")
     expected = [row for row in experiment.rows if row not in skipped]
     rows = frame[frame["variant"] != TRIAL]
     assert rows["variant"].tolist() == expected
@@ -60,6 +70,65 @@ def test_the_target_runs_on_real_data_and_writes_its_table_and_figure(name, tmp_
     again = make(name, *quick)
     assert again.returncode == 0
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), frame)  # nothing was run again
+
+
+def words(value, place=()):
+    """What a recipe says, place by place, but for its numbers: of those, whether there is one at all."""
+    if isinstance(value, dict):
+        return {word for key, inner in value.items() for word in words(inner, (*place, key))}
+    return {(place, re.sub(r"\d+", "#", value) if isinstance(value, str) else (type(value).__name__, bool(value)))}
+
+
+def enough(experiment):
+    """Rows that say between them every word of the experiment's recipes: the others differ from these in numbers.
+
+    All rows of an experiment that trains nothing: they take no time, and its figure shows some of them beside others.
+    """
+    if experiment.dataset not in datasets.DATASETS:
+        return list(experiment.rows)
+    runs = {v.name: Run(experiment.name, v.name, experiment.dataset, v.settings, 0) for v in experiment.variants}
+    says = {
+        name: words(run.specification()["settings"]) | {type(run.settings)}
+        for name, run in runs.items()
+        if name in experiment.rows
+    }
+    left, chosen = set().union(*says.values()), []
+    while left:
+        chosen.append(max(says, key=lambda name: len(says[name] & left)))
+        left -= says[chosen[-1]]
+    return [name for name in experiment.rows if name in chosen]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_MAKE])
+def test_rows_of_every_kind_run_on_real_data_and_make_table_and_figure(name, tmp_path):
+    experiment = catalogue.find(name)
+    options = [f"--{word.lower()}" for word in QUICK if experiment.dataset in datasets.DATASETS or "SEEDS" in word]
+    rows = enough(experiment)
+    call = [name, *options, f"--variants={','.join(rows)}"]
+    outcome, events, printed = study(call, tmp_path)
+    assert (outcome.failed, events["ended"]) == ({}, len(rows))
+    frame = pd.read_csv(tmp_path / f"{name}.csv")
+    named = experiment.named
+    read = {n.variant for row in rows for n in Run(name, row, "digits", named[row].settings, 0).needs}  # and trained
+    assert frame["variant"].tolist() == [row for row in experiment.rows if row in {*rows, *read}]
+    assert (frame["seeds"] == 1).all()
+    assert (tmp_path / f"{name}.svg").stat().st_size > 1_000
+    assert experiment.question.split()[0] in printed
+    _, events, _ = study(call, tmp_path)
+    assert events == {"kept": len(rows)}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), frame)  # nothing was run again
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_rows_are_planned(name):
+    experiment = catalogue.find(name)
+    call = call_of(parser().parse_args(["run", name, "--seeds", "1"]))
+    assert {run.variant for run in plan(experiment, call)} == {variant.name for variant in experiment.variants}
+
+
+def test_every_experiment_has_a_target_that_runs_it():
+    lines = [line.rstrip() for line in make("--dry-run", *NAMES, "SEEDS=3").stdout.splitlines()]
+    assert lines == [f'.venv/bin/python -m experiments run {name} --seeds="$SEEDS"' for name in NAMES]
 
 
 def test_make_help_names_every_experiment():
@@ -138,6 +207,7 @@ def test_our_own_pages_are_made_from_the_tables():
 def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
     experiment = catalogue.find(name)
     rows = [(variant, dataset) for variant in experiment.variants for dataset in experiment.datasets_of(variant.name)]
+    kinds = enough(experiment)
     for variant, dataset in rows:
         records = Records(tmp_path / f"{variant.name}.{dataset}")
         records.folder(name).mkdir(parents=True)
@@ -147,7 +217,8 @@ def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
             shutil.copy(file, records.folder(name))
         frame = tables.write(experiment, records)
         assert frame["variant"].tolist() == [variant.name]
-        if figure := figures.chart(experiment, frame, records):
+        figure = figures.chart(experiment, frame, records)
+        if figure and variant.name in kinds and dataset == experiment.datasets_of(variant.name)[0]:
             figure.draw_without_rendering()  # laid out; as a file it is written by the test of our own figures
 
 

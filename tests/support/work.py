@@ -61,6 +61,9 @@ class Scripted:
             case "full":  # no space left for its network
                 full = Attachment(".npz", lambda path: Path("/dev/full").write_bytes(b"arrays"))
                 return {"status": "finished", "facts": {}, "metrics": {}}, full
+            case "network":  # a small one, kept beside the record
+                network = Attachment(".keras", lambda path: path.write_bytes(bytes([run.seed % 256]) * 9_000))
+                return {"status": "finished", "facts": {}, "metrics": {"test_error_percent": float(run.seed)}}, network
             case "once":  # fails the first time, then succeeds
                 marker = Path(os.environ["EXECUTIONS"] + f".{run.seed}")
                 if not marker.exists():

@@ -16,6 +16,7 @@ from cnn_models import layer_table, receptive_field
 from cnn_models.analysis.rules import Rule
 from cnn_models.analysis.sampling import Window
 from cnn_models.layers.blur import PADDINGS, BlurPool2D
+from tests.support import zoo
 from tests.support.gradient_extent import corners, extents, smooth
 
 
@@ -380,7 +381,7 @@ def test_what_is_defined_for_an_unknown_size_is_right_for_every_size(size, plan)
 
 @pytest.mark.parametrize("name", cnn_models.MODELS)
 def test_every_layer_of_the_zoo(name):
-    model = cnn_models.build(name)
+    model = zoo.built(name)
     clone = smooth(model)
     called = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     outputs = [clone.get_layer(layer.name).output for layer in called]

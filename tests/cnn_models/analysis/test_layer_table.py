@@ -14,6 +14,7 @@ from cnn_models import layer_table
 from cnn_models.analysis import cost
 from cnn_models.analysis.graph import trace
 from cnn_models.analysis.rules import Rule
+from tests.support import zoo
 
 
 def sequence(shape, *parts):
@@ -26,7 +27,7 @@ def column(model, name):
 
 @pytest.mark.parametrize("name", cnn_models.MODELS)
 def test_columns_add_up_for_the_zoo(name):
-    model = cnn_models.build(name)
+    model = zoo.built(name)
     table = layer_table(model)
     called = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     assert [row.name for row in table] == [layer.name for layer in called]
@@ -101,14 +102,14 @@ CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
     "name", [name for name in cnn_models.MODELS if name not in ("lenet1", "lenet4", "lenet5-1998", "ladder-local")]
 )
 def test_macs_of_the_zoo_by_the_profiler(name):
-    model = cnn_models.build(name)
+    model = zoo.built(name)
     assert cost.macs(model) == profiled(model, CONVOLUTIONS)
 
 
 @pytest.mark.parametrize("name", ["lenet1", "lenet4", "lenet5-1998", "ladder-local"])
 def test_macs_of_dense_and_complete_layers_by_the_profiler(name):
     """Of the networks with sparse or locally connected layers, which TensorFlow computes in other ways, the rest."""
-    model = cnn_models.build(name)
+    model = zoo.built(name)
     kinds = (layers.Conv2D, layers.Dense)
     for layer in (layer for layer in model.layers if isinstance(layer, kinds)):
         alone = sequence(layer.input.shape[1:], type(layer).from_config(layer.get_config()))

@@ -7,6 +7,7 @@ import pytest
 import cnn_models
 from cnn_models.networks.depth import stack
 from lab.learn import devices
+from tests.support import zoo
 
 ROUNDING = 1e-11  # of sums of 784 numbers below 10 in float64: 785 roundings of 1.1e-16 of that, 1e-12
 
@@ -24,7 +25,7 @@ ROUNDING = 1e-11  # of sums of 784 numbers below 10 in float64: 785 roundings of
     ],
 )
 def test_the_receptive_field_of_the_last_layer(name, pixels):
-    assert cnn_models.receptive_field(cnn_models.build(name), "last").size[0] == pixels
+    assert cnn_models.receptive_field(zoo.built(name), "last").size[0] == pixels
 
 
 def test_logits_are_the_mean_of_those_at_each_position():

@@ -9,6 +9,7 @@ from cnn_models.layers.blur import BlurPool2D
 from lab.declare.recipe import Measures, Training
 from lab.learn import measures
 from lab.learn.training import Trainer
+from tests.support import zoo
 
 PIXELS = {
     "none": 1 + 5 * 2,
@@ -24,14 +25,9 @@ PIXELS = {
 
 
 @pytest.mark.parametrize("reduction", PIXELS)
-def test_the_receptive_field_of_the_last_convolution(reduction):
-    model = cnn_models.build(f"reduce-{reduction}")
+def test_networks_differ_only_in_their_reduction_and_the_receptive_field_of_the_last_convolution(reduction):
+    model = zoo.built(f"reduce-{reduction}")
     assert cnn_models.receptive_field(model, "last").size[0] == PIXELS[reduction]
-
-
-@pytest.mark.parametrize("reduction", PIXELS)
-def test_networks_differ_only_in_their_reduction(reduction):
-    model = cnn_models.build(f"reduce-{reduction}")
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(convolutions) == (7 if reduction in ("conv-pool", "all-conv") else 5)
     assert any(isinstance(layer, BlurPool2D) for layer in model.layers) == reduction.startswith("blur")

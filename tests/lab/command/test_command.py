@@ -18,8 +18,6 @@ from lab.declare import catalogue
 from lab.store.records import Records
 from tests.support.waiting import SECONDS, until
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[3]
 TWO_HOSTS = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
 

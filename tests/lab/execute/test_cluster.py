@@ -22,8 +22,6 @@ from lab.store.records import Records
 from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, free_ports, until
 
-pytestmark = pytest.mark.alone
-
 ray = pytest.importorskip("ray", reason="Ray is not installed: make ray", exc_type=ModuleNotFoundError)
 importlib.import_module("ray.util")
 
@@ -136,6 +134,7 @@ def done(executions):
     return [tuple(line.split()[:2]) for line in lines]
 
 
+@pytest.mark.alone
 def test_failures_are_recorded_as_by_the_pool(nodes, executions, tmp_path):
     runs = [run("raise"), run("skip"), run("once", 5), run("kill"), *(run("ok", seed) for seed in range(3))]
     outcome, events = study(tmp_path, runs, nodes)
@@ -150,12 +149,14 @@ def test_failures_are_recorded_as_by_the_pool(nodes, executions, tmp_path):
         pass  # its lock is free
 
 
+@pytest.mark.alone
 def test_a_run_that_raises_is_tried_again_with_retries(nodes, tmp_path):
     outcome, events = study(tmp_path, [run("raise")], nodes, retries=2)
     assert (events["again"], events["failed"]) == (2, 1)
     assert outcome.failed
 
 
+@pytest.mark.alone
 def test_a_call_waits_for_a_run_that_another_call_holds(nodes, executions, tmp_path):
     held, taken = run("ok", 7), threading.Event()
 
@@ -172,6 +173,7 @@ def test_a_call_waits_for_a_run_that_another_call_holds(nodes, executions, tmp_p
     assert [seed for _, seed in done(executions)] == ["8"]
 
 
+@pytest.mark.alone
 def test_devices_that_the_cluster_lacks_are_refused(nodes, tmp_path):
     from lab.declare.machine import Devices
 
@@ -180,6 +182,7 @@ def test_devices_that_the_cluster_lacks_are_refused(nodes, tmp_path):
     assert not ray.is_initialized()
 
 
+@pytest.mark.alone
 def test_real_training_on_the_cluster_gives_the_records_of_this_machine(nodes, tmp_path, capsys):
     words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu", "--seeds", "2", "--epochs", "1"]
     assert main([*words, "--results", str(tmp_path / "here")]) == 0
@@ -197,6 +200,7 @@ def test_a_missing_cluster_gives_one_message(tmp_path, capsys):
     assert "No Ray cluster answers at 127.0.0.1:1" in capsys.readouterr().err
 
 
+@pytest.mark.alone
 def test_a_killed_node_neither_loses_nor_doubles_a_run(nodes, executions, tmp_path):
     runs = [run("sleep-0.5", seed) for seed in range(40)]
 

@@ -26,8 +26,6 @@ from lab.store.records import Records
 from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, free_ports, until
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[3]
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet5-relu"]
 EQUAL = 1e-9  # the same bound as for two replicas on one host in float64, see test_devices.py
@@ -72,6 +70,7 @@ def call(addresses, tmp_path):
         process.communicate()
 
 
+@pytest.mark.alone
 def test_two_hosts_train_like_one_and_only_the_chief_writes(call, digits, tmp_path):
     processes = call("--seeds", "2", "--epochs", "2", "--precision", "float64")
     answers = [process.communicate(timeout=SECONDS) for process in processes]
@@ -90,6 +89,7 @@ def test_two_hosts_train_like_one_and_only_the_chief_writes(call, digits, tmp_pa
         assert record.misread == alone["misread"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("victim", "sent"), [(1, signal.SIGKILL), (1, signal.SIGSTOP), (0, signal.SIGKILL)])
 def test_a_lost_host_ends_the_call_with_a_failed_record(call, addresses, tmp_path, victim, sent):
     processes = call("--seeds", "500", "--epochs", "2")
@@ -135,6 +135,7 @@ def together(addresses, index, folder):
     print(json.dumps([sorted(outcome.ended), outcome.failed]))
 
 
+@pytest.mark.alone
 def test_a_chief_lost_between_two_runs_fails_the_next_run(addresses, tmp_path):
     calls = []
     for index in range(2):
@@ -185,6 +186,7 @@ def alone(addresses, index, folder, seed):
         print(json.dumps({"lost": str(error)}))
 
 
+@pytest.mark.alone
 def test_hosts_called_for_different_runs_do_not_train(addresses, tmp_path):
     calls = []
     for index, run in enumerate(twins()):

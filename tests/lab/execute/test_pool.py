@@ -18,8 +18,6 @@ from tests.support.listening import Counting
 from tests.support.waiting import SECONDS, until
 from tests.support.work import Reading
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[3]
 WORK = "tests.support.work.Scripted"
 

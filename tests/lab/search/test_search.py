@@ -31,7 +31,7 @@ from tests.support.listening import Counting
 from tests.support.waiting import until
 
 # KerasTuner uses deprecated names of the module `threading`.
-pytestmark = [pytest.mark.alone, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ROOT = Path(__file__).parents[3]
 TUNE = catalogue.find("tune")

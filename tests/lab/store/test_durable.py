@@ -1,8 +1,9 @@
 """No record is lost or doubled: real processes are killed at random moments, meet full disks, and run at the same time.
 
-There are twenty kills by default; `KILLS=200 make test PYTEST="-k durable -s"` is the long version. The test prints the
-time that each kill costs, but does not judge it: it is mostly the start-up of TensorFlow. With
-`KILLS=24 STORM_SEEDS=100 SPACING=35` the kills are as far apart as a user may meet them.
+Twelve kills by default, two of them (of many, a tenth) in real training and the rest in work that is as quick as it
+is simple; `KILLS=200 make test PYTEST="-k durable -s"` is the long version. What a kill costs is printed, and not
+judged: it is mostly the seconds in which TensorFlow starts anew, so the study's time grows by a share that depends on
+how far apart the kills are. With `KILLS=240 STORM_SEEDS=100 SPACING=35` they are as far apart as a user may fear them.
 """
 
 import hashlib
@@ -18,15 +19,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.declare import catalogue
 from lab.declare.recipe import Training
 from lab.declare.run import Run
+from lab.execute.job import Job, RunList
+from lab.execute.pool import WorkerPool
+from lab.report import tables
 from lab.store.records import Records
+from tests.support.listening import Counting
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "12"))
+IN_TRAINING = max(2, KILLS // 10)
+EACH = -(-(KILLS - IN_TRAINING) // 3)  # in scripted work, in writing records, and in making tables
 SEEDS = os.environ.get("STORM_SEEDS", "4")  # per variant of the killed study
 SPACING = float(os.environ.get("SPACING", "0"))  # mean seconds between kills; 0: all kills fall within one study
 STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1,lenet5-relu", "--seeds", SEEDS, "--epochs", "4"]
@@ -63,19 +69,64 @@ def timeless(path):
     return frame[[column for column in frame if "seconds" not in column]]
 
 
-def test_a_study_killed_at_random_moments_gives_the_same_table_as_an_undisturbed_one(tmp_path):
-    began = time.monotonic()
-    undisturbed = start([*STUDY, "--results", str(tmp_path / "calm")])
-    assert undisturbed.wait() == 0
-    undisturbed.stderr.close()
-    calm_seconds = time.monotonic() - began
+def trained(results):
+    """Starts a study of real training."""
+    return start([*STUDY, "--workers", "2", "--results", str(results)])
+
+
+def scripted(results):
+    """Starts a study of a hundred runs that train nothing, each with a network of a few kilobytes, and its table."""
+    code = f"from tests.lab.store.test_durable import write_scripted; write_scripted({str(results)!r})"
+    environment = {**os.environ, "EXECUTIONS": f"{results}.executions"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def write_scripted(results):
+    records = Records(Path(results))
+    runs = [Run("lenet", "network", "digits", Training("lenet1"), seed) for seed in range(100)]
+    outcome = WorkerPool(Job("tests.support.work.Scripted", records), Counting(), 2).execute(RunList(runs))
+    assert (len(outcome.ended), outcome.failed) == (100, {})
+    tables.write(catalogue.find("lenet"), records)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """The results of the study of real training, undisturbed, and the seconds it took."""
+    folder, began = tmp_path_factory.mktemp("calm"), time.monotonic()
+    assert trained(folder).communicate()[1] == ""
+    return folder, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def calm_scripted(tmp_path_factory):
+    folder, began = tmp_path_factory.mktemp("calm") / "scripted", time.monotonic()
+    assert scripted(folder).communicate()[1] == ""
+    return folder, time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("study", "undisturbed", "wanted", "earliest"),
+    [(trained, "calm", IN_TRAINING, 0.5), (scripted, "calm_scripted", EACH, 0.1)],
+)
+def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
+    tmp_path, request, study, undisturbed, wanted, earliest
+):
+    calm, calm_seconds = request.getfixturevalue(undisturbed)
     chance = random.Random(1)
-    latest = 2 * SPACING or 1.2 * calm_seconds
+    latest = (study is trained and 2 * SPACING) or 1.2 * calm_seconds
     kept, kills, wiped, began = {}, 0, 0, time.monotonic()
     while True:
-        process = start([*STUDY, "--results", str(tmp_path / "stormy")])
+        process = study(tmp_path / "stormy")
         try:
-            process.wait(timeout=chance.uniform(0.5, latest) if kills < KILLS // 3 else None)
+            process.wait(timeout=chance.uniform(earliest, latest) if kills < wanted else None)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
@@ -85,7 +136,7 @@ def test_a_study_killed_at_random_moments_gives_the_same_table_as_an_undisturbed
         assert kept.items() <= now.items(), "a finished run was lost or repeated"
         kept = now
         if process.returncode == 0:
-            if kills >= KILLS // 3:
+            if kills >= wanted:
                 break
             shutil.rmtree(tmp_path / "stormy")  # it ended before the last kill: start it again
             kept, wiped = {}, wiped + 1
@@ -95,16 +146,15 @@ def test_a_study_killed_at_random_moments_gives_the_same_table_as_an_undisturbed
         f"\nundisturbed {calm_seconds:.1f} s; {kills} kills in {wiped + 1} studies: {stormy_seconds:.1f} s a study, "
         f"{stormy_seconds / calm_seconds:.2f} times; a kill costs {a_kill:.1f} s"
     )
-    pd.testing.assert_frame_equal(timeless(tmp_path / "stormy/lenet.csv"), timeless(tmp_path / "calm/lenet.csv"))
+    pd.testing.assert_frame_equal(timeless(tmp_path / "stormy/lenet.csv"), timeless(calm / "lenet.csv"))
     assert not list((tmp_path / "stormy").rglob(".part-*"))
 
 
-def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
-    for workers in ("1", "2"):
-        call = start([*STUDY, "--workers", workers, "--results", str(tmp_path / workers)])
-        assert call.communicate()[1] == ""
-    pd.testing.assert_frame_equal(timeless(tmp_path / "1/lenet.csv"), timeless(tmp_path / "2/lenet.csv"))
-    one, two = (Records(tmp_path / workers).of("lenet") for workers in ("1", "2"))
+def test_results_do_not_depend_on_the_number_of_workers(calm, tmp_path):
+    two, _ = calm
+    assert start([*STUDY, "--workers", "1", "--results", str(tmp_path)]).communicate()[1] == ""
+    pd.testing.assert_frame_equal(timeless(tmp_path / "lenet.csv"), timeless(two / "lenet.csv"))
+    one, two = (Records(folder).of("lenet") for folder in (tmp_path, two))
     assert [record.misread for record in one] == [record.misread for record in two]
     assert [record.history["train_loss"] for record in one] == [record.history["train_loss"] for record in two]
 
@@ -133,7 +183,7 @@ def writer(results, first, last):
 
 def test_a_writer_killed_at_random_moments_loses_no_record_and_leaves_no_temporary_file(tmp_path):
     chance, kept = random.Random(2), {}
-    for _ in range(KILLS // 3):
+    for _ in range(EACH):
         process = writer(tmp_path, 0, 1_000_000)
         # The kill falls at any moment of writing, but only after some more records, however long the start takes.
         more = len(kept) + chance.randrange(1, 100)
@@ -162,7 +212,7 @@ def test_a_table_writer_killed_at_random_moments_leaves_the_old_or_the_new_table
     needed = time.monotonic() - began
     whole = (tmp_path / "lenet.csv").read_bytes()
     chance = random.Random(3)
-    for _ in range(KILLS - 2 * (KILLS // 3)):
+    for _ in range(KILLS - IN_TRAINING - 2 * EACH):
         (tmp_path / "lenet.csv").write_bytes(b"old")
         process = start(["tables", "--results", str(tmp_path)])
         time.sleep(chance.uniform(0.6, 1.1) * needed)

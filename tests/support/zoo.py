@@ -1,0 +1,17 @@
+"""Each network of the zoo, built once for all tests that only look at it."""
+
+import functools
+
+import keras
+
+import cnn_models
+from lab.learn.loop import set_seed
+
+SEED = 5
+
+
+@functools.cache
+def built(name: str) -> keras.Model:
+    """A network with the weights of `SEED`, to be looked at and not changed."""
+    set_seed(SEED)
+    return cnn_models.build(name)
