@@ -26,9 +26,16 @@ def fingerprint(translator):
     return hashlib.sha256(b"".join(v.numpy().tobytes() for v in translator.model.variables)).hexdigest()
 
 
-@pytest.mark.parametrize("settings", [SHORT, Translation(epochs=1, examples=320, adversarial=True)])
-def test_equal_seeds_give_equal_weights_whatever_ran_before(found, settings):
-    first, second = work.Translator(settings, found), work.Translator(settings, found)
+@pytest.fixture(scope="module")
+def translators(found):
+    """One that only copies and one that is also judged, each traced once for several tests."""
+    return [work.Translator(Translation(epochs=1, examples=320, adversarial=judged), found) for judged in (False, True)]
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_equal_seeds_give_equal_weights_whatever_ran_before(found, translators, judged):
+    second = translators[judged]
+    first = second if judged else work.Translator(second.settings, found)
     one = first.run(3)
     expected = fingerprint(first)
     second.run(4)
@@ -64,10 +71,10 @@ def test_a_target_that_is_mostly_black_is_not_learned_as_black(found):
     assert learned < 0.7 * train.targets.mean()  # what all black is off; seeds 0 to 3: 0.20 to 0.26 of it
 
 
-def test_the_discriminator_pulls_on_the_generator(found):
-    plain = work.Translator(Translation(epochs=1, examples=320, l1_weight=1), found)
-    pulled = work.Translator(Translation(epochs=1, examples=320, l1_weight=1, adversarial=True), found)
+def test_the_discriminator_pulls_on_the_generator(translators):
+    plain, pulled = translators
     plain.run(0)
+    pulled.reset(0)
     before = [variable.numpy() for variable in pulled.judge.variables]
     pulled.run(0)
     assert fingerprint(plain) != fingerprint(pulled)
