@@ -34,6 +34,15 @@ def digits():
     return datasets.load("digits")
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """One for the tests of the report and of the demo page."""
+    from tests.support.pages import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     from lab.learn import devices

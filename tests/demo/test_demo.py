@@ -18,7 +18,7 @@ from demo import drawing
 from demo.networks import DIGITS, REFERENCE, NetworkStore
 from lab.data import datasets, quickdraw
 from tests.support import pens
-from tests.support.pages import chromium, watched
+from tests.support.pages import watched
 from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -49,12 +49,6 @@ PASTE = """async ([width, height]) => {
 SEVEN = [[(80, 70), (200, 70), (130, 230)]]
 ONE = [[(140, 40), (140, 240)]]
 CALLS = "**/component_server/"  # where the page's calls go
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from lab.declare import catalogue
 from lab.declare.claims import CLAIMS
 from lab.report import page
-from tests.support.pages import chromium, watched
+from tests.support.pages import watched
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "results" / "reference"
@@ -25,12 +25,6 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     shutil.copytree(REFERENCE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs", "networks", "demo"))
     return page.write(folder)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
