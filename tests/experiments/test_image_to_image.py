@@ -47,14 +47,14 @@ def test_equal_seeds_give_equal_weights_whatever_ran_before(found, translators, 
 
 @pytest.mark.parametrize("adversarial", [False, True])
 def test_a_translator_learns_to_be_more_like_digits_than_the_filling(found, adversarial):
-    translator = work.Translator(Translation(epochs=12, adversarial=adversarial), found)
+    translator = work.Translator(Translation(epochs=4, adversarial=adversarial), found)
     events = []
     outcome = translator.run(0, events.append)
     assert outcome["status"] == "finished"
     history = outcome["history"]["validation_l1_levels"]
     assert history[-1] < history[0]
     assert ("discriminator_entropy" in outcome["history"]) == adversarial
-    assert [event["done"] for event in events] == list(range(1, 13))
+    assert [event["done"] for event in events] == [1, 2, 3, 4]
     outputs = translator.translate(found.test.inputs)
     assert outputs.dtype == np.uint8
     assert outputs.shape == found.test.targets.shape

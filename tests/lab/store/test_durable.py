@@ -35,7 +35,7 @@ IN_TRAINING = max(2, KILLS // 10)
 EACH = -(-(KILLS - IN_TRAINING) // 3)  # in scripted work, in writing records, and in making tables
 SEEDS = os.environ.get("STORM_SEEDS", "4")  # per variant of the killed study
 SPACING = float(os.environ.get("SPACING", "0"))  # mean seconds between kills; 0: all kills fall within one study
-STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1,lenet5-relu", "--seeds", SEEDS, "--epochs", "4"]
+STUDY = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1,lenet5-relu", "--seeds", SEEDS, "--epochs", "2"]
 
 
 def start(words, **options):
