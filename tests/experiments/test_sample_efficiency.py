@@ -124,7 +124,7 @@ def test_another_recipe_than_the_declared_has_no_examples_needed():
 def test_the_figure_says_what_each_net_needs_on_each_data_set(tmp_path):
     frame = tables.table(EXPERIMENT, worlds.records(EXPERIMENT, metrics=curves(all_nets(4)), seeds=4))
     text = figures.draw(EXPERIMENT, frame, Records(tmp_path)).read_text()
-    assert text.count("2,300 [") == len(WANTED)  # the net with as many MACs: 4·500·1.15
+    assert text.count(">2,300 [") == 2 * len(WANTED)  # both fully connected nets: 4·500·1.15
     assert text.count(">575 [") == len(WANTED)  # LeNet-5
     assert all(text.count(f">{label}<") == 1 for label in LABELS.values())
     assert all(f"{share} % wanted" in text and f"examples needed for {share} %" in text for share in (95, 85))
