@@ -1,4 +1,4 @@
-"""A record: what is known of one run, and what a value must be to be one."""
+"""The record of one run, and the check whether a value is a valid record."""
 
 import array
 import dataclasses
@@ -24,7 +24,7 @@ TYPE_NAMES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File:
-    """A file beside a record: its name, and the SHA-256 of its content in hexadecimal digits."""
+    """An attached file: its name, and the SHA-256 of its content in hexadecimal digits."""
 
     file: str
     sha256: str
@@ -32,7 +32,7 @@ class File:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of one run. None: not known, or not asked for.
+    """The record of one run. None: not known, or not requested.
 
     Attributes:
         specification: of the run, see `lab.declare.run.Run.specification`.
@@ -65,37 +65,37 @@ class Record:
 
     @property
     def experiment(self) -> str:
-        """The experiment that the run is of."""
+        """The name of the experiment."""
         return self.specification["experiment"]
 
     @property
     def variant(self) -> str:
-        """The row that it is of."""
+        """The name of the variant."""
         return self.specification["variant"]
 
     @property
     def dataset(self) -> str:
-        """The data set that it is on."""
+        """The name of the data set."""
         return self.specification["dataset"]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was done and how, by name."""
+        """The settings of the run by name."""
         return self.specification["settings"]
 
     @property
     def seed(self) -> int:
-        """What its random numbers are drawn by."""
+        """The seed of the run's random numbers."""
         return self.specification["seed"]
 
     @property
     def digest(self) -> str:
-        """Equal for the runs that differ in their seeds alone."""
+        """A key that is equal for runs that differ only in their seeds."""
         return digest(self.specification)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Record":
-        """The record that `to_json` gave; `fault` tells of any other value what is wrong with it."""
+        """Makes a record from a value of `to_json`. Check other values with `fault` first."""
         rest = dict(value)
         known = {name: rest.pop(name) for name in NAMES if name in rest}
         attached = {
@@ -106,7 +106,7 @@ class Record:
         return cls(**known, attached=attached, details=rest)
 
     def to_json(self) -> dict[str, Any]:
-        """All that is known, as one object of JSON."""
+        """The record as one JSON object."""
         known = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
         return known | {kind: dataclasses.asdict(file) for kind, file in self.attached.items()} | self.details
 

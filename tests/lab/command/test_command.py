@@ -131,7 +131,7 @@ def test_a_killed_worker_fails_only_its_run_and_the_summary_names_it(tmp_path):
     (failed,) = (record for record in Records(tmp_path).of("lenet") if record.status == "failed")
     assert "SIGKILL" in failed.reason
     (file,) = tmp_path.glob("runs/lenet/*.failed.json")
-    assert f"failed: {file.name.removesuffix('.failed.json')}: {failed['reason']}" in errors
+    assert f"failed: {file.name.removesuffix('.failed.json')}: {failed.reason}" in errors
     table = pd.read_csv(tmp_path / "lenet.csv")
     assert table[["seeds", "failed"]].to_numpy().tolist() == [[2, 1]]
     assert "lenet1" in output
