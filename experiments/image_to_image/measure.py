@@ -122,7 +122,7 @@ class Translator:
         found: the pairs.
     """
 
-    examples_are = "pairs"
+    unit = "pairs"
 
     def __init__(self, settings: Translation, found: Pairs) -> None:
         self.settings, self.epochs = settings, settings.epochs
@@ -201,7 +201,7 @@ class Translator:
         """See `lab.learn.loop.Learner`: L1, then the cross-entropies of generator and discriminator."""
         return [float(loss) for loss in self._train(places)]
 
-    def measured(self, sums: list[float]) -> dict[str, float]:
+    def epoch_values(self, sums: list[float]) -> dict[str, float]:
         """See `lab.learn.loop.Learner`."""
         l1, fooling, judging = (total / self.steps for total in sums)
         values = {"train_l1_levels": 127.5 * l1}

@@ -19,7 +19,7 @@ class Feed:
     They lie on every replica's device as uint8; of a data set that stays in files, those of one call's steps do.
 
     Args:
-        dataset: what is learned from, see `prepared`.
+        dataset: what is learned from, see `prepare`.
         recipe: how many pictures, in how many steps.
         strategy: over whose replicas each batch is split evenly.
 
@@ -61,7 +61,7 @@ class Feed:
         passes = -(-self.steps * self.batch_size // self.examples)
         return np.concatenate([generator.permutation(self._chosen) for _ in range(passes)])
 
-    def at_hand(self, places: np.ndarray) -> np.ndarray:
+    def on_device(self, places: np.ndarray) -> np.ndarray:
         """Where on the device the pictures of these places are, int32; brought there if they stay in files."""
         if not self.dataset.stored:
             return places.astype("int32")
@@ -71,7 +71,7 @@ class Feed:
 
     def _bring(self, strategy: tf.distribute.Strategy) -> None:
         shape, train = self.dataset.shape, self.dataset.train
-        if self.dataset.stored:  # `at_hand` assigns them
+        if self.dataset.stored:  # `on_device` assigns them
             self.images = tf.Variable(tf.zeros([0, *shape], tf.uint8), shape=[None, *shape], trainable=False)
             self.labels = tf.Variable(tf.zeros([0], tf.int32), shape=[None], trainable=False)
             return
@@ -83,7 +83,7 @@ class Feed:
             self.labels = devices.on_each(strategy, labels)
 
 
-def prepared(dataset: Dataset, training: Training) -> Dataset:
+def prepare(dataset: Dataset, training: Training) -> Dataset:
     """The data set as a run may learn from it: with the pictures at their size, and the splits that it may see."""
     canvas = training.view.canvas
     if canvas and canvas.object_side not in (None, dataset.shape[0]):

@@ -27,13 +27,13 @@ class Learner(Protocol):
         epochs: how many.
         steps: optimizer steps an epoch.
         batch_size: examples a step.
-        examples_are: what to call them, for the display.
+        unit: what to call them, for the display.
     """
 
     epochs: int
     steps: int
     batch_size: int
-    examples_are: str
+    unit: str
 
     def order(self, seed: int, epoch: int) -> np.ndarray | Shuffled:
         """Places of an epoch's examples in the training split, one batch after another; more than it needs are left."""
@@ -50,12 +50,12 @@ class Learner(Protocol):
             Sums over these steps of what is followed, the loss first.
         """
 
-    def measured(self, sums: list[float]) -> dict[str, float]:
+    def epoch_values(self, sums: list[float]) -> dict[str, float]:
         """The values of an epoch by name: from the sums over its steps, and of the validation split."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class LoopResult:
     """What a loop leaves beside the network.
 
     Attributes:
@@ -85,7 +85,7 @@ class Loop:
     def __init__(self, learner: Learner, callbacks: keras.callbacks.CallbackList) -> None:
         self.learner, self.callbacks = learner, callbacks
 
-    def run(self, seed: int, report: Report) -> Trained:
+    def run(self, seed: int, report: Report) -> LoopResult:
         """Trains until all epochs are done or one has a value that is not finite; see `lab.declare.work.Work`."""
         history: dict[str, list[float]] = {}
         finite = True
@@ -100,7 +100,7 @@ class Loop:
                 history.setdefault(name, []).append(value)
         seconds = time.perf_counter() - began
         self.callbacks.on_train_end()
-        return Trained(history, finite, seconds)
+        return LoopResult(history, finite, seconds)
 
     def _epoch(self, seed: int, epoch: int, report: Report) -> dict[str, float]:
         """One epoch; a last partial batch waits for another order."""
@@ -116,9 +116,9 @@ class Loop:
             sums = sums + found
             self.callbacks.on_train_batch_end(done - 1, {"loss": float(found[0]) / (done - start)})
             speed = done * size / (time.perf_counter() - began)
-            note = f"{speed:,.0f} {learner.examples_are}/s"
+            note = f"{speed:,.0f} {learner.unit}/s"
             report({"done": epoch + done / learner.steps, "total": learner.epochs, "note": note})
-        values = learner.measured(sums.tolist())
+        values = learner.epoch_values(sums.tolist())
         values["epoch_seconds"] = time.perf_counter() - began
         self.callbacks.on_epoch_end(epoch, values)
         return values

@@ -52,7 +52,7 @@ class Steps:
     Args:
         model, loss, optimizer: what learns, and by what.
         feed: the pictures.
-        shown: makes of uint8 pictures, which are these of a batch, those that the network is shown.
+        show: from uint8 pictures, and which of a batch they are, to pictures as the network is shown them.
         strategy: whose replicas share each batch.
     """
 
@@ -62,11 +62,11 @@ class Steps:
         loss: keras.losses.Loss,
         optimizer: keras.optimizers.Optimizer,
         feed: Feed,
-        shown: Callable[[tf.Tensor, Batch], tf.Tensor],
+        show: Callable[[tf.Tensor, Batch], tf.Tensor],
         strategy: tf.distribute.Strategy,
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.feed, self.shown, self.strategy = feed, shown, strategy
+        self.feed, self.show, self.strategy = feed, show, strategy
         self.replicas = strategy.num_replicas_in_sync
         self.dtype = arithmetic(feed.recipe)
         self.run = tf.function(  # one graph for any number of steps
@@ -103,7 +103,7 @@ class Steps:
         """One replica's part of a step: its share of the batch, and its share of the mean loss."""
         mine = self._mine(batch, seed)
         labels = tf.gather(all_labels, mine.places)
-        images = self.shown(tf.gather(all_images, mine.places), mine)
+        images = self.show(tf.gather(all_images, mine.places), mine)
         with tf.GradientTape() as tape:
             logits = tf.cast(self.model(normalise(images), training=True), self.dtype)
             loss = self.loss(labels, logits)  # which Keras divides by the number of replicas

@@ -21,7 +21,7 @@ from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.errors import UsageError
 from lab.learn import devices, measures, views
-from lab.learn.feed import Feed, prepared
+from lab.learn.feed import Feed, prepare
 from lab.learn.loop import Loop, set_seed
 from lab.learn.pictures import distort, normalise
 from lab.learn.step import Steps, arithmetic, loss_of, optimizer_of
@@ -71,7 +71,7 @@ class Trainer:
         UsageError: the recipe cannot be followed on this data set, or the replicas do not divide the batch.
     """
 
-    examples_are = "images"
+    unit = "images"
 
     def __init__(
         self,
@@ -84,20 +84,20 @@ class Trainer:
             raise UsageError(f"{reason}.")
         strategy = strategy or tf.distribute.get_strategy()
         self.training, self.epochs = training, training.epochs
-        self.dataset = prepared(dataset, training)
-        self.views = views.shown(training.view, self.dataset.shape)
+        self.dataset = prepare(dataset, training)
+        self.views = views.transform_of(training.view, self.dataset.shape)
         self.shape = self.views.shape
         self.feed = Feed(self.dataset, training, strategy)
         self.steps, self.batch_size = self.feed.steps, self.feed.batch_size
         with strategy.scope():
-            self.views.prepare(len(self.dataset.train.labels))
+            self.views.allocate(len(self.dataset.train.labels))
             self.model, self.loss = self._build(), loss_of(training)
             self.optimizer = optimizer_of(training, self.steps * self.epochs)
             self.optimizer.build(self.model.trainable_variables)
             if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
                 self.model.compile(self.optimizer, self.loss)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self.graph = Steps(self.model, self.loss, self.optimizer, self.feed, self.shown, strategy)
+        self.graph = Steps(self.model, self.loss, self.optimizer, self.feed, self.show, strategy)
         self._logits = tf.function(
             lambda images: tf.cast(self.model(normalise(images), training=False), arithmetic(training)),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],
@@ -169,9 +169,9 @@ class Trainer:
         view = self.training.view
         if positions and view.canvas:
             view = dataclasses.replace(view, canvas=dataclasses.replace(view.canvas, positions=positions))
-        return Split(views.shown(view, self.dataset.shape).split(split.images, seed), split.labels)
+        return Split(views.transform_of(view, self.dataset.shape).split(split.images, seed), split.labels)
 
-    def shown(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def show(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
         """Training pictures as the network is shown them, within a graph: distorted, then as the view says."""
         if self.training.distortion:
             images = distort(images, self.training.distortion, batch.seed, batch.first, batch.whole)
@@ -183,9 +183,9 @@ class Trainer:
 
     def train(self, places: np.ndarray, seed: int, step: int) -> list[float]:
         """See `lab.learn.loop.Learner`: the steps' mean losses, and pictures read correctly before their step."""
-        return [float(value) for value in self.graph.run(self.feed.at_hand(places), tf.constant([seed, step]))]
+        return [float(value) for value in self.graph.run(self.feed.on_device(places), tf.constant([seed, step]))]
 
-    def measured(self, sums: list[float]) -> dict[str, float]:
+    def epoch_values(self, sums: list[float]) -> dict[str, float]:
         """See `lab.learn.loop.Learner`."""
         loss, correct = sums
         values = {"train_loss": loss / self.steps, "train_accuracy": correct / (self.steps * self.batch_size)}

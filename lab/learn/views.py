@@ -32,7 +32,7 @@ class Batch:
     whole: tf.Tensor | int
 
 
-class Shown:
+class Transform:
     """One way of showing pictures.
 
     Args:
@@ -42,7 +42,7 @@ class Shown:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def prepare(self, count: int) -> None:
+    def allocate(self, count: int) -> None:
         """Makes the variables for what a seed decides of so many training pictures, if anything."""
 
     def reset(self, seed: int) -> None:
@@ -57,14 +57,14 @@ class Shown:
         raise NotImplementedError
 
 
-class OnCanvas(Shown):
+class OnCanvas(Transform):
     """Each picture somewhere on a larger black canvas, see `Canvas`."""
 
     def __init__(self, canvas: Canvas, shape: Shape) -> None:
         super().__init__((canvas.side, canvas.side, shape[2]))
         self.canvas, self.side = canvas, shape[0]
 
-    def prepare(self, count: int) -> None:
+    def allocate(self, count: int) -> None:
         """Room for a corner of each picture."""
         self._corners = tf.Variable(tf.zeros([count, 2], tf.int32), trainable=False)
 
@@ -73,11 +73,11 @@ class OnCanvas(Shown):
         self._corners.assign(positions(self.canvas, self.side, self._corners.shape[0], seed))
 
     def split(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """See `Shown`."""
+        """See `Transform`."""
         return place(images, positions(self.canvas, self.side, len(images), seed), self.canvas.side)
 
     def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """See `Shown`."""
+        """See `Transform`."""
         corners = self._moving(batch) if self.canvas.moving else tf.gather(self._corners, batch.places)
         return place_in_graph(images, corners, self.canvas.side)
 
@@ -88,22 +88,22 @@ class OnCanvas(Shown):
         return tf.floor(low + draws[batch.first : batch.first + tf.size(batch.places)] * (high - low + 1))
 
 
-class MergedChannels(Shown):
+class MergedChannels(Transform):
     """Every channel of a picture is the brightest of all its channels."""
 
     def split(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """See `Shown`."""
+        """See `Transform`."""
         return np.repeat(images.max(axis=-1, keepdims=True), images.shape[-1], axis=-1)
 
     def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """See `Shown`."""
+        """See `Transform`."""
         return tf.repeat(tf.reduce_max(images, axis=3, keepdims=True), self.shape[2], axis=3)
 
 
-class ShuffledPixels(Shown):
+class ShuffledPixels(Transform):
     """The pixels of all pictures in one random order."""
 
-    def prepare(self, count: int) -> None:
+    def allocate(self, count: int) -> None:
         """Room for the order."""
         self._order = tf.Variable(tf.range(self.shape[0] * self.shape[1]), trainable=False)
 
@@ -116,49 +116,49 @@ class ShuffledPixels(Shown):
         return np.random.default_rng([seed, 3]).permutation(self.shape[0] * self.shape[1]).astype("int32")
 
     def split(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """See `Shown`."""
+        """See `Transform`."""
         order = self.order(seed)
         return images.reshape(len(images), len(order), -1)[:, order].reshape(images.shape)
 
     def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """See `Shown`."""
+        """See `Transform`."""
         flat = tf.reshape(images, [-1, self._order.shape[0], self.shape[2]])
         return tf.reshape(tf.gather(flat, self._order, axis=1), [-1, *self.shape])
 
 
-class InTurn(Shown):
+class Chain(Transform):
     """Several views, one after another; none shows the pictures as they are."""
 
-    def __init__(self, views: list[Shown], shape: Shape) -> None:
+    def __init__(self, views: list[Transform], shape: Shape) -> None:
         super().__init__(shape)
         self.views = views
 
-    def prepare(self, count: int) -> None:
-        """See `Shown`."""
+    def allocate(self, count: int) -> None:
+        """See `Transform`."""
         for view in self.views:
-            view.prepare(count)
+            view.allocate(count)
 
     def reset(self, seed: int) -> None:
-        """See `Shown`."""
+        """See `Transform`."""
         for view in self.views:
             view.reset(seed)
 
     def split(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """See `Shown`."""
+        """See `Transform`."""
         for view in self.views:
             images = view.split(images, seed)
         return images
 
     def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """See `Shown`."""
+        """See `Transform`."""
         for view in self.views:
             images = view.batch(images, batch)
         return images
 
 
-def shown(view: View, shape: Shape) -> Shown:
+def transform_of(view: View, shape: Shape) -> Transform:
     """How pictures of this shape are shown; a new kind of view is a class, and two lines here."""
-    views: list[Shown] = []
+    views: list[Transform] = []
     if view.canvas:
         views.append(OnCanvas(view.canvas, shape))
         shape = views[-1].shape
@@ -166,7 +166,7 @@ def shown(view: View, shape: Shape) -> Shown:
         views.append(MergedChannels(shape))
     if view.shuffled_pixels:
         views.append(ShuffledPixels(shape))
-    return InTurn(views, shape)
+    return Chain(views, shape)
 
 
 def positions(canvas: Canvas, side: int, count: int, seed: int) -> np.ndarray:

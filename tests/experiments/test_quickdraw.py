@@ -243,7 +243,7 @@ def test_an_epoch_shows_every_stored_picture_once(bucket):
     order = trainer.order(0, 0)
     places = np.concatenate([order[start : start + 50] for start in range(0, 1_400, 50)])
     assert sorted(places) == list(range(1_400))
-    local = trainer.feed.at_hand(places[:100])
+    local = trainer.feed.on_device(places[:100])
     np.testing.assert_array_equal(trainer.feed.images.numpy()[local], trainer.dataset.train.images[places[:100]])
     np.testing.assert_array_equal(trainer.feed.labels.numpy()[local], trainer.dataset.train.labels[places[:100]])
 
@@ -259,7 +259,7 @@ def test_merged_channels_are_the_whole_drawing_in_training_and_test():
     drawn = datasets.load("quickdraw-strokes")
     trainer = Trainer(Training("lenet5-relu", epochs=1, view=View(merged_channels=True)), drawn)
     batch = Batch(np.arange(9, dtype="int32"), np.array([0, 0], "int32"), 0, 9)
-    shown = trainer.shown(drawn.train.images[:9], batch).numpy()
+    shown = trainer.show(drawn.train.images[:9], batch).numpy()
     np.testing.assert_array_equal(shown, trainer.view(drawn.train, 0).images[:9])
     for channel in range(3):
         np.testing.assert_array_equal(shown[..., channel], drawn.train.images[:9].max(axis=-1))

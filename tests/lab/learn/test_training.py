@@ -178,7 +178,7 @@ def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
     trainer.reset(0)
     batch = np.arange(50, dtype="int32")
     images = digits.train.images[:50]
-    first, second = (trainer.shown(images, Batch(batch, np.array([0, step]), 0, 50)).numpy() for step in (1, 2))
+    first, second = (trainer.show(images, Batch(batch, np.array([0, step]), 0, 50)).numpy() for step in (1, 2))
     np.testing.assert_array_equal(first.sum((1, 2, 3)), images.sum((1, 2, 3), dtype="uint64"))
     assert np.array_equal(first, second) != moving
     left = images.shape[2] // 2 + np.argmax(first.any(axis=(0, 1, 3)))

@@ -26,17 +26,17 @@ def colours(digits):
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])  # distorted pictures are float32
 def test_both_halves_of_a_view_show_the_same(colours, view, dtype):
-    shown = views.shown(view, colours.shape[1:])
-    shown.prepare(len(colours))
-    shown.reset(5)
-    whole = shown.split(colours, 5)
-    assert whole.shape == (40, *shown.shape)
+    transform = views.transform_of(view, colours.shape[1:])
+    transform.allocate(len(colours))
+    transform.reset(5)
+    whole = transform.split(colours, 5)
+    assert whole.shape == (40, *transform.shape)
     places = np.array([3, 0, 39, 17], "int32")
     batch = Batch(places, np.array([5, 0], "int32"), 0, 4)
-    in_graph = np.asarray(shown.batch(colours[places].astype(dtype), batch))
+    in_graph = np.asarray(transform.batch(colours[places].astype(dtype), batch))
     np.testing.assert_array_equal(in_graph, whole[places])
     drawn = view.shuffled_pixels or (view.canvas and view.canvas.positions != "centre")
-    assert np.array_equal(shown.split(colours, 6), whole) != bool(drawn)
+    assert np.array_equal(transform.split(colours, 6), whole) != bool(drawn)
 
 
 @pytest.mark.parametrize("positions", ["centre", "left", "everywhere"])
@@ -52,10 +52,10 @@ def test_places_are_all_that_the_canvas_allows(positions):
 
 
 def test_a_shuffled_picture_keeps_its_pixels(colours):
-    shown = views.ShuffledPixels(colours.shape[1:])
-    moved = shown.split(colours, 0).reshape(40, -1, 3)
-    np.testing.assert_array_equal(moved, colours.reshape(40, -1, 3)[:, shown.order(0)])
-    assert sorted(shown.order(0)) == list(range(28 * 28))
+    transform = views.ShuffledPixels(colours.shape[1:])
+    moved = transform.split(colours, 0).reshape(40, -1, 3)
+    np.testing.assert_array_equal(moved, colours.reshape(40, -1, 3)[:, transform.order(0)])
+    assert sorted(transform.order(0)) == list(range(28 * 28))
 
 
 def test_merged_channels_are_the_brightest_of_all(colours):
