@@ -107,7 +107,7 @@ def test_a_trial_trains_like_any_run_but_never_reads_the_test_split(digits):
 
 def test_a_final_run_learns_from_training_and_validation_pictures(digits):
     trainer = Trainer(Training("linear", epochs=1, splits="final"), digits)
-    assert trainer.examples == len(digits.train.labels) + len(digits.validation.labels)
+    assert trainer.feed.examples == len(digits.train.labels) + len(digits.validation.labels)
     outcome = trainer.run(0)
     assert "test_accuracy" in outcome["metrics"]
     assert not [name for name in outcome["history"] if "validation" in name]
