@@ -97,9 +97,9 @@ def test_the_row_and_the_network_run(tree):
 @pytest.mark.parametrize(
     ("builder", "options", "message"),
     [
-        ("lenet.lenet6", {}, "lenet.lenet6 is not there"),
-        ("tiny.tiny", {}, "tiny.tiny is not there"),
-        ("lenet", {}, "is not there"),
+        ("lenet.lenet6", {}, "lenet.lenet6 does not exist"),
+        ("tiny.tiny", {}, "tiny.tiny does not exist"),
+        ("lenet", {}, "does not exist"),
         ("lenet.lenet1", {"filters": 8}, "must take name, input_shape, classes, filters: .*'filters'"),
         ("lenet.scaled_tanh", {}, "must take name, input_shape, classes: .*"),
     ],
