@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from experiments.sample_efficiency import LENET, MEASURE, SIZES, WANTED, row_name
 from lab.declare.experiment import Experiment
-from lab.report.tables import Row
+from lab.report.row import Row
 
 
 def derive(experiment: Experiment, row: Row, rows: Sequence[Row]) -> dict[str, dict[int, float]]:

@@ -18,7 +18,7 @@ from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
 from lab.report import drawing, tables
 from lab.report.drawing import POINTS_PER_INCH, STYLE
-from lab.report.tables import Declared
+from lab.report.row import Declared
 from lab.store.files import sole_writer, write_whole
 from lab.store.record import Record
 from lab.store.records import Records

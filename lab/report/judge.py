@@ -23,7 +23,7 @@ from lab.declare.evidence import (
     Ratio,
     Statement,
 )
-from lab.report.rows import NotJudged, Rows
+from lab.report.evidence_rows import NotJudged, Rows
 from lab.report.statistics import summarise
 
 

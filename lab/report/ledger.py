@@ -13,7 +13,7 @@ from lab.declare import catalogue
 from lab.declare.claims import CLAIMS, Claim
 from lab.declare.evidence import Identity
 from lab.declare.experiment import Experiment
-from lab.report import rows, tables
+from lab.report import evidence_rows, tables
 from lab.report.judge import Finding, Judged, Outcome, Verdict, judged, verdict
 
 CLAIM_COLUMNS = (
@@ -83,7 +83,7 @@ def entries(results: Path) -> list[Entry]:
     found: dict[str, list[Judged]] = {name: [] for name in CLAIMS}
     for experiment in catalogue.whole():
         if experiment.evidence:
-            of_experiment = rows.read(experiment, results)
+            of_experiment = evidence_rows.read(experiment, results)
             for evidence in experiment.evidence:
                 found[evidence.claim].append(judged(experiment.name, evidence, of_experiment))
     return [Entry(name, CLAIMS[name], _led(CLAIMS[name].leading, says)) for name, says in found.items()]
@@ -97,7 +97,7 @@ def answers(experiment: Experiment, results: Path) -> Iterator[str]:
     """What an experiment's own rows answer, a line a claim and a line a limit, for reading."""
     if not experiment.evidence:
         return
-    of_experiment = rows.read(experiment, results)
+    of_experiment = evidence_rows.read(experiment, results)
     for evidence in experiment.evidence:
         one = judged(experiment.name, evidence, of_experiment)
         said = one.answer if one.verdict is not Verdict.NOT_JUDGED else one.reason

@@ -7,7 +7,8 @@ import pandas as pd
 
 from lab.declare.evidence import MIN_SEEDS
 from lab.declare.experiment import Experiment
-from lab.report.tables import deviation_of, shown
+from lab.report.evidence_rows import deviation_of
+from lab.report.tables import shown
 
 
 def columns(experiment: Experiment, frame: pd.DataFrame) -> list[str]:

@@ -22,6 +22,7 @@ from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
 from lab.report import figures, printing, summary_figure, tables
+from lab.report.evidence_rows import judged_rows
 from lab.store.files import sole_writer
 
 COLUMNS = (
@@ -201,7 +202,7 @@ def _judged(results: Path) -> Iterator[Judged]:
         path = results / f"{experiment.name}.csv"
         if path.exists():
             try:
-                rows = tables.judged(experiment, tables.read_of(experiment, path))
+                rows = judged_rows(experiment, tables.read_of(experiment, path))
                 # A table of an earlier day may have a row that is declared no more.
                 yield experiment, rows[rows["variant"].isin(experiment.rows)] if len(rows) else rows
             except UsageError as error:

@@ -9,8 +9,8 @@ from scipy.optimize import linprog
 from lab.declare.evidence import Fact, Identity, Mean, Ratio
 from lab.declare.run import Run
 from lab.report import tables
+from lab.report.evidence_rows import Rows, row_name
 from lab.report.judge import judged
-from lab.report.rows import Rows
 from lab.store.record import Record
 
 SLACK = 0.1  # from a bound: more than the interval of three seeds that differ by `SPREAD`
@@ -34,13 +34,13 @@ def records(experiment, facts=None, metrics=None, seeds=3):
             if callable(metrics):
                 found = metrics(variant.name, dataset, seed)
             else:
-                name = tables.row_name(experiment, variant.name, dataset)
+                name = row_name(experiment, variant.name, dataset)
                 if name not in facts.keys() | metrics.keys():
                     continue
                 found = {measure: _of(value, seed) for measure, value in metrics.get(name, {}).items()}
             specification = Run(experiment.name, variant.name, dataset, variant.settings, seed).specification()
             status = "diverged" if found is None else "finished"
-            own = facts.get(tables.row_name(experiment, variant.name, dataset), {})
+            own = facts.get(row_name(experiment, variant.name, dataset), {})
             yield Record(specification, status, own, found or {})
 
 

@@ -13,8 +13,8 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.report import ledger, tables
+from lab.report.evidence_rows import Rows, judged_rows, read
 from lab.report.judge import Outcome, Verdict, judge
-from lab.report.rows import Rows, read
 from lab.report.statistics import holm, mcnemar, paired
 from lab.store.records import Records
 
@@ -28,7 +28,7 @@ def study(tmp_path, experiment, errors):
             run = Run(experiment.name, variant.name, experiment.dataset, variant.settings, seed)
             metrics = {"test_error_percent": error + 0.001 * seed}
             records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
-    return tables.judged(experiment, tables.write(experiment, records))
+    return judged_rows(experiment, tables.write(experiment, records))
 
 
 EXPERIMENT = Experiment(
@@ -47,7 +47,7 @@ def test_a_quick_look_is_no_evidence(tmp_path):
     study(tmp_path, quick, lambda name: [0.3, 0.3, 0.3])
     frame = tables.write(experiment, Records(tmp_path))
     assert not frame["declared"].any()
-    assert tables.judged(experiment, frame).empty
+    assert judged_rows(experiment, frame).empty
     assert {entry.verdict for entry in ledger.entries(tmp_path)} == {Verdict.NOT_JUDGED}
 
 

@@ -20,8 +20,8 @@ from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
 from lab.report import figures, tables
+from lab.report.evidence_rows import judged_rows, read
 from lab.report.judge import Outcome, judge
-from lab.report.rows import read
 from lab.report.statistics import summarise
 from lab.store.checked import write
 from lab.store.files import sole_writer
@@ -94,12 +94,12 @@ def test_rows_on_two_data_sets_are_judged_each_by_its_own_name(tmp_path):
     keys = list(zip(frame["dataset"], frame["variant"], strict=True))
     assert keys == [(dataset, variant) for dataset in ("mnist", "fashion-mnist", "digits") for variant in "ba"]
     assert frame["test_error_percent_minus_baseline_mean"].tolist()[1::2] == pytest.approx([1.1] * 3)
-    judged = tables.judged(TWO_SETS, frame)
+    judged = judged_rows(TWO_SETS, frame)
     assert list(judged.index) == ["b", "a", "b on fashion-mnist", "a on fashion-mnist"]
     assert judged.loc["a on fashion-mnist", "test_error_percent_mean"] == pytest.approx(13.1)
     more = Difference("a on fashion-mnist", "b on fashion-mnist", "test_error_percent").above(0)
     assert judge(Statement("so", more), read(TWO_SETS, tmp_path)).outcome is Outcome.HOLDS
-    assert list(tables.judged(EXPERIMENT, frame).index) == ["b", "a"]
+    assert list(judged_rows(EXPERIMENT, frame).index) == ["b", "a"]
 
 
 def test_a_row_may_be_compared_with_another_than_the_baseline(tmp_path):
@@ -168,7 +168,7 @@ def test_a_comparison_counts_the_seeds_of_the_measure_that_has_most(tmp_path):
             metrics |= {"of_one_seed": 1.0} if seed == 0 else {}
             run = Run("lenet", variant.name, "mnist", variant.settings, seed)
             records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
-    rows = tables.judged(several, tables.write(several, records))
+    rows = judged_rows(several, tables.write(several, records))
     assert rows.loc["a", "comparison"] == "paired by seed, n=3"
 
     def judged(measure):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lab.declare.evidence import NOT_JUDGED
@@ -21,7 +22,7 @@ class Rows:
     def __init__(self, experiment: Experiment, table: pd.DataFrame, seeds: pd.DataFrame) -> None:
         """Takes an experiment's two tables, see `tables.table` and `tables.by_seed`."""
         self.experiment = experiment
-        self.table = tables.judged(experiment, table)
+        self.table = judged_rows(experiment, table)
         self.reasons: Mapping[str, str] = self.table.attrs.get(NOT_JUDGED, {})
         self._runs = {} if self.table.empty or seeds.empty else dict(list(seeds.groupby("specification")))
 
@@ -89,3 +90,51 @@ def read(experiment: Experiment, results: Path) -> Rows:
     seeds = tables.seeds_path(results, experiment.name)
     table = tables.read_of(experiment, path)
     return Rows(experiment, table, tables.read(seeds) if seeds.exists() else pd.DataFrame())
+
+
+def judged_rows(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count as evidence: declared recipe, declared data set.
+
+    Returns:
+        Rows indexed by variant; those on a further data set of the experiment by "VARIANT on DATASET". Its attribute
+        `NOT_JUDGED` says of the other rows why they are none of these.
+    """
+    if frame.empty:
+        return frame
+    keys = zip(frame["variant"], frame["dataset"], strict=True)
+    own = np.array([dataset in experiment.datasets_of(variant) for variant, dataset in keys])
+    rows = frame[frame["declared"].astype(bool) & own]
+    names = [row_name(experiment, *key) for key in zip(rows["variant"], rows["dataset"], strict=True)]
+    rows = rows.set_index(pd.Index(names))
+    missing = {
+        row_name(experiment, variant, dataset): (variant, dataset)
+        for variant in experiment.rows
+        for dataset in experiment.datasets_of(variant)
+    }
+    reasons = {name: _not_judged(experiment, frame, *key) for name, key in missing.items() if name not in names}
+    rows.attrs[NOT_JUDGED] = {name: f"{name} {reason}" for name, reason in reasons.items()}
+    return rows
+
+
+def _not_judged(experiment: Experiment, frame: pd.DataFrame, variant: str, dataset: str) -> str:
+    """Why a declared row is not judged: what was run of it instead, if anything."""
+    rows = frame[frame["variant"] == variant]
+    if set(rows["dataset"]) & {dataset}:
+        return f"was not run as declared, but with {' and '.join(map(deviation_of, _on(rows, dataset)))}"
+    others = [name for name in dict.fromkeys(rows["dataset"]) if name not in experiment.datasets_of(variant)]
+    return f"was run on {' and '.join(others)}, and not on {dataset}" if others else "was not run"
+
+
+def _on(rows: pd.DataFrame, dataset: str) -> list[pd.Series]:
+    return [row for _, row in rows[rows["dataset"] == dataset].iterrows()]
+
+
+def deviation_of(row: pd.Series) -> str:
+    """What a row of a table has otherwise than declared, in words."""
+    said = row.get("deviations")
+    return said if isinstance(said, str) else "another recipe"  # of a search, or of a table made long ago
+
+
+def row_name(experiment: Experiment, variant: str, dataset: str) -> str:
+    """What claims call a declared row."""
+    return variant if dataset == experiment.datasets_of(variant)[0] else f"{variant} on {dataset}"
