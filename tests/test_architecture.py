@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import layout
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cnn_models", "lab", "experiments", "demo")
 MODULES = {
@@ -125,3 +127,10 @@ def imported_at_once(module):
             wholes = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {whole if whole in MODULES else node.module for whole in wholes}
     return names
+
+
+def test_the_page_of_all_files_is_that_of_their_docstrings():
+    """`python -m tests.support.layout` writes it anew."""
+    assert layout.PAGE.read_text() == layout.page()
+    unsaid = [module for module, path in MODULES.items() if path.stat().st_size and not layout.first_sentence(path)]
+    assert not unsaid
