@@ -80,8 +80,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "second-layer",
             Answer(
-                "One layer of 3×3 sees {one}, two see {two}; on digits of 13 pixels one layer errs in {first} of the "
-                "cases, two layers in {second}, eight in {eighth}.",
+                "One layer of 3×3 sees {one}, two layers see {two}; of digits about 13 pixels wide one layer "
+                "misreads {first}, two {second}, eight {eighth}.",
                 one=Fact("plain-1", FIELD),
                 two=Fact("plain-2", FIELD),
                 first=Mean("plain-1", ERROR),

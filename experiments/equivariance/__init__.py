@@ -87,9 +87,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "equivariance",
             Answer(
-                "A convolution's response to the shifted picture and its shifted response to the picture differ by "
-                "{convolution} of the range; with a stride of 2 they differ by up to {stride}, with 2×2 max pooling by "
-                "up to {pooling}.",
+                "Shifting before or after a convolution makes a difference of {convolution}; with a stride of 2 it "
+                "makes up to {stride} of the range of responses, with 2×2 max pooling up to {pooling}.",
                 convolution=Fact("conv-valid", "deviation_float64"),
                 stride=Fact("conv-stride2", "any_shift_deviation"),
                 pooling=Fact("max-pool", "any_shift_deviation"),

@@ -118,8 +118,8 @@ def _core(model: str) -> tuple[Statement, ...]:
         _over_first(model, "the pattern that matters is larger", "pattern_pixels"),
         _over_first(model, "classes are easier to tell", "probe_pooled_percent"),
         _over_first(model, "channels are more selective", "selectivity"),
-        _less(model, "random-weights", "random weights tell classes worse", "probe_pooled_percent"),
-        _less(model, "random-labels", "random labels teach to tell classes worse", "probe_pooled_percent"),
+        _less(model, "random-weights", "with random weights classes are harder to tell", "probe_pooled_percent"),
+        _less(model, "random-labels", "with random labels classes are harder to tell", "probe_pooled_percent"),
     )
 
 
@@ -166,9 +166,9 @@ EXPERIMENT = Experiment(
         Evidence(
             "hierarchy",
             Answer(
-                "In six convolutions the pattern that matters grows from {first} in the first layer to {last} in the "
-                "sixth, and a linear probe reads {first_probe} and {last_probe}; with random weights the pattern "
-                "grows to {random} as well.",
+                "From the first to the sixth convolution the part of the picture that a channel needs grows from "
+                "{first} to {last}, and a linear classifier on the layer's outputs reads first {first_probe}, then "
+                "{last_probe} of the digits; without training the part grows to {random} as well.",
                 first=Mean("bn-6-relu1", "pattern_pixels"),
                 last=Mean("bn-6-relu6", "pattern_pixels"),
                 first_probe=Mean("bn-6-relu1", "probe_pooled_percent"),

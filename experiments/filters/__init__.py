@@ -74,8 +74,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "pixels",
             Answer(
-                "The photograph holds {levels} of the 256 whole brightnesses from 0 to 255; what every network of this "
-                "suite gets differs from x/255 − 0.5 by at most {deviation}.",
+                "The photograph holds {levels} of the 256 whole brightnesses from 0 to 255; what every network of "
+                "this suite gets is x/255 − 0.5 up to rounding ({deviation}).",
                 levels=Fact("pixels", "brightness_levels"),
                 deviation=Fact("pixels", "network_input_deviation"),
             ),
@@ -106,8 +106,9 @@ EXPERIMENT = Experiment(
         Evidence(
             "filters",
             Answer(
-                "The edge kernel gives {flat} on flat areas and finds the cat's steepest pixels, to within a pixel, "
-                "with an AUC of {auc}; sharpening makes slopes {sharpen} times as steep, blurring {blur} times.",
+                "The edge kernel gives {flat} on flat areas and, allowing one pixel of error, separates the "
+                "steepest tenth of the cat's pixels from the rest (AUC {auc}; 0.5 is guessing, 1 perfect); "
+                "sharpening makes slopes {sharpen} times as steep, blurring {blur} times.",
                 flat=Fact("edges", "flat_response"),
                 auc=Fact("edges", "edge_auc_within_1"),
                 sharpen=Fact("sharpen", "slope_ratio"),
@@ -135,7 +136,8 @@ EXPERIMENT = Experiment(
             ),
             limits=(
                 Statement(
-                    "At the very pixel of an edge the kernel crosses zero: there its AUC is below 0.8",
+                    "Exactly on an edge the kernel crosses zero: without the tolerance of one pixel its AUC is "
+                    "below 0.8",
                     Fact("edges", "edge_auc").below(0.8),
                 ),
             ),
@@ -163,11 +165,11 @@ EXPERIMENT = Experiment(
             ),
             limits=(
                 Statement(
-                    "In normal noise of 0.25 the threshold reads fewer than 90 % correctly",
+                    "With Gaussian noise of standard deviation 0.25 the threshold reads fewer than 90 % correctly",
                     Fact("template-noise-0.25", "correct_percent").below(90),
                 ),
                 Statement(
-                    "When both are twice as bright, it reads fewer than 90 % correctly",
+                    "When both pictures are twice as bright, it reads fewer than 90 % correctly",
                     Fact("template-bright", "correct_percent").below(90),
                 ),
             ),

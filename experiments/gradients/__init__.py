@@ -89,8 +89,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "shared-gradient",
             Answer(
-                "A shared weight's gradient and the sum over its uses differ by {exact} in float64 and {single} in "
-                "float32.",
+                "The gradient of a shared weight is the sum over its uses, up to rounding: {exact} in float64, "
+                "{single} in float32.",
                 exact=Fact("shared-2d", "gradient_deviation_float64"),
                 single=Fact("shared-2d", "gradient_deviation_float32"),
             ),
@@ -110,7 +110,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "pooling",
             Answer(
-                "Keras's pooling and NumPy's maximum and mean of each window differ by {maximum} and {mean}.",
+                "Keras's max pooling differs from each window's maximum by {maximum}, its average pooling from each "
+                "window's mean by {mean}.",
                 maximum=Fact("max-pool", "deviation_float64"),
                 mean=Fact("average-pool", "deviation_float64"),
             ),
@@ -126,9 +127,11 @@ EXPERIMENT = Experiment(
         Evidence(
             "pooling-gradient",
             Answer(
-                "The gradient of max pooling and the slide's rule (1 for the largest input, 0 for the rest) differ by "
-                "{deviation}; where inputs tie, GlobalMaxPooling2D gives each of two {tie}.",
+                "Keras's gradient differs from the slide's rule (1 for the largest input, 0 for the rest) by "
+                "{deviation}. Where two inputs tie, MaxPooling2D gives {first} to the first, GlobalMaxPooling2D "
+                "{tie} to each.",
                 deviation=Fact("max-pool", "gradient_deviation_float64"),
+                first=Fact("ties-max-pool", "tie_gradient_max"),
                 tie=Fact("ties-global-max", "tie_gradient_max"),
             ),
             checked="Keras's gradient beside the slide's rule and finite differences, on windows with one largest "
@@ -152,8 +155,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "softmax-logistic",
             Answer(
-                "With two classes, softmax and the logistic function of the difference of the logits differ by "
-                "{deviation}.",
+                "With two classes, softmax is the logistic function of the difference of the logits, up to rounding "
+                "({deviation}).",
                 deviation=Fact("softmax", "logistic_deviation_float64"),
             ),
             checked="Keras's softmax of two logits beside SciPy's logistic function of their difference, for logits "
@@ -164,9 +167,7 @@ EXPERIMENT = Experiment(
         Evidence(
             "softmax",
             Answer(
-                "Softmax gives values from {lowest} to {highest}; their sum differs from 1 by at most {deviation}.",
-                lowest=Fact("softmax", "lowest"),
-                highest=Fact("softmax", "highest"),
+                "On random logits all values lie between 0 and 1, and they sum to 1 up to rounding ({deviation}).",
                 deviation=Fact("softmax", "sum_deviation_float64"),
             ),
             checked="Keras's softmax on random logits, in float64 and float32.",
@@ -189,7 +190,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "cross-entropy",
             Answer(
-                "Keras's loss and −log p of the true class differ by {loss}, its gradient and p − y by {gradient}.",
+                "Keras's loss is −log p of the true class and its gradient p − y, up to rounding ({loss} and "
+                "{gradient}).",
                 loss=Fact("cross-entropy", "deviation_float64"),
                 gradient=Fact("cross-entropy", "gradient_deviation_float64"),
             ),

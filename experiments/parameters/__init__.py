@@ -76,7 +76,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "formula",
             Answer(
-                "Keras and the formula differ in {mismatches} of {cases} convolutions.",
+                "In {cases} convolutions of different shapes the formula and Keras's own count disagree "
+                "{mismatches} times.",
                 mismatches=Fact("formula-grid", "grid_mismatches"),
                 cases=Fact("formula-grid", "grid_cases"),
             ),

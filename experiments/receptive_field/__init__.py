@@ -116,7 +116,7 @@ EXPERIMENT = Experiment(
             ),
             limits=(
                 Statement(
-                    "In effect 150 layers see less than 300 pixels: the effective field is smaller",
+                    "Before training, 150 layers respond in effect only to a much smaller middle of the 300 pixels",
                     Mean("plain-150", EFFECTIVE).below(SIDE),
                 ),
             ),

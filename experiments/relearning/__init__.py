@@ -34,11 +34,12 @@ EXPERIMENT = Experiment(
             "fc-relearns",
             Answer(
                 "Of the first-layer filters of a fully connected network that saw digits everywhere, {copies} are "
-                "shifted copies of another filter; chance gives up to " + f"{CHANCE} %.",
+                "shifted copies of another filter; the claim would need at least half. "
+                + f"Chance alone gives up to {CHANCE} %.",
                 copies=Mean("everywhere", COPIES),
             ),
-            checked="A filter is a shifted copy where it matches another one, shifted by 3 to 28 pixels, better than "
-            "99 % of the filters match one that is turned by 180°.",
+            checked="A filter counts as a shifted copy if, moved by 3 to 28 pixels, it matches another filter "
+            "better than 99 % of filters match one turned by 180°.",
             core=(
                 Statement("at least half of the filters are shifted copies", Mean("everywhere", COPIES).at_least(50)),
             ),
@@ -55,7 +56,7 @@ EXPERIMENT = Experiment(
             rules="The share of a half was set before the runs; the control (a half turn instead of a quarter turn) "
             "was changed after runs had been seen, and so was what is core.",
             literature_for="d'Ascoli et al. 2019; Neyshabur 2020: a fully connected network can hold a convolution's "
-            "filters, one copy a position.",
+            "filters, one copy per position.",
             literature_against="Neyshabur 2020: trained as usual, it does not find them; its filters stay diffuse.",
         ),
     ),

@@ -73,8 +73,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "fc-wastes-examples",
             Answer(
-                f"For {100 * WANTED['mnist']:g} % on MNIST "
-                "a fully connected network with as many parameters as LeNet-5 needs {fc}, LeNet-5 {lenet}.",
+                f"To read {100 * WANTED['mnist']:g} % of MNIST's test digits, "
+                "LeNet-5 needs {lenet} and a fully connected network with as many parameters {fc}.",
                 fc=Mean(row_name("fc-matched", max(SIZES)), NEEDED),
                 lenet=Mean(row_name(LENET, max(SIZES)), NEEDED),
             ),

@@ -66,8 +66,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "fc-fails-elsewhere",
             Answer(
-                "A fully connected network that saw digits only in the centre misreads {fc} of the digits anywhere "
-                "else, a convolution with a maximum over all positions {pooled}.",
+                "Trained on centred digits only, a fully connected network misreads {fc} of digits placed anywhere "
+                "on the canvas; a convolutional network with global max pooling misreads {pooled}.",
                 fc=Mean("fc-centre", EVERYWHERE),
                 pooled=Mean("global-max-centre", EVERYWHERE),
             ),

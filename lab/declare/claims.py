@@ -22,7 +22,7 @@ class Claim:
     words: str
     statement: str
     leading: str = ""
-    unjudged: str = "no experiment"
+    unjudged: str = "No experiment tests this yet."
 
 
 CLAIMS: dict[str, Claim] = {
@@ -51,8 +51,8 @@ CLAIMS: dict[str, Claim] = {
     "filters": Claim(
         "Свертки применяют к картинкам давно",
         "Поиск краев … На однотонной заливке дает ноль (черный) … Повышение резкости … Размытие",
-        "The kernel [−1 −1 −1; −1 8 −1; −1 −1 −1] finds edges and gives 0 on a flat area; "
-        "[0 −1 0; −1 5 −1; 0 −1 0] sharpens; ones/9 blurs.",
+        "The edge kernel (8 amid −1s) finds edges and gives 0 on a flat area; the sharpening kernel (5 amid −1s and "
+        "0s) sharpens; nine times 1/9 blurs.",
     ),
     "correlation": Claim(
         "Свертка похожа на корреляцию с шаблоном",
@@ -154,7 +154,7 @@ CLAIMS: dict[str, Claim] = {
         "Демо: визуализация обученной сети для MNIST",
         "Демо: визуализация обученной сети для MNIST",
         "One can look inside a trained digit network and watch it work.",
-        unjudged="shown, not measured: make demo",
+        unjudged="Shown, not measured: make demo.",
     ),
     "image-to-image": Claim(
         "Приложение: image to image",

@@ -146,8 +146,8 @@ class Evidence:
     core: tuple[Statement, ...]
     limits: tuple[Statement, ...] = ()
     rules: str = (
-        "Bounds were set before the runs. Which statements are core and which are limits, and that arms are paired by "
-        "seed, was decided after their numbers had been seen."
+        "Bounds were set before the runs. Which statements decide and which are limits, and that networks are compared "
+        "seed by seed, was decided after the results had been seen."
     )
     literature_for: str = ""
     literature_against: str = ""

@@ -102,11 +102,13 @@ class Finding:
         statement: which one.
         outcome: what came out.
         numbers: what it rests on, or why it is not judged, in words.
+        values: the numbers alone, for who reads the statement beside them; nothing where it is not judged.
     """
 
     statement: Statement
     outcome: Outcome
     numbers: str
+    values: str = ""
 
 
 def estimate(quantity: Quantity, rows: Rows) -> Estimate:
@@ -165,11 +167,12 @@ def _who(quantity: Quantity) -> str:
 def judge(statement: Statement, rows: Rows) -> Finding:
     """What the rows say of a statement: it holds where all bounds hold, and fails where one fails."""
     found = [_bound(bound, rows) for bound in statement.bounds]
-    outcomes = [outcome for outcome, _ in found]
+    outcomes = [outcome for outcome, *_ in found]
     order = (Outcome.MISSING, *(each for each in Outcome if each in FAILURES), Outcome.UNDECIDED, Outcome.HOLDS)
     outcome = next(each for each in order if each in outcomes)
-    telling = [words for each, words in found if each is outcome or outcome is not Outcome.MISSING]
-    return Finding(statement, outcome, _joined(list(dict.fromkeys(telling)), outcome))
+    telling = [words for each, *words in found if each is outcome or outcome is not Outcome.MISSING]
+    numbers, values = (_joined(list(dict.fromkeys(words)), outcome) for words in zip(*telling, strict=True))
+    return Finding(statement, outcome, numbers, values)
 
 
 def _joined(numbers: list[str], outcome: Outcome) -> str:
@@ -178,14 +181,14 @@ def _joined(numbers: list[str], outcome: Outcome) -> str:
     return f"all {len(numbers)}, from {numbers[0]} to {numbers[-1]}" if many else "; ".join(numbers)
 
 
-def _bound(bound: Bound, rows: Rows) -> tuple[Outcome, str]:
-    """Whether a bound holds, and the numbers in words."""
+def _bound(bound: Bound, rows: Rows) -> tuple[Outcome, str, str]:
+    """Whether a bound holds, the numbers in words, and alone."""
     try:
         found = estimate(bound.of, rows)
     except NotJudged as reason:
-        return Outcome.MISSING, str(reason)
+        return Outcome.MISSING, str(reason), ""
     seeds = f", n={found.seeds}" if found.seeds else ""
-    return _compared(bound, found), f"{named(bound.of)} {found}{seeds}"
+    return _compared(bound, found), f"{named(bound.of)} {found}{seeds}", f"{found}"
 
 
 def _compared(bound: Bound, found: Estimate) -> Outcome:

@@ -238,6 +238,14 @@ def test_an_answer_is_filled_from_the_rows_or_is_not_there():
     assert filled(Answer("{error}", error=Mean("b", ERROR)), rows) == ""
 
 
+def test_numbers_stand_alone_beside_their_statement_and_with_names_elsewhere():
+    rows = worlds.rows(EXPERIMENT, {"a": {"params": 26}}, {"a": {ERROR: [1.0, 1.1, 1.2]}})
+    both = judge(Statement("so", Mean("a", ERROR).above(0), Fact("a", "params").equals(26)), rows)
+    assert both.numbers == "a: test error 1.1 % [0.9, 1.3], n=3; a: params 26"
+    assert both.values == "1.1 % [0.9, 1.3]; 26"
+    assert judge(Statement("so", Mean("b", ERROR).above(0)), rows).values == ""
+
+
 def test_reasons_are_said_once():
     statements = tuple(Statement("so", Mean("a", ERROR).at_most(bound)) for bound in (1, 2))
     evidence = Evidence("lenet", Answer("x"), "so", statements)
