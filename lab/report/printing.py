@@ -13,6 +13,14 @@ from rich.table import Table
 from lab.declare.experiment import Experiment
 
 NAMES = ("variant", "model", "dataset", "deviations")  # columns that tell rows apart
+# Columns whose names alone say too little.
+HEADINGS = {
+    "deviations": "not as declared",
+    "params": "parameters",
+    "macs": "MACs",
+    "receptive_field_px": "sees, pixels",
+    "effective_field_px": "sees in effect, pixels",
+}
 UNITS = {"error percent": "error, %", " seconds": ", s", " percent": ", %", " px": ", px"}
 SHIFTED = re.compile(r"shift(\d+) error")
 WORDS = ("variant", "model")  # those that are words
@@ -104,7 +112,7 @@ def heading(column: str, experiment: Experiment | None = None) -> str:
     """
     measure, difference, part = column.partition("_minus_baseline")
     if not difference:
-        words = column.removesuffix("_mean").replace("_", " ").replace("deviations", "not as declared")
+        words = HEADINGS.get(column, column.removesuffix("_mean").replace("_", " "))
         for name, unit in UNITS.items():
             words = words.replace(name, unit)
         return SHIFTED.sub(r"error at shifts ≤\1 px", words)

@@ -35,13 +35,14 @@ COLUMNS = (
     "test_error_percent_ci95_low",
     "test_error_percent_ci95_high",
     "examples",
+    "epochs",
     "shift4_error_percent",
     "dataset",
     "view",
     "seeds",
     "source",
 )
-WHOLE_NUMBERS = ("params", "macs", "receptive_field_px", "examples", "seeds")
+WHOLE_NUMBERS = ("params", "macs", "receptive_field_px", "examples", "epochs", "seeds")
 NUMBERS = ("effective_field_px", *COLUMNS[5:8], "shift4_error_percent")
 PRINTED = (
     "model",
@@ -51,6 +52,7 @@ PRINTED = (
     "effective_field_px",
     "test_error_percent_mean",
     "shift4_error_percent",
+    "epochs",
     "seeds",
 )
 ERROR, EFFECTIVE, SHIFTED = "test_error_percent", "effective_field_pixels_mean", "test_shift4_error_percent_mean"
@@ -236,6 +238,7 @@ def _line(rows: list[Trained], effective: dict[tuple[str, str, str], tuple[float
         "effective_field_px": seen,
         **{f"{ERROR}_{part}": chosen.row[f"{ERROR}_{part}"] for part in ("mean", "ci95_low", "ci95_high")},
         "examples": chosen.examples,
+        "epochs": chosen.training.epochs,
         "shift4_error_percent": shifted.row[SHIFTED] if shifted else None,
         "dataset": dataset,
         "view": view,
