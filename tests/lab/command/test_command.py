@@ -104,11 +104,11 @@ def start(results, *words):
 
 
 def interrupted(started, sent):
-    """Sends a signal to all processes of a call, and returns its exit code. No process may survive."""
+    """Sends a signal to all processes of a call, and returns its exit code. No process survives."""
     os.killpg(started.pid, sent)
     output, _ = started.communicate(timeout=SECONDS)
     assert "goes on from here" in output
-    assert not alive(started.pid)
+    until(lambda: not alive(started.pid))  # a killed process may take a moment to go on a busy machine
     return started.returncode
 
 
