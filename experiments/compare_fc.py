@@ -19,8 +19,8 @@ def _row(
 
 EXPERIMENT = Experiment(
     name="compare-fc",
-    question="What does a fully connected net pay in parameters and errors beside LeNet-5, and when the digit moves?",
-    expectation="LeNet-5 errs least with the fewest parameters, and loses least when digits are shifted.",
+    question="What does a fully connected network cost beside LeNet-5, and what happens to both when digits shift?",
+    expectation="LeNet-5 misreads fewest digits with few parameters, and loses least when digits shift.",
     sources=("slide: Не, так не работает!", f"{LECUN_1998}, figure 9"),
     variants=(
         _row("linear", "linear", "one layer", 12.0),
@@ -102,12 +102,13 @@ EXPERIMENT = Experiment(
         },
         "published": ("error_percent_1998", "printed in 1998"),
     },
-    reading="The same 10,000 test digits are read three times: in their place, and each moved by its own random offset "
-    "of up to 2 or 4 pixels along each axis, the same for every network. Networks learn from digits in their place. "
-    "Numbers after FC are units of the hidden layers; FC 78 (fc-matched) has as many parameters as LeNet-5. "
-    '"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name.',
-    surprises="LeNet-5 errs least, but it is not invariant either. Moved by up to ±2 pixels it misreads six times as "
-    "many digits as in their place, by up to ±4 pixels forty times as many; a fully connected net with as many "
-    "parameters then misreads more than half. And the fully connected nets of 1998, trained as one trains today, err "
-    "about half as often as was printed.",
+    reading="The same 10,000 test digits are read three times: in their place, and shifted by up to 2 and by up to 4 "
+    "pixels along each axis. Each digit has its own random shift, the same for every network. Networks learn from "
+    "digits in their place. Numbers after FC are units of the hidden layers; FC 78 (fc-matched) has as many "
+    "parameters as "
+    'LeNet-5. "Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name.',
+    surprises="LeNet-5 misreads fewest digits, but it is not invariant to shift. When digits shift by up to ±2 "
+    "pixels, its error rises sixfold; by up to ±4 pixels, fortyfold. A fully connected network with as many "
+    "parameters then misreads more than half. Trained as one trains today, the fully connected networks of 1998 "
+    "misread about half as many digits as was printed.",
 )

@@ -63,9 +63,9 @@ def _row(family: str, depth: int, side: int) -> Variant:
 
 EXPERIMENT = Experiment(
     name="depth-sweep",
-    question="What do more layers of 3×3 buy, and where do they stop paying: is it the field, or the optimisation?",
-    expectation="Error falls until the field covers the object, later for a larger object; then it stops, and plain "
-    "nets of many layers learn worse than residual ones.",
+    question="What do more layers of 3×3 buy, and where do they stop paying?",
+    expectation="The error falls until the receptive field covers the object, later for a larger object. Then it "
+    "stops falling, and plain networks of many layers learn worse than residual ones.",
     sources=(
         "slide: Да и одного сверточного слоя мало!",
         "slide: N сверточных слоев",
@@ -149,24 +149,20 @@ EXPERIMENT = Experiment(
         "diverged",
     ),
     figure="experiments.depth_sweep.figure.draw",
-    reading="Digits of 18×18 pixels (middle: 14×14, small: 10×10; the digit itself fills 20/28 of that) lie anywhere, "
-    "whole, on a canvas of 20×20; nets see 9,600 of them, once, in 300 steps. Logits are read at each position and "
-    "averaged, so that what a net tells apart it must see within one field. Layers have 8 maps, batch-normalised; "
-    "wide nets have as many parameters as 16 layers of 8 (30, 18 and 12 maps), those without normalisation have biases "
-    "in its place. The effective field is that of the last layer's middle position after training, over 200 validation "
-    "pictures. The gradient's ratio is of its norms in the first and the last kernel before training; norms by layer "
-    "are in the records, and in the figure for 16 layers. A plain net is compared with the one of half its layers, or "
-    "the next fewer there is; others with the plain net of their depth.",
-    surprises="Depth pays until what the net sees in effect covers the digit (13 pixels: six to eight plain layers, "
-    "errors 72, 43, 15 and 9 % with 1, 2, 4 and 8), and then costs: sixteen layers err about twice as often as eight "
-    "(17.7 and 9.1 %). Their field is larger still, and their errors in training are too (37 to 48 % in the one pass, "
-    "against 29 to 35 %), so it is the optimisation and not the field. With normalisation the gradient reaches the "
-    "first layer as well as the last, before and after training; without, the nets learned nothing. Residual "
-    "connections help the sixteen layers a little and not for certain. Strides and pooling see the whole digit with "
-    "four layers at a quarter (strides) and half (pooling) of the multiply-accumulates, but err less only by a point "
-    "or two, within the noise; and with sixteen layers, whose last maps are 2×2, they err more. The best net of all "
-    "is neither deep nor narrow: four wide layers, 6.1 %. A digit of 7 pixels, which four layers see whole, gains 1.7 "
-    "points from four more layers and the one of 13 pixels 5.5, as expected, but neither for certain; the small digit "
-    "errs more from four layers on, perhaps as its strokes are thinner than a pixel. All of it holds for 300 steps; a "
-    "longer training would move the place where depth stops paying.",
+    reading="A digit lies anywhere, whole, on a canvas of 20×20 pixels. Large digits have a frame of 18×18 pixels, "
+    "middle ones 14×14, small ones 10×10; the digit itself fills 20/28 of its frame. Networks see 9,600 digits once, "
+    "in 300 steps. Logits are computed at each position and averaged, so a network has to tell digits apart within one "
+    "field. Layers have 8 maps and batch normalisation. Wide networks have as many parameters as 16 layers of 8 maps "
+    "(30, 18 and 12 maps); those without normalisation have biases instead. The effective field is that of the last "
+    "layer's middle position after training, over 200 validation pictures. The gradient's ratio compares its norms in "
+    "the first and the last kernel before training; norms by layer are in the records, and in the figure for 16 "
+    "layers. A plain network is compared with the one of half its layers, or the next fewer there is; others with the "
+    "plain network of their depth.",
+    surprises="In these 300 steps depth pays until the effective field covers the digit (13 pixels, six to eight "
+    "plain layers): with 1, 2, 4 and 8 layers the errors are 72, 43, 15 and 9 %. Sixteen layers then misread about "
+    "twice as many as eight (17.7 and 9.1 %). Their field is larger, but their error in training is larger too (37 "
+    "to 48 % in the one pass, against 29 to 35 %). So this table measures how fast networks learn as much as how far "
+    "they see: a longer training would move the place where depth stops paying. Without normalisation networks "
+    "learned nothing at this learning rate. Strides and pooling see the whole digit with four layers at a quarter "
+    "and half of the multiply-accumulates. The best network of all has four wide layers, 6.1 %.",
 )

@@ -53,9 +53,9 @@ def _breaks(variant: str, words: str, column: str = "any_shift_deviation") -> St
 
 EXPERIMENT = Experiment(
     name="equivariance",
-    question="Does convolution commute with shift, and what do borders, strides and pooling make of it?",
-    expectation="conv(shift(x)) = shift(conv(x)) to rounding away from borders at stride 1; not so with zeros around, "
-    "at stride 2, or in pooling.",
+    question="Does convolution commute with shift, and what do borders, strides and pooling change?",
+    expectation="Away from borders and at stride 1, conv(shift(x)) = shift(conv(x)) to rounding. With zeros around "
+    "the picture, at stride 2 and in pooling it does not hold.",
     sources=(
         "slide: Свертка и сдвиг коммутативны",
         "slide: Давайте вспомним инвариантность к сдвигу!",
@@ -159,12 +159,12 @@ EXPERIMENT = Experiment(
         "half_changed_pixels",
     ),
     figure="experiments.equivariance.figure.draw",
-    reading="The cat and 60 digits are moved by all 81 shifts of up to 4 pixels; what enters the frame is real, as it "
-    "would be for a camera. Deviations are shares of the range of answers. The last six rows move all 360 test "
-    "digits under subsampling by 4. These digits are 8×8 pictures enlarged, so they are smoother than MNIST's.",
-    surprises="Away from borders a convolution commutes to the last bit, in float32 as in float64. Zeros around the "
-    "picture, a stride of 2, and pooling do not, by a third of the range or more. By its own size the answer "
-    "of max pooling changes less than that of a stride alone, but it also makes digits more alike, so that a "
-    "move of one pixel takes it two thirds of the way to another digit; blurring before the stride takes a "
-    "third off that.",
+    reading="The cat and 60 digits move by all 81 shifts of up to 4 pixels. Real pixels enter the frame, as they "
+    "would for a camera. Deviations are shares of the range of responses. In the last six rows all 360 test digits "
+    "move under subsampling by 4. These digits are 8×8 pictures enlarged, so they are smoother than MNIST's.",
+    surprises="Away from borders a convolution commutes to the last bit, in float32 as in float64. With zeros around "
+    "the picture, with a stride of 2 and in pooling, the two orders differ by a third of the range or more. Measured "
+    "by its own size, the output of max pooling changes less than that of a stride alone. But max pooling also makes "
+    "digits more alike: when a digit moves by one pixel, its output goes two thirds of the way to another digit's. A "
+    "blur before the stride takes a third off that.",
 )

@@ -139,9 +139,9 @@ def _limits(model: str) -> tuple[Statement, ...]:
 
 EXPERIMENT = Experiment(
     name="features",
-    question="Do deeper layers answer to larger, more telling patterns, and is it training that makes them?",
+    question="Do deeper layers respond to larger and more telling patterns, and does training make them?",
     expectation="From layer to layer more of the picture matters, classes are easier to tell and channels more "
-    "selective; random weights and random labels do not give that.",
+    "selective. Random weights and random labels do not give that.",
     sources=(
         "slide: Нейросеть учит иерархические шаблоны",
         "Erhan, Bengio, Courville, Vincent 2009, Visualizing higher-layer features of a deep network",
@@ -201,19 +201,20 @@ EXPERIMENT = Experiment(
         "layer_seconds_mean",
     ),
     figure="experiments.features.figure.draw",
-    reading="A row a network, then a row a layer. Of each channel the eight test pictures that excite it most are "
-    "painted black from the border of its receptive field inwards, until the answer falls below half: the pattern "
-    "that matters is the side of the window that had to stay (0: with the whole field black the answer is still half "
-    "of its largest). Probes are ridge classifiers on the layer's activations at 2,000 training pictures, their "
-    "penalty chosen on 2,000 validation pictures, read on all test pictures; the mean-pooled one sees each channel's "
-    "mean only. Selectivity is 1 for channels that answer to one class alone. A trained layer is compared with the "
-    "one before it, a control with the trained layer. Pictures are seed 0's, each climbed by gradient ascent from "
-    "noise (settings: `Ascent` in cnn_models/gradients/maximisation.py).",
-    surprises="That deeper neurons answer to larger patterns is for the most part not learned: with random weights "
-    "the pattern that matters grows from layer to layer as well, to 12.3 pixels in LeNet-5's last hidden layer and "
-    "11.2 in bn-6's, against 13.3 and 12.6 after training; in the last layers it is less than half the receptive "
-    "field. Trained on random labels it grows most of all (15.4 and 14.2). What only training on true labels gives is "
-    "what the pattern means: the probes and the class selectivity rise from layer to layer, and fall behind or away "
-    "with random labels. In LeNet-5 the last step, c5 to f6, adds nothing measurable; both see the whole picture. "
-    "Random labels were learned by heart in LeNet-5 (97 % of the training pictures) but not quite in bn-6 (64 %).",
+    reading="First a row for each network, then a row for each layer. For each channel, the eight test pictures that "
+    "excite it most are painted black from the border of its receptive field inwards, until the response falls below "
+    "half. The pattern that matters is the side of the window that had to stay (0: with the whole field black the "
+    "response is still half of its largest). Probes are linear (ridge) classifiers on the layer's activations. They "
+    "are fitted on 2,000 training pictures, their penalty is chosen on 2,000 validation pictures, and they read all "
+    "test pictures; the mean-pooled probe sees only each channel's mean. Selectivity is 1 for a channel that "
+    "responds to one class only. A trained layer is compared with the layer before it, a control with the trained "
+    "layer. The figure's pictures are of seed 0, made by gradient ascent from noise (settings: `Ascent` in "
+    "cnn_models/gradients/maximisation.py).",
+    surprises="That deeper neurons respond to larger patterns is for the most part not learned. With random weights "
+    "the pattern grows as well, to 12.3 pixels in LeNet-5's last hidden layer and 11.2 in the last of six "
+    "convolutions, against 13.3 and 12.6 after training; it stays below half the receptive field. After training on "
+    "random labels it is largest (15.4 and 14.2). Classes become easier to tell from layer to layer with random "
+    "weights too, but less than after training on true labels. In LeNet-5 the last step, c5 to f6, adds nothing "
+    "measurable; both layers see the whole picture. LeNet-5 learned the random labels by heart (97 % of the training "
+    "pictures), the six convolutions not quite (64 %).",
 )

@@ -192,11 +192,11 @@ EXPERIMENT = Experiment(
         "correct_percent_two_templates",
     ),
     figure="experiments.filters.figure.draw",
-    reading="Keras's own Conv2D with the slide's weights; pictures are shown clipped to 0…255. Deviations are from "
-    "scipy, in brightnesses.",
-    surprises="The edge kernel gives exactly 0 on every flat area, but it is a second derivative: on the edge itself "
-    "it crosses zero, and on fur it answers as it does on edges. It finds the cat's steepest pixels fairly within "
-    "a pixel (AUC 0.80) and poorly at the very pixel (0.68). The template is a classifier as long as "
-    "brightness is fixed and noise small: the same two strokes twice as bright are all taken for \\, which "
-    "comparing two templates mends.",
+    reading="Keras's own Conv2D with the slide's weights. Pictures are shown clipped to 0 to 255. Deviations are "
+    "from SciPy's convolution, in brightnesses.",
+    surprises="The edge kernel gives exactly 0 on every flat area. But it is a second derivative: exactly on an edge "
+    "it crosses zero, and on fur it responds as it does on edges. It finds the cat's steepest pixels fairly within a "
+    "pixel (AUC 0.80) and poorly at the pixel itself (0.68). The template is a classifier as long as brightness is "
+    "fixed and noise is small. When both strokes are twice as bright, all are taken for \\; comparing the responses "
+    "of two templates mends that.",
 )

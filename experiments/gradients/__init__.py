@@ -226,11 +226,11 @@ EXPERIMENT = Experiment(
         "extreme_deviation",
     ),
     figure="experiments.gradients.figure.draw",
-    reading="Gradients are TensorFlow's, of Keras's layers, against sums over the copies of a locally connected layer "
-    "with equal weights, against the slide's rules, and against finite differences in float64. In the figure L "
-    "is half the sum of squared outputs.",
-    surprises="Two layers that both take a maximum disagree at ties, which real pictures are full of: 63 % of the 2×2 "
-    "windows of these digits have one. MaxPooling2D gives 1 to the first, GlobalMaxPooling2D shares it out. "
-    "The printed formulas are right on paper; in floating point e^z overflows, and a loss that is given "
-    "probabilities is clipped at 16.1, with no gradient left to learn from: give Keras logits.",
+    reading="TensorFlow's gradients of Keras's layers are compared with sums over the copies of a locally connected "
+    "layer with equal weights, with the slide's rules, and with finite differences in float64. In the figure L is "
+    "half the sum of squared outputs.",
+    surprises="Two layers that both take a maximum disagree where inputs tie: MaxPooling2D gives 1 to the first, "
+    "GlobalMaxPooling2D shares it out. 63 % of the 2×2 windows of these digits have a tie, most of them because they "
+    "are blank. The printed formulas are right on paper. In floating point e^z overflows, and a loss computed from "
+    "probabilities is clipped at 16.1 and leaves no gradient to learn from: give Keras logits.",
 )

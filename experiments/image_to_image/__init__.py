@@ -57,10 +57,10 @@ def _core(unet: str) -> tuple[Statement, ...]:
 
 EXPERIMENT = Experiment(
     name="image-to-image",
-    question="Can a convolutional network turn the edges of a digit into the digit, and what do the discriminator and "
-    "the skip connections give?",
-    expectation="A U-Net does, far better than filling in the edges; without skips it is worse; a discriminator makes "
-    "sharper pictures at the price of a larger L1.",
+    question="Can a convolutional network turn the edges of a digit into the digit, and what do the discriminator "
+    "and the skip connections add?",
+    expectation="A U-Net can, far better than filling in the edges. Without skip connections it is worse; a "
+    "discriminator makes sharper pictures at the price of a larger L1.",
     sources=("slide: Приложение: image to image", f"{ISOLA_2017}, sections 3 and 4.2, table 1 and figures 4 and 5"),
     variants=(
         Variant("edges", Untrained("edges"), "the input itself", label="edges: the input"),
@@ -134,16 +134,17 @@ EXPERIMENT = Experiment(
     takes_pairs=True,
     takes=Takes(channels=1, why="of which it takes the edges"),
     in_memory=True,
-    reading="Input are MNIST's digits where the lecture's edge kernel answers with more than 255 (white), else black; "
-    "wanted are the digits. Networks learn from 5,000 pairs and are measured on all 10,000 test digits, in whole "
-    "brightnesses 0…255: L1 is the mean absolute difference in levels, SSIM the structural similarity (Wang et al. "
-    "2004), and `read` what a LeNet-5 of the same seed, trained on real digits, reads correctly, the idea of the "
-    "paper's FCN-score. Not trained are the edges themselves, the edges with all that they enclose filled in, and the "
-    "real digits. The figure shows the first test digit of each class, by the networks of seed 0; pix2pix is the U-Net "
-    "with a patch discriminator beside L1.",
+    reading="The input is white where the lecture's edge kernel gives more than 255 on an MNIST digit, black "
+    "elsewhere; the wanted picture is the digit. Networks learn from 5,000 pairs and are measured on all 10,000 test "
+    "digits, in whole brightnesses from 0 to 255. L1 is the mean absolute difference, SSIM the structural similarity "
+    "(Wang et al. 2004). `read` is the share that a LeNet-5 of the same seed, trained on real digits, reads "
+    "correctly: the idea of the paper's FCN-score. Three rows are not trained: the edges themselves, the edges with "
+    "everything inside filled, and the real digits. The figure shows the first test digit of each class, by the "
+    "networks of seed 0; pix2pix is the U-Net with a patch discriminator beside L1.",
     surprises="The discriminator costs nothing here: L1 is 6.7 levels with it and 6.9 without, SSIM 0.922 and 0.920, "
-    "and as many are read (98.1 %). The edges of a digit leave little open, so there is little for it to sharpen; the "
-    "paper's gain is on photographs. Without skips two seeds of three learned no more than the mean digit: all must "
-    "pass through one pixel, and six passes over 5,000 pairs are few for that. The edges alone are read in 94 % of "
-    "the cases, so that the margin for any translator is five points.",
+    "and as many digits are read (98.1 %). The edges of a digit leave little open, so a discriminator has little to "
+    "sharpen; the paper's gain is on photographs. Sharpness itself was not measured. Without skip connections two "
+    "seeds of three learned only the mean digit. Everything has to pass through one pixel there, and six passes over "
+    "5,000 pairs are few for that, so this row says little about skip connections. LeNet-5 reads 94 % of the bare "
+    "edges, which leaves a translator only five points to gain.",
 )

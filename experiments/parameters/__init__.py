@@ -88,7 +88,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     columns=("variant", "params", "weights", "macs", "float32_bytes", "peak_memory_megabytes_mean"),
-    reading="The two layers turn 300×300 pixels into 300×300 numbers; the networks read digits, and numbers after FC "
-    "(fully connected) are units of their hidden layers. Keras itself counts, without making a single weight "
-    '(StatelessScope). "Peak memory" is what the process\'s memory rose by while counting the 32.4 GB layer.',
+    reading="The two layers turn 300×300 pixels into 300×300 numbers. The networks read digits; numbers after FC "
+    "(fully connected) are units of their hidden layers. Keras itself counts, without creating a single weight "
+    '(StatelessScope). "Peak memory" is how far the process\'s memory rose while it counted the layer of 32.4 GB.',
 )

@@ -100,17 +100,17 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.quickdraw.figure.draw",
-    reading="`quickdraw` is the sample in data/quickdraw: ten classes, of each 700 drawings to learn from, 100 to "
-    "choose by and 200 for the test. `quickdraw-strokes` has 25 drawings of each of the 345 classes (18, 2 and 5), "
-    "drawn from strokes: in three channels the first, second and last third of the pen's way (strokes), or the whole "
-    "drawing in each of the three, so that both networks have as many parameters. All rows but lenet5-undistorted "
-    "show each drawing slightly turned, scaled, sheared and shifted, anew each time. MAP@3 counts 1, 1/2 or 1/3 where "
-    "the class is the likeliest, second or third answer. The matrix and the mistakes are of the best row on ten "
-    "classes, the mistakes those made with the most confidence, by most seeds.",
+    reading="`quickdraw` is the sample in data/quickdraw: ten classes, each with 700 drawings to learn from, 100 for "
+    "validation and 200 for the test. `quickdraw-strokes` has 25 drawings of each of the 345 classes (18, 2 and 5). "
+    "Its pictures have three channels: the first, second and last third of the strokes, or the whole drawing in all "
+    "three, so that both networks have equally many parameters. All rows but lenet5-undistorted show each drawing "
+    "slightly rotated, scaled, sheared and shifted, differently each time. MAP@3 counts 1, 1/2 or 1/3 where the class "
+    "is the first, second or third guess. The matrix and the mistakes are of the best row on ten classes; the "
+    "mistakes are those made with the most confidence, by most seeds.",
     surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
-    "without it (3.2 to 5.0), on 345 classes of which it sees 18 drawings each. A third of the pen's way in each "
-    "channel leaves the network to put the shape together; with so few drawings it does not pay, and what millions "
-    "would give is not measured here. The five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, "
-    "err 0.9 points more (-0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what "
-    "they are called.",
+    "without it (3.2 to 5.0), on 345 classes with 18 drawings each. With a third of the strokes in each channel the "
+    "network has to put the shape together itself. With so few drawings that does not pay; millions of drawings were "
+    "not tried. Five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, misread 0.9 points more "
+    "(−0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what they are called. The "
+    "fully connected network was trained with distortions only.",
 )

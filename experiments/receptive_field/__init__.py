@@ -149,8 +149,8 @@ EXPERIMENT = Experiment(
         "stride_pixels",
         "seeds",
     ),
-    reading="The effective field is the side of the square of as many pixels as have more than 4.55 % of the largest "
-    "gradient of the middle unit (Luo et al. 2016), at initialisation, one draw of the weights a seed; of the trained "
-    "LeNet-5, on 500 validation digits. The figure's maps are of such gradients. Stride and dilation have equal "
-    "fields in theory.",
+    reading="The effective field is the side of a square of as many pixels as have more than 4.55 % of the largest "
+    "gradient of the middle unit (Luo et al. 2016). It is measured before training, with one draw of the weights per "
+    "seed; for the trained LeNet-5, on 500 validation digits. The figure's maps show such gradients. Stride and "
+    "dilation have equal fields in theory.",
 )

@@ -18,7 +18,7 @@ def _row(positions: str, about: str, label: str) -> Variant:
 
 EXPERIMENT = Experiment(
     name="relearning",
-    question="Does a fully connected net learn the same filter anew for every position?",
+    question="Does a fully connected network learn the same filter again for every position?",
     expectation="Trained on digits anywhere, most of its first-layer filters are shifted copies of one another; "
     "trained on digits in the centre, fewer are.",
     sources=("slide: Не, так не работает!",),
@@ -74,17 +74,17 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.relearning.figure.draw",
-    reading="The 64 first-layer filters of 56×56 weights of the fully connected net in `shift`. A filter's best "
-    "match is the largest normalised correlation with any other filter shifted by at least 3 pixels (and up "
-    "to 28), nothing being known outside the frame. It counts as a shifted copy if it is better than 99 % of "
-    "the same filters' best matches with others that are turned by 180° too, which leaves their power spectrum as "
-    "it was. That is strict: a pattern that is its own mirror image at its centre is no copy beyond it. Turned by "
-    "90° they lose the orientation that strokes prefer, so that unturned ones match better without being copies: "
-    "that count is too high, and is shown beside. The control was a quarter turn at first, and was changed after "
-    "runs had been seen; with it a net that saw digits in the centre only, and needs no copies, seemed to have some.",
-    surprises="Next to nothing is left of the copies under a control that keeps what filters prefer: 4.7 ± 2.4 % of "
-    "the filters, where chance gives up to 3.1 %, against 26 % with a quarter turn, which measured that bands mostly "
-    "lie. The best pairs are long bands at different heights of the canvas, and shifted copies indeed, but they are "
-    "few. What the net learns for different places is not visibly the same feature again: that it wastes its "
-    "examples, `shift` and `sample-efficiency` show; that it does so by copies, this measure does not.",
+    reading="These are the 64 first-layer filters, 56×56 weights each, of the fully connected network in `shift`. A "
+    "filter's best match is the largest normalised correlation with any other filter shifted by 3 to 28 pixels; "
+    "pixels outside the frame are left out. A filter counts as a shifted copy if its best match is better than 99 % "
+    "of the filters' best matches with filters turned by 180°. Turning by 180° keeps their power spectrum. The rule "
+    "is strict: a pattern that equals its own mirror image about its centre never counts. Turned by 90°, filters "
+    "lose the orientation that strokes prefer, so unturned ones match better without being copies; that count is too "
+    "high and is shown beside. The control was a quarter turn at first and was changed after runs had been seen: "
+    "with it, a network that saw digits only in the centre, and needs no copies, seemed to have some.",
+    surprises="With a control that keeps what filters prefer, few copies are left: 4.7 ± 2.4 % of the filters, where "
+    "chance gives up to 3.1 %. With a quarter turn it was 26 %, which only showed that most bands are horizontal. "
+    "The best pairs are long bands at different heights of the canvas; they are shifted copies, but few. So what the "
+    "network learns at different places is not visibly the same feature again. `shift` and `sample-efficiency` show "
+    "that it wastes examples; this measure does not show that it does so by copies.",
 )

@@ -58,8 +58,8 @@ def _needs_more(net: str, dataset: str, times: float) -> Statement:
 
 EXPERIMENT = Experiment(
     name="sample-efficiency",
-    question="How many examples does a fully connected net need, and how many does LeNet-5?",
-    expectation="The fully connected net needs several times as many examples for the same accuracy.",
+    question="How many examples does a fully connected network need, and how many does LeNet-5?",
+    expectation="For the same accuracy the fully connected network needs several times as many examples.",
     sources=(
         "slide: Не, так не работает!",
         "d'Ascoli et al. 2019; Li, Zhang and Arora 2021, Why are convolutional nets more sample-efficient",
@@ -102,18 +102,19 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.sample_efficiency.figure.draw",
-    reading="A run learns from a stratified random choice of the training split; a seed's smaller choice is part of "
-    "its larger one, and all nets get the same. 5,000 of the 60,000 pictures are the validation split, so the most is "
-    "55,000. The recipe is the same for all nets but for the learning rate. Examples needed are where a seed's own "
-    "curve of test accuracy first is at 95 % (MNIST) or 85 % (Fashion-MNIST), by a straight line over the logarithm of "
-    "examples between two sizes; they stand in the row of the most examples, beside their ratio to LeNet-5's, paired "
-    "by seed. A curve that never gets there counts as needing 55,000, one that begins there as 100: bounds.",
-    surprises="On MNIST LeNet-5 needs 836 ± 79 examples where the fully connected nets need 7,195 ± 995 and 11,756 ± "
-    "1,921; on Fashion-MNIST it is 3,628 ± 469 against 8,805 ± 697 and 9,941 ± 1,174. The net with as many MACs on "
-    "Fashion-MNIST is undecided by the rule set before the runs, which takes the nearest ends of both intervals; "
-    "paired by seed its ratio is 2.4, 2.1 to 2.8. There, with 100 to 1,000 examples, no net is surely "
-    "better than another, and the convolution's lead grows with data, to 3 points, instead of closing; on "
-    "MNIST it shrinks from 7 points to 2. The learning rate was chosen at 10,000 examples of MNIST for each "
-    "net; the wide fully connected net at 100 examples would be better off with a lower one (seed 100, "
-    "validation: 27 % errors at 0.001, where the table's 0.02 gives 31 %).",
+    reading="A run learns from a random choice of the training split, stratified by class. A seed's smaller choice "
+    "is part of its larger one, and all networks get the same. 5,000 of the 60,000 pictures are the validation "
+    "split, so the most is 55,000. All networks have the same recipe but for the learning rate. The examples needed "
+    "are where a seed's own curve of test accuracy first reaches 95 % (MNIST) or 85 % (Fashion-MNIST), on a straight "
+    "line over the logarithm of examples between two sizes. They stand in the row of the most examples, beside their "
+    "ratio to LeNet-5's, seed by seed. A curve that never gets there counts as needing 55,000, one that begins there "
+    "as 100; both are bounds.",
+    surprises="On MNIST LeNet-5 needs 836 ± 79 examples, the fully connected networks 7,195 ± 995 and 11,756 ± "
+    "1,921; on Fashion-MNIST 3,628 ± 469 against 8,805 ± 697 and 9,941 ± 1,174. The rule first set, which compared "
+    "the nearest ends of both intervals, left the network with as many MACs on Fashion-MNIST undecided; seed by seed "
+    "its ratio is 2.4 (2.1 to 2.8). With 100 to 1,000 examples of Fashion-MNIST no network is surely better than "
+    "another, and LeNet-5's lead grows with data to 3 points; on MNIST it shrinks from 7 points to 2. The learning "
+    "rate was chosen once for each network, at 10,000 examples of MNIST. With 100 examples the wide fully connected "
+    "network would do better with a lower one (seed 100, validation: 27 % errors at 0.001, 31 % at the table's "
+    "0.02), so its curve is a bound.",
 )

@@ -51,9 +51,9 @@ def where_learned(positions: str, moving: bool) -> str:
 
 EXPERIMENT = Experiment(
     name="shift",
-    question="Which nets still read a digit where they have never seen one, and what does augmentation change?",
-    expectation="A fully connected net is lost where it has seen no digit; a convolution with a maximum over all "
-    "positions is not; a convolution before a flattened layer lies between. Augmentation matters more than pooling.",
+    question="Which networks read a digit where they have never seen one, and what does augmentation change?",
+    expectation="A fully connected network fails where it has seen no digit. A convolution with a maximum over all "
+    "positions does not; a convolution before a flattened layer lies between. Augmentation matters more than pooling.",
     sources=(
         "slide: Не, так не работает!",
         "slide: Давайте вспомним инвариантность к сдвигу!",
@@ -119,20 +119,20 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.shift.figure.draw",
-    reading="Digits of 28×28 pixels on a black canvas of 56×56. Nets learn digits in the centre, in the left half (the "
-    "digit's middle left of the canvas's) or everywhere; a digit keeps the one place that was drawn for it, or moves: "
-    "it lies elsewhere each time it is shown (in the centre: shifted by up to 4 pixels). The test error is on "
-    "test digits that lie as in training without moving, the error everywhere on the same digits anywhere on "
-    "the canvas. Maps, worst position and consistency (the share of digits that are read as in the centre) "
-    "are of the first 500 test digits at 9×9 places; the figure's maps are of nets whose digits did not move.",
-    surprises="A convolution before a flattened layer is as lost as the fully connected net: shown digits in the "
-    "centre only they misread 86 and 89 % of those anywhere. It is the maximum over all positions that "
-    "helps, 9 % from the centre alone. Augmentation matters more than architecture for the flattened "
-    "convolution (86 % to 7 % when it is shown digits everywhere), as Kauderer-Abrams found, but it does "
-    "not mend the fully connected net, which then still misreads 38 %, or 31 % of digits that moved in "
-    "training. Nor is the net with the global maximum invariant: at its worst position, a corner, it "
-    "misreads 40 %, since fewer windows reach there. Looked into before the runs: with black at −0.5 the "
-    "fully connected net learned nothing on the canvas at any learning rate tried, as thousands of black "
-    "pixels push each hidden unit the same way until its ReLU dies. It therefore gets 0.5 added first; "
-    "what it shows here is its better case.",
+    reading="Digits of 28×28 pixels lie on a black canvas of 56×56. Networks learn digits in the centre, in the left "
+    "half (the digit's middle is left of the canvas's middle) or everywhere. A digit keeps the place that was drawn "
+    "for it, or moves: it lies elsewhere each time it is shown (in the centre: shifted by up to 4 pixels). The test "
+    "error is on test digits placed as in training, without moving; the error everywhere is on the same digits "
+    "anywhere on the canvas. Maps, worst position and consistency (the share of digits read as in the centre) are of "
+    "the first 500 test digits at 9×9 places. The figure's maps are of networks whose digits did not move.",
+    surprises="A convolution before a flattened layer fails like the fully connected network: after digits in the "
+    "centre only they misread 86 and 89 % of digits anywhere. The maximum over all positions is what helps: 9 %, "
+    "from digits in the centre alone. For the flattened convolution augmentation matters more than architecture (86 "
+    "% falls to 7 % when it sees digits everywhere), as Kauderer-Abrams found. The fully connected network still "
+    "misreads 38 % then, or 31 % of digits that moved in training. But in five passes over 8,000 digits it has not "
+    "fitted even its training digits, so these two rows do not say what augmentation could do for it. The network "
+    "with the global maximum is not invariant either: at its worst position, a corner, it misreads 40 %, since fewer "
+    "windows reach there. Found before the runs: with black at −0.5 the fully connected network learned nothing on "
+    "the canvas at any learning rate tried, as thousands of black pixels push each hidden unit the same way until "
+    "its ReLU dies. So it gets 0.5 added first; its rows are its better case.",
 )

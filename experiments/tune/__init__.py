@@ -5,8 +5,8 @@ from lab.declare.recipe import Training
 
 EXPERIMENT = Experiment(
     name="tune",
-    question="Does a recipe that a search finds on validation pictures beat the one that LeNet-5 has here?",
-    expectation="It is not worse; how much better is open, as the default was chosen by hand on the same pictures.",
+    question="Does a recipe found by a search on validation pictures beat the default recipe of LeNet-5?",
+    expectation="It is not worse. How much better is open, as the default was chosen by hand on the same pictures.",
     sources=(
         "slide: Соберем это все в сверточную сеть",
         "Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar 2018, Hyperband: a novel bandit-based approach",
@@ -36,16 +36,16 @@ EXPERIMENT = Experiment(
     ),
     figure="experiments.tune.figure.trials",
     reading=(
-        "Each trial is one point of the [search space](../../cnn_models/search_space.py), trained with seed 100 on the "
-        "training pictures and scored by its accuracy on the validation pictures after the last epoch; it never "
-        "reads the test pictures. Hyperband gives many recipes few epochs and the best of them more, and what it "
-        "promotes is trained anew: the one-cycle schedule depends on the number of epochs. `tuned` and `runner-up` "
-        "are the two best trials, trained like `default` with five seeds on training and validation pictures "
-        "together, and tested once; that the best of many noisy scores is chosen flatters its score as a trial, and "
-        "not its test error. Distortion is given by its largest rotation; the other kinds grow with it."
+        "Each trial is one point of the [search space](../../cnn_models/search_space.py). It is trained with seed "
+        "100 on the training pictures and scored by its accuracy on the validation pictures after the last epoch; it "
+        "never reads the test pictures. Hyperband gives many recipes few epochs and the best of them more. What it "
+        "promotes is trained again from the start, as the one-cycle schedule depends on the number of epochs. "
+        "`tuned` and `runner-up` are the two best trials, trained like `default` with five seeds on training and "
+        "validation pictures together, and tested once. The best of many noisy scores is too good by its choice; its "
+        "test error is not. Distortion is given by its largest rotation; the other kinds grow with it."
     ),
-    surprises="The search found a wider net in smaller batches, undistorted, that is not measurably better: 0.67 % "
-    "errors against 0.70 %, a difference of -0.03 points (-0.09 to 0.04, n=5), for twice the time of training. What "
-    "was chosen by hand is hard to beat on MNIST. Our search took 23 trials and half an hour on two cores that had "
-    "other work; the runner-up was not trained to the end.",
+    surprises="The search found a wider network in smaller batches, without distortion, that is not measurably "
+    "better: 0.67 % errors against 0.70 %, a difference of −0.03 points (−0.09 to 0.04, n=5), at twice the training "
+    "time. The recipe chosen by hand is hard to beat on MNIST. Our search took 23 trials and half an hour on two "
+    "cores with other work; the runner-up was not trained to the end.",
 )

@@ -55,8 +55,8 @@ def _statements(examples: int) -> tuple[Statement, ...]:
 
 EXPERIMENT = Experiment(
     name="weight-sharing",
-    question="What does each step buy, from all pixels to a window, and from a window's own weights to shared ones?",
-    expectation="Each step errs less; with the pixels in one random order the convolution loses its edge.",
+    question="What does each step buy: from all pixels to a window, and from a window's own weights to shared ones?",
+    expectation="Each step lowers the error. With the pixels in one random order the convolution loses its advantage.",
     sources=(
         "slide: Не, так не работает!",
         "slide: В сверточном слое меньше параметров",
@@ -110,12 +110,12 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure="experiments.weight_sharing.figure.draw",
-    reading="The three nets have hidden layers of 1,152 and 256 units whatever connects them; the last two see the "
-    "same windows, 5×5 at a stride of 2, with weights of their own (locally connected) or shared (convolution). "
+    reading="The three networks have hidden layers of 1,152 and 256 units, whatever connects them. The last two see "
+    "the same windows, 5×5 at a stride of 2, with their own weights (locally connected) or shared ones (convolution). "
     "Shuffled: all pictures of a run, training and test, have their pixels in one random order, drawn by the seed. "
     '"Minus baseline" is minus the row that "comparison" names.',
-    surprises="The ladder comes out as LeCun found it in 1989, with 1/200 of the parameters at its top. Shuffling the "
-    "pixels turns it round: each step that helped now hurts, and by about as much, while the fully connected "
-    "net does not notice (0.05 ± 0.22 points from 10,000 examples). From 10,000 examples sharing is worth "
-    "less (0.45 points) than looking at windows at all (1.03 points).",
+    surprises="The steps come out as LeCun found them in 1989, and the convolution has 1/200 of the parameters. "
+    "Shuffling the pixels turns the order round: each step that helped now hurts, by about as much, while the fully "
+    "connected network does not notice (0.05 ± 0.22 points from 10,000 examples). From 10,000 examples sharing "
+    "weights is worth less (0.45 points) than looking at windows at all (1.03 points).",
 )
