@@ -112,8 +112,8 @@ EXPERIMENT = Experiment(
         "title": "How many of MNIST's test digits each LeNet misreads",
         "published": ("error_percent_1998", "printed in 1998"),
     },
-    reading='"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name. "Δ to lenet5" is '
-    "the difference from lenet5, seed by seed.",
+    reading='"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name. '
+    '"Δ to lenet5" is the difference from lenet5, seed by seed.',
     surprises="LeNet-5 as printed in 1998, with its sparse third layer and bitmaps as outputs, misreads fewer digits "
     "than LeNet-5 as it is usually built today, with tanh and average pooling. The two also differ in batch size, "
     "epochs and loss, so the table does not say which of these makes the difference. With ReLU and max pooling today's "
