@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.depth_sweep import DEPTHS, EFFECTIVE, ERROR, FIELD, LARGE, SIZES, object_pixels, variant_name
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 DEEPEST = 16  # layers of the nets whose gradients are drawn

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from experiments.equivariance import ROUNDING
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 CURVES = {

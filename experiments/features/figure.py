@@ -10,8 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 from cnn_models.brightness import brightnesses
 from experiments.features import CONDITIONS, LAYERS, NAIVE_CHANNELS, NAIVE_LAYERS, layer_name
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
-from lab.report.channels import mosaic
+from lab.report.draw import drawing, figures
+from lab.report.draw.channels import mosaic
 from lab.store.records import Records
 
 STRIP = 250  # pixels of the networks' input across a strip of channels

@@ -17,7 +17,7 @@ from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.loop import set_seed
 from lab.learn.training import TrainingWork
-from lab.report.channels import GREY, patches
+from lab.report.draw.channels import GREY, patches
 from lab.store import environment
 from lab.store.record import Record
 from lab.store.records import Attachment, Records

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 SHOWN = {"pixels": "input", "edges": "edges", "sharpen": "sharpened", "blur": "blurred"}

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 MEASURES = {

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 

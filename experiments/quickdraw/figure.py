@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from lab.data import datasets
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.record import Record
 from lab.store.records import Records
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from experiments.receptive_field import DRAWN, GROWTHS, SIDE
 from lab.data import datasets
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 HEAT_MAPS = {"plain-5": "5 layers", "plain-20": "20 layers", "plain-50": "50 layers", "trained-lenet5-relu": "LeNet-5"}

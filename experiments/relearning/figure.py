@@ -6,7 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from experiments.relearning import CHANCE, COPIES
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 MEASURES = {COPIES: "than others turned by 180°", "copies_beyond_quarter_turn_percent": "than others turned by 90°"}

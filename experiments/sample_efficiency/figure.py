@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.sample_efficiency import LABELS, MEASURE, PARTS, SIZES, WANTED
 from lab.declare.experiment import Experiment
-from lab.report import drawing
+from lab.report.draw import drawing
 from lab.store.records import Records
 
 MIDDLE = math.sqrt(min(SIZES) * max(SIZES))  # of the logarithmic axis of examples

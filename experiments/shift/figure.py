@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from experiments.shift import EVERYWHERE, NETS, POSITIONS, row_name, where_learned
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 MAP = 1.55  # inches of height that a map takes

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from experiments.stride_vs_pooling import ARMS, CONSISTENCY, ERROR
 from lab.declare.experiment import Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 FIELD = "effective_field_pixels"

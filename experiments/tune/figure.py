@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from lab.declare.experiment import TRIAL, Experiment
-from lab.report import drawing, figures
+from lab.report.draw import drawing, figures
 from lab.store.record import Record
 from lab.store.records import Records
 

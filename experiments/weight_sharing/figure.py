@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from experiments.weight_sharing import MEASURE, RUNGS, SIZES, row_name
 from lab.declare.experiment import Experiment
-from lab.report import drawing
+from lab.report.draw import drawing
 from lab.store.records import Records
 
 HEIGHT = 4.3  # inches

@@ -7,9 +7,9 @@ import matplotlib.ticker
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lab.report import drawing
-from lab.report.drawing import STYLE
-from lab.report.figures import save
+from lab.report.draw import drawing
+from lab.report.draw.drawing import STYLE
+from lab.report.draw.figures import save
 
 SIDE_BY_SIDE = ("epoch", "study", "tiny", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}

@@ -163,7 +163,8 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    from lab.report import figures, summary
+    from lab.report import summary
+    from lab.report.draw import figures
     from lab.store.records import Records
 
     records = Records(options.existing_folder(args.results))

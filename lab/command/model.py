@@ -37,7 +37,7 @@ def features(args: argparse.Namespace) -> None:
     path = _figure_path(args)
     model = _open(args.model)
     from cnn_models.gradients import maximisation
-    from lab.report import channels
+    from lab.report.draw import channels
 
     try:
         channels.check_colours(maximisation.picture_shape(model)[-1])

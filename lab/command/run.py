@@ -99,7 +99,8 @@ def _run_experiment(part: plan.Planned, call: Call) -> bool:
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:
     """Writes the table and the figure; prints the table and the answers to the lecture's claims."""
-    from lab.report import figures, ledger, notes, printing, summary  # they take seconds to import
+    from lab.report import ledger, notes, printing, summary  # they take seconds to import
+    from lab.report.draw import figures
 
     frame, figure = figures.write(experiment, records)
     summary.write(records.results, redraw=False)
@@ -141,7 +142,7 @@ def _print_failed(outcome: "Outcome") -> None:
 
 def _import_report() -> None:
     """Imports what `_show` needs while the last runs are still in progress."""
-    from lab.report import figures  # noqa: F401
+    from lab.report.draw import figures  # noqa: F401
 
 
 def _datasets(runs: Sequence[Run]) -> list[str]:

@@ -107,7 +107,7 @@ class Experiment:
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.declare.work.Work` that does a run.
         columns: columns of the printed table, in order; none: see `lab.report.tables.shown`.
-        figure: `module.function` that draws it, see `lab.report.figures.draw`.
+        figure: `module.function` that draws it, see `lab.report.draw.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.
         takes: what pictures and classes its work can take, beside what its rows' networks and recipes say.
@@ -132,7 +132,7 @@ class Experiment:
     evidence: tuple[Evidence, ...] = ()
     work: str = "lab.learn.training.TrainingWork"
     columns: tuple[str, ...] = ()
-    figure: str = "lab.report.figures.error_by_variant"
+    figure: str = "lab.report.draw.figures.error_by_variant"
     figure_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     takes: Takes = ANYTHING
     in_memory: bool = False

@@ -15,7 +15,8 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import figures, ledger, notes, printing, summary, tables
+from lab.report import ledger, notes, printing, summary, tables
+from lab.report.draw import figures
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import Records
 

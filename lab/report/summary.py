@@ -21,7 +21,8 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.report import figures, printing, summary_figure, tables
+from lab.report import printing, tables
+from lab.report.draw import figures, summary_figure
 from lab.report.evidence_rows import judged_rows
 from lab.store.files import sole_writer
 

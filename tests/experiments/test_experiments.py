@@ -21,7 +21,8 @@ from lab.declare.claims import CLAIMS
 from lab.declare.experiment import TRIAL
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import figures, reference, tables
+from lab.report import reference, tables
+from lab.report.draw import figures
 from lab.store.records import Records
 from tests.support.studies import study
 from tests.support.waiting import SECONDS

@@ -21,7 +21,7 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn.training import Trainer
-from lab.report.channels import GREY, mosaic, patches
+from lab.report.draw.channels import GREY, mosaic, patches
 from lab.store.records import Records
 
 DECLARED = features.EXPERIMENT

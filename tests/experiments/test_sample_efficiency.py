@@ -10,7 +10,8 @@ import pytest
 from experiments.sample_efficiency import EXPERIMENT, LABELS, NETS, SIZES, WANTED
 from experiments.sample_efficiency.measure import crossing
 from lab.declare.run import Run
-from lab.report import figures, tables
+from lab.report import tables
+from lab.report.draw import figures
 from lab.report.judge import judged
 from lab.store.record import Record
 from lab.store.records import Records

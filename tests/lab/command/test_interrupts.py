@@ -19,7 +19,7 @@ from lab.command.interrupts import between_imports
 number, name = int(sys.argv[1]), sys.argv[2]
 
 def handle(number, frame):
-    os.write(1, b"whole" if hasattr(sys.modules["lab.report.figures"], "draw") else b"half")
+    os.write(1, b"whole" if hasattr(sys.modules["lab.report.draw.figures"], "draw") else b"half")
     raise SystemExit(128 + number)
 
 class Interrupting:
@@ -29,14 +29,14 @@ class Interrupting:
 
 signal.signal(number, between_imports(handle))
 sys.meta_path.insert(0, Interrupting())
-from lab.report import figures
+from lab.report.draw import figures
 while True:
     time.sleep(0.01)  # not signal.pause(): it would wait forever for a signal that came just before it
 """
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("module", ["lab.report.figures", "numpy", "pandas._libs.tslibs", "matplotlib.ft2font"])
+@pytest.mark.parametrize("module", ["lab.report.draw.figures", "numpy", "pandas._libs.tslibs", "matplotlib.ft2font"])
 def test_a_signal_is_handled_after_the_import_in_progress(sent, module):
     command = [sys.executable, "-c", PROGRAM, str(int(sent)), module]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)

@@ -11,7 +11,8 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.learn.facts import FactsWork, deviation
-from lab.report import figures, notes, printing, tables
+from lab.report import notes, printing, tables
+from lab.report.draw import figures
 from lab.store.records import Records
 
 

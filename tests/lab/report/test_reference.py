@@ -8,7 +8,8 @@ import pytest
 from lab.declare import catalogue
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import figures, reference
+from lab.report import reference
+from lab.report.draw import figures
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]

@@ -19,7 +19,8 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
-from lab.report import figures, tables
+from lab.report import tables
+from lab.report.draw import figures
 from lab.report.evidence_rows import judged_rows, read
 from lab.report.judge import Outcome, judge
 from lab.report.statistics import summarise

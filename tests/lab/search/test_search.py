@@ -24,7 +24,8 @@ from lab.errors import UsageError
 from lab.execute.job import Job
 from lab.execute.pool import WorkerPool
 from lab.learn.training import Trainer
-from lab.report import figures, ledger, tables
+from lab.report import ledger, tables
+from lab.report.draw import figures
 from lab.store.record import Record
 from lab.store.records import Records
 from tests.support.listening import Counting

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.transforms import Bbox
 
 from lab.declare import catalogue
-from lab.report import drawing, figures, tables
+from lab.report import tables
+from lab.report.draw import drawing, figures
 from lab.report.reference import REFERENCE
 from lab.store.records import Records
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from cnn_models.zoo import MODELS
-from lab.report import drawing
+from lab.report.draw import drawing
 
 WHOLE, PART = (
     "fully connected: each unit sees the whole picture",

@@ -16,8 +16,9 @@ from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
-from lab.report import drawing, tables
-from lab.report.drawing import POINTS_PER_INCH, STYLE
+from lab.report import tables
+from lab.report.draw import drawing
+from lab.report.draw.drawing import POINTS_PER_INCH, STYLE
 from lab.report.row import Declared
 from lab.store.files import sole_writer, write_whole
 from lab.store.record import Record

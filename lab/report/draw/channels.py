@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cnn_models.brightness import brightnesses
-from lab.report.drawing import STYLE
-from lab.report.figures import save
+from lab.report.draw.drawing import STYLE
+from lab.report.draw.figures import save
 
 GREY = 128
 Box = tuple[tuple[int, int], tuple[int, int]]
