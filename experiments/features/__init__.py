@@ -179,8 +179,9 @@ EXPERIMENT = Experiment(
             "linear probe reads the class off the layer, and how selective its channels are.",
             core=tuple(statement for model in LAYERS for statement in _core(model)),
             limits=tuple(statement for model in LAYERS for statement in _limits(model)),
-            rules="The statements were set before the runs. Which of them the slide makes, and that the growth without "
-            "training is a limit, was decided afterwards.",
+            rules="Before the runs the statements said that each layer has more than the one before it. That was not "
+            "so for LeNet-5's last step, from c5 to f6. Afterwards they were changed to the last layer against the "
+            "first, and the growth without training became a limit.",
             literature_for="Zeiler and Fergus 2014: edges, then textures, then parts; Alain and Bengio 2016: probes "
             "improve with depth.",
             literature_against="Jarrett et al. 2009; Saxe et al. 2011: random convolutions do nearly as well below a "
