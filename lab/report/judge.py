@@ -95,20 +95,63 @@ def _digits(estimate: Estimate) -> int | None:
 
 
 @dataclasses.dataclass(frozen=True)
+class Compared:
+    """A bound with what the rows say of it.
+
+    Attributes:
+        bound: which one.
+        outcome: what came out.
+        found: the quantity; None where it is not judged.
+        reason: why it is not; nothing where it is.
+    """
+
+    bound: Bound
+    outcome: Outcome
+    found: Estimate | None = None
+    reason: str = ""
+
+    @property
+    def numbers(self) -> str:
+        """The quantity with its name, or why it is not judged."""
+        if self.found is None:
+            return self.reason
+        seeds = f", n={self.found.seeds}" if self.found.seeds else ""
+        return f"{named(self.bound.of)} {self.found}{seeds}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Finding:
     """What the rows say of one statement.
 
     Attributes:
         statement: which one.
         outcome: what came out.
-        numbers: what it rests on, or why it is not judged, in words.
-        values: the numbers alone, for who reads the statement beside them; nothing where it is not judged.
+        compared: its bounds, each with what came out.
     """
 
     statement: Statement
     outcome: Outcome
-    numbers: str
-    values: str = ""
+    compared: tuple[Compared, ...] = ()
+
+    @property
+    def numbers(self) -> str:
+        """What it rests on, or why it is not judged, in words."""
+        return self._joined([one.numbers for one in self._telling])
+
+    @property
+    def values(self) -> str:
+        """The numbers alone, for who reads the statement beside them; nothing where it is not judged."""
+        return self._joined([f"{one.found}" for one in self._telling if one.found is not None])
+
+    @property
+    def _telling(self) -> list[Compared]:
+        return [one for one in self.compared if one.outcome is self.outcome or self.outcome is not Outcome.MISSING]
+
+    def _joined(self, texts: list[str]) -> str:
+        """Of many bounds that hold, the number and the ends."""
+        texts = list(dict.fromkeys(texts))
+        many = len(texts) > 4 and self.outcome is Outcome.HOLDS
+        return f"all {len(texts)}, from {texts[0]} to {texts[-1]}" if many else "; ".join(texts)
 
 
 def estimate(quantity: Quantity, rows: Rows) -> Estimate:
@@ -166,29 +209,19 @@ def _who(quantity: Quantity) -> str:
 
 def judge(statement: Statement, rows: Rows) -> Finding:
     """What the rows say of a statement: it holds where all bounds hold, and fails where one fails."""
-    found = [_bound(bound, rows) for bound in statement.bounds]
-    outcomes = [outcome for outcome, *_ in found]
+    compared = tuple(_beside(bound, rows) for bound in statement.bounds)
+    outcomes = [one.outcome for one in compared]
     order = (Outcome.MISSING, *(each for each in Outcome if each in FAILURES), Outcome.UNDECIDED, Outcome.HOLDS)
-    outcome = next(each for each in order if each in outcomes)
-    telling = [words for each, *words in found if each is outcome or outcome is not Outcome.MISSING]
-    numbers, values = (_joined(list(dict.fromkeys(words)), outcome) for words in zip(*telling, strict=True))
-    return Finding(statement, outcome, numbers, values)
+    return Finding(statement, next(each for each in order if each in outcomes), compared)
 
 
-def _joined(numbers: list[str], outcome: Outcome) -> str:
-    """Many bounds in few words: all of those that fail, but of many that hold their number."""
-    many = len(numbers) > 4 and outcome is Outcome.HOLDS
-    return f"all {len(numbers)}, from {numbers[0]} to {numbers[-1]}" if many else "; ".join(numbers)
-
-
-def _bound(bound: Bound, rows: Rows) -> tuple[Outcome, str, str]:
-    """Whether a bound holds, the numbers in words, and alone."""
+def _beside(bound: Bound, rows: Rows) -> Compared:
+    """A bound with the quantity that it bounds."""
     try:
         found = estimate(bound.of, rows)
     except NotJudged as reason:
-        return Outcome.MISSING, str(reason), ""
-    seeds = f", n={found.seeds}" if found.seeds else ""
-    return _compared(bound, found), f"{named(bound.of)} {found}{seeds}", f"{found}"
+        return Compared(bound, Outcome.MISSING, reason=str(reason))
+    return Compared(bound, _compared(bound, found), found)
 
 
 def _compared(bound: Bound, found: Estimate) -> Outcome:

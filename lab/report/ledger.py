@@ -1,20 +1,21 @@
 """The ledger: every claim of the lecture with its answer, from the tables in a results folder.
 
-`claims.csv` has one row a claim, `statements.csv` one row a statement.
+`claims.csv` has one row a claim, `statements.csv` one row a bound of a statement.
 """
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lab.declare import catalogue
 from lab.declare.claims import CLAIMS, Claim
-from lab.declare.evidence import Identity
+from lab.declare.evidence import Comparison, Identity
 from lab.declare.experiment import Experiment
 from lab.report import evidence_rows, tables
-from lab.report.judge import Finding, Judged, Outcome, Verdict, judged, verdict
+from lab.report.judge import Compared, Finding, Judged, Outcome, Verdict, judged, verdict
 
 CLAIM_COLUMNS = (
     "claim",
@@ -32,7 +33,22 @@ CLAIM_COLUMNS = (
     "literature_for",
     "literature_against",
 )
-STATEMENT_COLUMNS = ("claim", "experiment", "kind", "statement", "outcome", "numbers")
+STATEMENT_COLUMNS = (
+    *("claim", "experiment", "kind", "statement", "outcome"),
+    *(
+        "quantity",
+        "variant",
+        "than",
+        "measure",
+        "mean",
+        "ci95_low",
+        "ci95_high",
+        "seeds",
+        "relation",
+        "bound",
+        "reason",
+    ),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +137,7 @@ def claims(judged_claims: Sequence[Entry]) -> pd.DataFrame:
 
 
 def statements(judged_claims: Sequence[Entry]) -> pd.DataFrame:
-    """One row a statement."""
+    """One row a bound of a statement."""
     lines = (line for entry in judged_claims for one in entry.judged for line in _statements(entry.name, one))
     return pd.DataFrame(list(lines), columns=list(STATEMENT_COLUMNS))
 
@@ -146,14 +162,31 @@ def _claim(entry: Entry) -> dict[str, str]:
     }
 
 
-def _statements(claim: str, one: Judged) -> Iterator[dict[str, str]]:
+def _statements(claim: str, one: Judged) -> Iterator[dict[str, Any]]:
+    """A line for each bound of each statement."""
     for kind, findings in (("core", one.core), ("limit", one.limits)):
         for finding in findings:
-            yield {
+            line = {
                 "claim": claim,
                 "experiment": one.experiment,
                 "kind": "identity" if isinstance(finding.statement, Identity) else kind,
                 "statement": finding.statement.words,
                 "outcome": finding.outcome.value,
-                "numbers": finding.numbers,
             }
+            yield from (line | _compared(compared) for compared in finding.compared)
+
+
+def _compared(compared: Compared) -> dict[str, Any]:
+    of, found = compared.bound.of, compared.found
+    numbers = {} if found is None else {"mean": found.mean, "ci95_low": found.low, "ci95_high": found.high}
+    return {
+        "quantity": type(of).__name__.lower(),
+        "variant": of.variant,
+        "than": of.than if isinstance(of, Comparison) else "",
+        "measure": of.measure,
+        **numbers,
+        "seeds": found.seeds if found else 0,
+        "relation": compared.bound.relation,
+        "bound": compared.bound.value,
+        "reason": compared.reason,
+    }

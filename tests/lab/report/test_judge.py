@@ -180,7 +180,7 @@ def findings(*outcomes):
     """Outcomes of statements; one that begins with an i is of an identity."""
     by_name = {outcome.name.lower(): outcome for outcome in Outcome}
     return [
-        Finding((Identity if word.startswith("i:") else Statement)("so"), by_name[word.removeprefix("i:")], "")
+        Finding((Identity if word.startswith("i:") else Statement)("so"), by_name[word.removeprefix("i:")])
         for word in outcomes
     ]
 
