@@ -98,7 +98,7 @@ def test_no_experiment_imports_another():
 
 
 def test_only_the_command_line_knows_its_arguments():
-    knowing = {module for module in MODULES if any(within(name, "argparse") for name in imported(module))}
+    knowing = {module for module in MODULES if any(within(name, ONLY_THE_COMMAND_LINE) for name in imported(module))}
     assert all(within(m, "lab.command") or within(m, "lab.bench.rivals") or m == "demo.__main__" for m in knowing), (
         knowing
     )

@@ -94,14 +94,6 @@ def _layers(model: str, condition: str) -> tuple[Variant, ...]:
     )
 
 
-def _rises(model: str, what: str, measure: str) -> Statement:
-    names = [layer_name(model, "trained", layer) for layer in LAYERS[model]]
-    steps = zip(names[1:], names, strict=False)
-    return Statement(
-        f"{model}: {what} from each layer to the next", *(Difference(*step, measure).above(0) for step in steps)
-    )
-
-
 def _over_first(model: str, what: str, measure: str) -> Statement:
     first, last = (layer_name(model, "trained", LAYERS[model][place]) for place in (0, -1))
     return Statement(f"{model}: {what} in the last layer than in the first", Difference(last, first, measure).above(0))

@@ -151,8 +151,3 @@ class Evidence:
     )
     literature_for: str = ""
     literature_against: str = ""
-
-    @property
-    def constructed(self) -> bool:
-        """Whether all core statements are identities, so that the claim is true by construction or the code wrong."""
-        return all(isinstance(statement, Identity) for statement in self.core)

@@ -1,1 +1,1 @@
-"""Statistics, tables, verdicts, figures and the report."""
+"""Statistics, tables, answers, figures and the report."""

@@ -41,7 +41,7 @@ def compare(
         candidates = named[name, row.dataset]
         baseline = _partner(declaration, row, candidates)
         if baseline is None:
-            line["comparison"] = _alone(declaration, row, name) if candidates else "no baseline was run"
+            line["comparison"] = _why_not_compared(declaration, row, name) if candidates else "no baseline was run"
             continue
         difference = paired(row.values(measure), baseline.values(measure))
         enough = difference.n >= MIN_SEEDS
@@ -90,13 +90,13 @@ def _partner(declaration: Declared, row: Row, candidates: Sequence[Row]) -> Row 
         return None
     for other in candidates:
         theirs = declaration.deviations(other)
-        if theirs is not None and same(_had(theirs), _had(ours)):
+        if theirs is not None and same(_own_values(theirs), _own_values(ours)):
             return other
     # What a call sets for all rows, as EPOCHS does, may be what one of the two is declared with.
     return next((other for other in candidates if ours and _agree(declaration, row, other)), None)
 
 
-def _had(deviations: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def _own_values(deviations: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     return {name: ours for name, (ours, _) in deviations.items()}
 
 
@@ -126,7 +126,7 @@ def _epochs(row: Row) -> float:
     return found if isinstance(found, int | float) else math.nan  # which is no more and no less than any
 
 
-def _alone(declaration: Declared, row: Row, name: str) -> str:
+def _why_not_compared(declaration: Declared, row: Row, name: str) -> str:
     """Why a row is compared with none of the baseline's rows."""
     if declaration.experiment.search:
         return f"{name} was not run with the same network, precision and at least as many epochs"

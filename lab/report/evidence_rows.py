@@ -17,25 +17,24 @@ class NotJudged(Exception):
 
 
 class Rows:
-    """Judged rows by name: exact columns, and measures by seed."""
+    """The rows that count as evidence, by name: measures that seeds share, and measures by seed."""
 
     def __init__(self, experiment: Experiment, table: pd.DataFrame, seeds: pd.DataFrame) -> None:
-        """Takes an experiment's two tables, see `tables.table` and `tables.by_seed`."""
-        self.experiment = experiment
+        """Takes an experiment's table, one row a variant, and that of its seeds; see `tables.table_and_seeds`."""
         self.table = judged_rows(experiment, table)
         self.reasons: Mapping[str, str] = self.table.attrs.get(NOT_JUDGED, {})
         self._runs = {} if self.table.empty or seeds.empty else dict(list(seeds.groupby("specification")))
 
-    def fact(self, variant: str, column: str) -> float:
-        """The value of an exact column.
+    def fact(self, variant: str, measure: str) -> float:
+        """The value of a measure that is the same for every seed.
 
         Raises:
             NotJudged: the row or the value is not there.
         """
         row = self._row(variant)
-        value = float(str(row.get(column, math.nan)))
+        value = float(str(row.get(measure, math.nan)))
         if math.isnan(value) or not int(row["seeds"]):
-            raise NotJudged(f"{variant}: {column.replace('_', ' ')} was not measured{_lost(row)}")
+            raise NotJudged(f"{variant}: {measure.replace('_', ' ')} was not measured{_lost(row)}")
         return value
 
     def values(self, variant: str, measure: str) -> dict[int, float]:
@@ -89,7 +88,7 @@ def read(experiment: Experiment, results: Path) -> Rows:
         return Rows(experiment, pd.DataFrame(), pd.DataFrame())
     seeds = tables.seeds_path(results, experiment.name)
     table = tables.read_of(experiment, path)
-    return Rows(experiment, table, tables.read(seeds) if seeds.exists() else pd.DataFrame())
+    return Rows(experiment, table, tables.read_seeds(seeds) if seeds.exists() else pd.DataFrame())
 
 
 def judged_rows(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:

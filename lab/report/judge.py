@@ -24,7 +24,7 @@ from lab.declare.evidence import (
     Statement,
 )
 from lab.report.evidence_rows import NotJudged, Rows
-from lab.report.statistics import summarise
+from lab.report.statistics import pairs, summarise
 
 
 class Outcome(enum.Enum):
@@ -73,25 +73,25 @@ class Estimate:
 
     def __format__(self, spec: str) -> str:
         """For reading; `spec` as in `lab.declare.evidence.Answer`."""
-        digits = _digits(self)
-        value = f"{self.mean:,.{digits}f}{self.unit}" if digits is not None else f"{self.mean:.2g}{self.unit}"
+        value = f"{self._number(self.mean)}{self.unit}"
         if not self.seeds or spec == "value":
             return value
-        seeds = f"{self.low:,.{digits}f}, {self.high:,.{digits}f}"
+        seeds = self._ends((self.low, self.high))
         if spec != "pictures" or self.pictures is None:
             return f"{value} [{seeds}]"
-        both = ", ".join(f"{end:,.{digits}f}" for end in self.pictures)
-        return f"{value} [{seeds} over seeds; {both} over seeds and pictures]"
+        return f"{value} [{seeds} over seeds; {self._ends(self.pictures)} over seeds and pictures]"
 
+    def _ends(self, ends: tuple[float, float]) -> str:
+        return ", ".join(map(self._number, ends))
 
-def _digits(estimate: Estimate) -> int | None:
-    """Decimals for reading: an interval's half-width keeps one digit; None for a fact that is tiny."""
-    half = (estimate.high - estimate.low) / 2
-    if half > 0:
-        return max(0, -math.floor(math.log10(half)))
-    if float(estimate.mean).is_integer():
-        return 0
-    return None if abs(estimate.mean) < 0.01 else 2
+    def _number(self, value: float) -> str:
+        """Rounded so that the half-width of the interval keeps one digit; without an interval, to two decimals."""
+        half = (self.high - self.low) / 2
+        if half > 0:
+            return f"{value:,.{max(0, -math.floor(math.log10(half)))}f}"
+        if float(value).is_integer():
+            return f"{value:,.0f}"
+        return f"{value:.2g}" if abs(value) < 0.01 else f"{value:,.2f}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,11 +177,10 @@ def _by_seed(quantity: Quantity, rows: Rows) -> Iterable[float]:
     ours, *others = (rows.values(variant, quantity.measure) for variant in _variants(quantity))
     if not others:
         return ours.values()
-    (theirs,) = others
-    seeds = sorted(ours.keys() & theirs.keys())
+    both = pairs(ours, *others)
     if isinstance(quantity, Difference):
-        return [ours[seed] - theirs[seed] for seed in seeds]
-    return [ours[seed] / theirs[seed] for seed in seeds if theirs[seed]]
+        return [one - other for one, other in both]
+    return [one / other for one, other in both if other]  # no ratio to nothing
 
 
 def _variants(quantity: Quantity) -> tuple[str, ...]:
@@ -209,22 +208,22 @@ def _who(quantity: Quantity) -> str:
 
 def judge(statement: Statement, rows: Rows) -> Finding:
     """What the rows say of a statement: it holds where all bounds hold, and fails where one fails."""
-    compared = tuple(_beside(bound, rows) for bound in statement.bounds)
+    compared = tuple(_compared(bound, rows) for bound in statement.bounds)
     outcomes = [one.outcome for one in compared]
     order = (Outcome.MISSING, *(each for each in Outcome if each in FAILURES), Outcome.UNDECIDED, Outcome.HOLDS)
     return Finding(statement, next(each for each in order if each in outcomes), compared)
 
 
-def _beside(bound: Bound, rows: Rows) -> Compared:
+def _compared(bound: Bound, rows: Rows) -> Compared:
     """A bound with the quantity that it bounds."""
     try:
         found = estimate(bound.of, rows)
     except NotJudged as reason:
         return Compared(bound, Outcome.MISSING, reason=str(reason))
-    return Compared(bound, _compared(bound, found), found)
+    return Compared(bound, _outcome(bound, found), found)
 
 
-def _compared(bound: Bound, found: Estimate) -> Outcome:
+def _outcome(bound: Bound, found: Estimate) -> Outcome:
     """An interval beside a bound."""
     low, high, value = found.low, found.high, bound.value
     holds, fails = {

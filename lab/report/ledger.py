@@ -102,10 +102,10 @@ def entries(results: Path) -> list[Entry]:
             of_experiment = evidence_rows.read(experiment, results)
             for evidence in experiment.evidence:
                 found[evidence.claim].append(judged(experiment.name, evidence, of_experiment))
-    return [Entry(name, CLAIMS[name], _led(CLAIMS[name].leading, says)) for name, says in found.items()]
+    return [Entry(name, CLAIMS[name], _leading_first(CLAIMS[name].leading, says)) for name, says in found.items()]
 
 
-def _led(leading: str, says: Sequence[Judged]) -> tuple[Judged, ...]:
+def _leading_first(leading: str, says: Sequence[Judged]) -> tuple[Judged, ...]:
     return tuple(sorted(says, key=lambda one: one.experiment != leading))
 
 

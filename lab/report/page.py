@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
@@ -81,18 +80,14 @@ def pictured(entries: Sequence[Entry], sections: Iterable[str]) -> dict[str, str
 
 def _section(experiment: Experiment, results: Path) -> Section:
     frame = tables.read_of(experiment, _path(experiment, results))
-    table = _shown(frame, notes.columns(experiment, frame), experiment)
+    table = Shown(*printing.as_read(frame, notes.columns(experiment, frame), experiment))
     return Section(experiment, table, _figure(results, experiment.name), notes.notes(experiment, frame))
 
 
 def _networks(results: Path) -> list[tuple[str, Shown]]:
     """The summary of all networks, in parts with their titles."""
-    return [(title, _shown(rows, summary.said(rows))) for title, rows in summary.groups(summary.write(results))]
-
-
-def _shown(frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None) -> Shown:
-    head = [printing.heading(column, experiment) for column in columns]
-    return Shown(head, [[printing.cell(row, column) for column in columns] for _, row in frame.iterrows()])
+    parts = summary.groups(summary.write(results))
+    return [(title, Shown(*printing.as_read(rows, summary.printed_columns(rows)))) for title, rows in parts]
 
 
 def _figure(results: Path, name: str) -> str:

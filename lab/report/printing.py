@@ -148,8 +148,16 @@ def cell(row: pd.Series, column: str) -> str:
     return f"{text} ± {high - value:,.{digits}f}"
 
 
+def as_read(
+    frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """The headings and the rows of chosen columns, rounded for reading; see `show`."""
+    rows = [[cell(row, column) for column in columns] for _, row in frame.iterrows()]
+    return [heading(column, experiment) for column in columns], rows
+
+
 def markdown(frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None) -> str:
     """Chosen columns as a Markdown table, rounded for reading; see `show`."""
-    lines = [[heading(column, experiment) for column in columns], ["---"] + ["---:"] * (len(columns) - 1)]
-    lines += [[cell(row, column) for column in columns] for _, row in frame.iterrows()]
+    head, rows = as_read(frame, columns, experiment)
+    lines = [head, ["---"] + ["---:"] * (len(columns) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

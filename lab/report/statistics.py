@@ -46,7 +46,7 @@ def _student(degrees: int) -> tuple[float, float]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
+class PairedTest:
     """How one variant differs from another, paired by seed.
 
     Attributes:
@@ -97,16 +97,20 @@ def over_seeds_and_pictures(misread: Sequence[Sequence[int]], pictures: int) -> 
     return 100 * (float(mean) - half), 100 * (float(mean) + half)
 
 
-def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+def pairs(first: Mapping[int, float], second: Mapping[int, float]) -> list[tuple[float, float]]:
+    """Two variants' values of each seed that both have."""
+    return [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedTest:
     """Compares two variants' values by seed; seeds that only one of them has are left out."""
-    seeds = sorted(set(first) & set(second))
-    differences = [first[seed] - second[seed] for seed in seeds]
+    differences = [one - other for one, other in pairs(first, second)]
     summary = summarise(differences)
     # Differences that are equal but for rounding have no spread to test against.
     tested = summary.n >= MIN_SEEDS and summary.std > 1e-9 * abs(summary.mean)
     p_value = float(scipy.stats.ttest_1samp(differences, 0).pvalue) if tested else math.nan
     effect_size = summary.mean / summary.std if tested else math.nan
-    return Difference(summary.n, summary.mean, summary.ci95_low, summary.ci95_high, p_value, effect_size)
+    return PairedTest(summary.n, summary.mean, summary.ci95_low, summary.ci95_high, p_value, effect_size)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -170,7 +170,7 @@ def groups(found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def show(console: Console, found: pd.DataFrame) -> None:
     """Prints the summary, part by part."""
     for title, rows in groups(found):
-        printing.show(console, rows, said(rows), title)
+        printing.show(console, rows, printed_columns(rows), title)
 
 
 def markdown(found: pd.DataFrame) -> str:
@@ -180,7 +180,7 @@ def markdown(found: pd.DataFrame) -> str:
         return "No network was trained as declared yet."
     shown = pd.concat([rows for _, rows in first])
     return (
-        f"{printing.markdown(shown, said(shown))}\n\n"
+        f"{printing.markdown(shown, printed_columns(shown))}\n\n"
         f"From above: {'; '.join(title for title, _ in first)}. ± is half the 95 % interval of the mean over seeds. "
         f"{len(found) - len(shown)} more rows, of fewer examples, other data sets and other views of the pictures, are "
         "in [summary.csv](results/reference/summary.csv); `make summary` prints all."
@@ -194,7 +194,7 @@ def figure(found: pd.DataFrame) -> Figure | None:
     return None if shown.empty else summary_figure.draw(title, shown)
 
 
-def said(rows: pd.DataFrame) -> list[str]:
+def printed_columns(rows: pd.DataFrame) -> list[str]:
     """The printed columns in which these rows have something to say."""
     return [column for column in PRINTED if rows[column].notna().any()]
 

@@ -44,10 +44,10 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     Returns:
         One row a variant, data set and specification; see `results/README.md` for the columns.
     """
-    return both(experiment, records)[0]
+    return table_and_seeds(experiment, records)[0]
 
 
-def both(experiment: Experiment, records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def table_and_seeds(experiment: Experiment, records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The experiment's table, see `table`, and every seed's values.
 
     Returns:
@@ -99,7 +99,7 @@ def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv`, and that of its seeds, from the records alone, and returns the first."""
     with sole_writer(records.results):  # records are read under it, too, so that no older table replaces a newer one
-        frame, seeds = both(experiment, records.each(experiment.name))
+        frame, seeds = table_and_seeds(experiment, records.each(experiment.name))
         path = seeds_path(records.results, experiment.name)
         path.parent.mkdir(exist_ok=True)
         _write_csv(seeds, path)
@@ -146,6 +146,19 @@ def read_of(experiment: Experiment, path: Path) -> pd.DataFrame:
     numbers = whole and all(pd.api.types.is_numeric_dtype(frame[name]) for name in ("seeds", "diverged", "failed"))
     if not (numbers or (whole and frame.empty)):
         raise UsageError(f"{path} is no table of {experiment.name}: make it anew from its records, by make tables.")
+    return frame
+
+
+def read_seeds(path: Path) -> pd.DataFrame:
+    """A table of seeds as it was written.
+
+    Raises:
+        UsageError: the file is none; the message says how to make it anew.
+    """
+    frame = read(path)
+    numbers = frame[[name for name in frame if name not in OF_SEEDS or name == "seed"]]
+    if not (set(OF_SEEDS) <= set(frame) and (frame.empty or all(map(pd.api.types.is_numeric_dtype, numbers.dtypes)))):
+        raise UsageError(f"{path} is no table of seeds: make it anew from its records, by make tables.")
     return frame
 
 

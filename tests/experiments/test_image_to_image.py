@@ -99,10 +99,6 @@ def test_likeness_is_numpys_and_scikit_images(found):
     assert work.likeness(targets, targets) == {"test_l1_levels": 0, "test_ssim": 1}
 
 
-def settings_of(variant):
-    return {row.name: row.settings for row in EXPERIMENT.variants}[variant]
-
-
 def test_a_run_is_measured_read_and_keeps_network_and_pictures(tmp_path):
     records, doing = Records(tmp_path), work.TranslationWork(Records(tmp_path))
     records.folder("image-to-image").mkdir(parents=True)

@@ -31,17 +31,16 @@ def records(experiment, facts=None, metrics=None, seeds=3):
     facts, metrics = facts or {}, {} if metrics is None else metrics
     for variant in experiment.variants:
         for dataset, seed in itertools.product(experiment.datasets_of(variant.name), range(seeds)):
+            name = row_name(experiment, variant.name, dataset)
             if callable(metrics):
                 found = metrics(variant.name, dataset, seed)
-            else:
-                name = row_name(experiment, variant.name, dataset)
-                if name not in facts.keys() | metrics.keys():
-                    continue
+            elif name in facts.keys() | metrics.keys():
                 found = {measure: _of(value, seed) for measure, value in metrics.get(name, {}).items()}
+            else:
+                continue
             specification = Run(experiment.name, variant.name, dataset, variant.settings, seed).specification()
             status = "diverged" if found is None else "finished"
-            own = facts.get(row_name(experiment, variant.name, dataset), {})
-            yield Record(specification, status, own, found or {})
+            yield Record(specification, status, facts.get(name, {}), found or {})
 
 
 def _of(value, seed):
@@ -50,7 +49,7 @@ def _of(value, seed):
 
 def rows(experiment, facts=None, metrics=None, seeds=3):
     """The rows that count as evidence, of such records."""
-    return Rows(experiment, *tables.both(experiment, records(experiment, facts, metrics, seeds)))
+    return Rows(experiment, *tables.table_and_seeds(experiment, records(experiment, facts, metrics, seeds)))
 
 
 def verdict(experiment, claim, facts=None, metrics=None, seeds=3):

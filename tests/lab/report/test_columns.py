@@ -63,7 +63,7 @@ def test_every_column_of_tables_made_now_is_explained(tmp_path):
             outcome = {"status": "finished", "facts": {"params": 1, "macs": 2, "trainable_params": 1}}
             misread = {"test": list(range(2 + seed))}
             records.save(run, outcome | {"metrics": metrics, "misread": misread})
-    frame, seeds = tables.both(lenet, records.each("lenet"))
+    frame, seeds = tables.table_and_seeds(lenet, records.each("lenet"))
     tables.write(lenet, records)
     judged = ledger.write(tmp_path)
     made = [frame, seeds, summary.frame(tmp_path), ledger.claims(judged), ledger.statements(judged)]

@@ -225,6 +225,8 @@ def test_the_verdict_follows_from_the_outcomes(outcomes, expected):
         (Estimate(8.1e9, 8.1e9, 8.1e9, 0), "", "8,100,000,000"),
         (Estimate(3.27e-14, 3.27e-14, 3.27e-14, 0), "", "3.3e-14"),
         (Estimate(0.803, 0.803, 0.803, 0), "", "0.80"),
+        (Estimate(0.004, 0.004, 0.004, 5), "", "0.004 [0.004, 0.004]"),  # seeds without a spread
+        (Estimate(0.78, 0.78, 0.78, 3), "", "0.78 [0.78, 0.78]"),
     ],
 )
 def test_numbers_are_rounded_to_their_interval(found, spec, words):

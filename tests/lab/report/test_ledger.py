@@ -146,6 +146,20 @@ def test_a_table_without_its_seeds_says_so(tmp_path):
     assert "make tables" in finding.numbers
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "a,b\n1,2\n", "variant,dataset,specification,declared,seed,test_error_percent\na,mnist,x,True,0,much\n"],
+)
+def test_a_damaged_table_of_seeds_is_one_line_that_says_how_to_make_it_anew(tmp_path, text, capsys):
+    study(tmp_path, catalogue.find("lenet"), lambda name: [0.8, 0.9, 0.7])
+    tables.seeds_path(tmp_path, "lenet").write_text(text)
+    assert main.main(["report", "--results", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "seeds/lenet.csv is no table" in line
+    assert "make tables" in line
+    assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize("text", ["", "variant\n", "no,table\n1,2\n", "\x00\x01", 'a,"b\n', "a\n1,2,3\n1\n"])
 def test_a_damaged_table_is_one_line_that_says_how_to_make_it_anew(tmp_path, text, capsys):
     (tmp_path / "lenet.csv").write_text(text)
