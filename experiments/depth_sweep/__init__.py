@@ -89,7 +89,9 @@ EXPERIMENT = Experiment(
                 eighth=Mean("plain-8", ERROR),
             ),
             checked="Networks of 1 to 16 layers of 3×3 read digits that lie anywhere on a canvas; their answers are "
-            "averaged over positions, so that what a network tells apart it has to see within one field.",
+            "averaged over positions, so that what a network tells apart it has to see within one field. They see "
+            "each digit once, in 300 steps, and are far from fitting them: errors say how fast they learn as well as "
+            "how far they see.",
             core=(
                 Identity("the first layer sees 3 pixels", Fact("plain-1", FIELD).equals(3)),
                 Identity("the second sees 5", Fact("plain-2", FIELD).equals(5)),
@@ -119,7 +121,7 @@ EXPERIMENT = Experiment(
                 stride=Mean("stride-4", EFFECTIVE),
                 pooling=Mean("pooling-4", EFFECTIVE),
             ),
-            checked="Networks of four layers, plain, with strides and with pooling, after training.",
+            checked="Networks of four layers, plain, with strides and with pooling, after 300 steps of training.",
             core=tuple(
                 Statement(
                     f"four layers with {words} see more, in effect, than without",

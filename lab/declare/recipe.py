@@ -158,7 +158,7 @@ class Measures:
             after training (Luo et al. 2016), on validation pictures.
         gradient_norms: the norm of the loss's gradient in each kernel, before and after training.
         position_grid: accuracy everywhere on a canvas and by position, on a grid of this many places along
-            each axis (see `lab.learn.maps`).
+            each axis (see `lab.learn.measuring.maps`).
         map_at: mean average precision at this rank: a test picture counts 1/r where its class is the r-th
             likeliest, and nothing beyond the rank.
         mistakes: which class was taken for which on the test split, and so many of the mistakes that were

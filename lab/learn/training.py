@@ -20,9 +20,10 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.errors import UsageError
-from lab.learn import devices, measures, views
+from lab.learn import devices, views
 from lab.learn.feed import Feed, prepare
 from lab.learn.loop import Loop, set_seed
+from lab.learn.measuring import measures
 from lab.learn.pictures import distort, normalise
 from lab.learn.step import Steps, arithmetic, loss_of, optimizer_of
 from lab.learn.views import Batch
@@ -115,8 +116,8 @@ class Trainer:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
             epoch), `misread` (indices of the test pictures read wrongly), and where they are asked for `maps`
-            (see `lab.learn.maps`) and `gradient_norms` ("before" and, unless it diverged, "after" training; first
-            kernel to last).
+            (see `lab.learn.measuring.maps`) and `gradient_norms` ("before" and, unless it diverged, "after"
+            training; first kernel to last).
         """
         self.reset(seed)
         norms = {"before": measures.gradient_norms(self)} if self.training.measures.gradient_norms else {}

@@ -9,7 +9,8 @@ from experiments.shift import EXPERIMENT
 from lab.data.datasets import Split
 from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.errors import UsageError
-from lab.learn import maps, views
+from lab.learn import views
+from lab.learn.measuring import maps
 from lab.learn.training import Trainer
 
 

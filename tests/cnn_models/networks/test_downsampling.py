@@ -7,7 +7,7 @@ import pytest
 import cnn_models
 from cnn_models.layers.blur import BlurPool2D
 from lab.declare.recipe import Measures, Training
-from lab.learn import measures
+from lab.learn.measuring import measures
 from lab.learn.training import Trainer
 from tests.support import zoo
 

@@ -14,9 +14,9 @@ from lab.data.datasets import Split
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.learn import measures
 from lab.learn.loop import STEPS_PER_CALL
-from lab.learn.measures import FIELD_PICTURES
+from lab.learn.measuring import measures
+from lab.learn.measuring.measures import FIELD_PICTURES
 from lab.learn.pictures import distort, normalise
 from lab.learn.training import Trainer
 from lab.learn.views import Batch

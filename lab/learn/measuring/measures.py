@@ -10,7 +10,7 @@ import tensorflow as tf
 from cnn_models.gradients.effective import effective_side, gradient_of_centre
 from lab.data import arrays
 from lab.data.datasets import Split
-from lab.learn import maps, ranking
+from lab.learn.measuring import maps, ranking
 from lab.learn.pictures import normalise
 
 if TYPE_CHECKING:

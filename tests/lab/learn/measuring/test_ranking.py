@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from lab.learn import ranking
+from lab.learn.measuring import ranking
 
 LOGITS = np.array([[5, 1, 3, 2], [5, 1, 3, 2], [5, 1, 3, 2], [5, 1, 3, 2], [0, 0, 0, 0]], "float32")
 

@@ -1,0 +1,1 @@
+"""Measures trained networks, with TensorFlow."""
