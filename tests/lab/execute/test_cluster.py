@@ -38,7 +38,7 @@ def executions(tmp_path_factory):
     del os.environ["EXECUTIONS"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def limit(cluster):
     """Fails a test that hangs."""
 
@@ -53,12 +53,19 @@ def limit(cluster):
 
 
 class Nodes:
-    """A cluster of a head node and another node on this machine, two processors each, started by `ray start`."""
+    """A cluster of a head node and another node on this machine, two processors each, started by `ray start`.
 
-    def __init__(self):
+    Args:
+        log: path of a file for what they print.
+    """
+
+    def __init__(self, log):
+        self._log = log.open("w")
         (port,) = free_ports(1)
         self.address = f"{ray.util.get_node_ip_address()}:{port}"
-        self._started = [self._start("--head", f"--port={port}", "--include-dashboard=false")]
+        # Without it workers are promised all ports up to 19,999, and Ray ends if its own is among them.
+        any_port = ("--min-worker-port=0", "--max-worker-port=0")
+        self._started = [self._start("--head", f"--port={port}", "--include-dashboard=false", *any_port)]
         self._await(1)
         self._started.append(self._start(f"--address={self.address}"))
         self._await(2)
@@ -76,6 +83,7 @@ class Nodes:
         """Kills all remaining processes."""
         for place in range(len(self._started)):
             self.kill(place)
+        self._log.close()
 
     def _start(self, *words):
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--num-cpus=2", "--block"]
@@ -84,7 +92,7 @@ class Nodes:
         # On a busy machine Ray's own processes may take long to start.
         environment = {**os.environ, "PYTHONPATH": path, "RAY_agent_register_timeout_ms": "300000"}
         return subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command, env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
         )
 
     def _await(self, count):
@@ -100,19 +108,21 @@ class Nodes:
             )
             if asked.stdout.strip() == str(count):
                 return
+            for node in self._started:
+                assert node.poll() is None, Path(self._log.name).read_text()
             assert time.monotonic() < deadline, asked.stderr
 
 
 @pytest.fixture(scope="module")
 def cluster(executions):
     """One cluster for all tests. The test that kills a node must come last."""
-    started = Nodes()
+    started = Nodes(executions.with_name("ray.log"))
     yield started
     started.end()
 
 
 @pytest.fixture
-def nodes(cluster, executions):
+def nodes(cluster, executions, limit):
     """The cluster, with an empty log of executions."""
     executions.unlink(missing_ok=True)
     return cluster
