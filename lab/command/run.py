@@ -103,7 +103,7 @@ def _show(experiment: Experiment, records: "Records", screen: "Console") -> None
     from lab.report.draw import figures
 
     frame, figure = figures.write(experiment, records)
-    summary.write(records.results, redraw=False)
+    summary.write(records.results)
     note = " ".join(notes.notes(experiment, frame))
     printing.show(screen, frame, notes.columns(experiment, frame), experiment.question, experiment, note)
     for line in ledger.answers(experiment, records.results):

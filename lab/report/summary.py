@@ -139,19 +139,13 @@ def _on(canvas: Canvas) -> str:
     return f"{size}{where} on {canvas.side}×{canvas.side}"
 
 
-def write(results: Path, redraw: bool = True) -> pd.DataFrame:
-    """Writes `summary.csv` and `summary.svg` into a results folder, and returns the summary.
-
-    Args:
-        results: the folder, with the experiments' tables.
-        redraw: draw the figure also where the table is as it was, which takes longer than all the rest.
-    """
+def write(results: Path) -> pd.DataFrame:
+    """Writes `summary.csv` and `summary.svg` into a results folder with experiments' tables; returns the summary."""
     path, drawn = results / "summary.csv", results / "summary.svg"
     with sole_writer(results):  # tables are read under it, too, so that no older summary replaces a newer one
         found = frame(results)
-        before = path.read_bytes() if path.exists() and drawn.exists() else b""
         tables.write_csv(found, path)
-        if (redraw or path.read_bytes() != before) and (drawing := figure(found)):
+        if not figures.is_current(drawn, path) and (drawing := figure(found)):
             figures.save(drawing, drawn)
     return found
 

@@ -113,13 +113,16 @@ def seeds_path(results: Path, experiment: str) -> Path:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a table whole, under a lock that all writers of this folder share."""
+    """Writes a table whole, under a lock that all writers of this folder share; see `_write_csv`."""
     with sole_writer(path.parent):
         _write_csv(frame, path)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    write_whole(path, lambda part: frame.to_csv(part, index=False, lineterminator="\n"))
+    """A file that has this content already keeps its time, so that its figure is known to be current."""
+    content = frame.to_csv(index=False, lineterminator="\n").encode()
+    if not path.exists() or path.read_bytes() != content:
+        write_whole(path, lambda part: part.write_bytes(content))
 
 
 def read(path: Path) -> pd.DataFrame:

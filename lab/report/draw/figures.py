@@ -1,6 +1,7 @@
 """Figures: a table in, one vector picture out. Nothing here imports TensorFlow."""
 
 import collections
+import functools
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.transforms import Bbox
 
+import experiments
 from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
@@ -30,11 +32,34 @@ DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above
 def write(experiment: Experiment, records: Records) -> tuple[pd.DataFrame, Path | None]:
     """Makes the experiment's table and figure from its records, and returns the table and the figure's path.
 
+    A figure that is current is not drawn again: that takes most of the time.
     One lock from reading the records to the last file: of two calls at once, the later one's table and figure stay.
     """
     with sole_writer(records.results):
         frame = tables.write(experiment, records)
+        path, arrays = records.results / f"{experiment.name}.svg", records.folder(experiment.name)
+        if is_current(path, records.results / f"{experiment.name}.csv", arrays, *arrays.glob("*.npz")):
+            return frame, path
         return frame, draw(experiment, frame, records)
+
+
+def is_current(figure: Path, *sources: Path) -> bool:
+    """Whether a figure is newer than what it is drawn from, and than the code that draws it.
+
+    Args:
+        figure: its file.
+        sources: its table, whose time changes with its content alone, and other files and folders.
+    """
+    if not figure.exists():
+        return False
+    return figure.stat().st_mtime_ns > max(_code_changed(), *(source.stat().st_mtime_ns for source in sources))
+
+
+@functools.cache
+def _code_changed() -> int:
+    """When a file of the code that declares and draws figures last changed, in nanoseconds."""
+    code = (*Path(experiments.__file__).parent.rglob("*.py"), *Path(tables.__file__).parent.rglob("*.py"))
+    return max(file.stat().st_mtime_ns for file in code)
 
 
 def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:

@@ -35,8 +35,15 @@ while True:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("module", ["lab.report.draw.figures", "numpy", "pandas._libs.tslibs", "matplotlib.ft2font"])
+@pytest.mark.parametrize(
+    ("sent", "module"),
+    [
+        (signal.SIGTERM, "lab.report.draw.figures"),
+        (signal.SIGINT, "numpy"),
+        (signal.SIGTERM, "pandas._libs.tslibs"),
+        (signal.SIGINT, "matplotlib.ft2font"),
+    ],
+)
 def test_a_signal_is_handled_after_the_import_in_progress(sent, module):
     command = [sys.executable, "-c", PROGRAM, str(int(sent)), module]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)

@@ -72,30 +72,33 @@ from lab.data import quickdraw
 from lab.data.datasets import Dataset, Split
 from lab.declare.recipe import Training
 from lab.learn.training import Trainer
-found = quickdraw.opened([(file, "") for file in sorted(Path(sys.argv[1]).glob("*.npy"))], 1)
-dataset = Dataset("synthetic", "", *(Split(*arrays) for arrays in (found.train, found.validation, found.test)))
-outcome = Trainer(Training("linear", epochs=1, batch_size=200), dataset).run(0)
-assert outcome["status"] == "finished"
-# Of this process alone: `ru_maxrss` begins with what the process had that started it.
-print(len(dataset.train.labels), int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
+for folder in sys.argv[1:]:
+    found = quickdraw.opened([(file, "") for file in sorted(Path(folder).glob("*.npy"))], 1)
+    dataset = Dataset("synthetic", "", *(Split(*arrays) for arrays in (found.train, found.validation, found.test)))
+    outcome = Trainer(Training("linear", epochs=1, batch_size=200), dataset).run(0)
+    assert outcome["status"] == "finished"
+    # Of this process alone: `ru_maxrss` begins with what the process had that started it.
+    most = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024
+    print(len(dataset.train.labels), most)
 """
 
 
-def trained_in(folder, rows):
-    """Drawings of ten classes that a process learned from, and its largest resident memory in megabytes."""
+def drawings(folder, rows):
+    """A folder of files of ten classes, so many drawings each."""
     folder.mkdir()
     for number in range(10):
         array = np.lib.format.open_memmap(folder / f"{number}.npy", "w+", "uint8", (rows, 784))
         array[:, number] = 255  # synthetic: their number is what counts
         del array
-    words = [sys.executable, "-c", MEASURE, str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return tuple(map(int, done.stdout.split()))
+    return str(folder)
 
 
 def test_memory_of_training_does_not_grow_with_the_number_of_drawings(tmp_path):
-    (few, small), (many, large) = (trained_in(tmp_path / str(rows), rows) for rows in (5_000, 60_000))
+    """One process learns from few drawings, then from many. Its largest resident memory, in megabytes, is noted."""
+    folders = [drawings(tmp_path / str(rows), rows) for rows in (5_000, 60_000)]
+    done = subprocess.run([sys.executable, "-c", MEASURE, *folders], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (few, small), (many, large) = (map(int, line.split()) for line in done.stdout.splitlines())
     print(f"peak resident memory: {few:,} drawings {small} MB, {many:,} drawings {large} MB")
     # 430 MB of drawings more. Of what a drawing might cost, a label and a place are 16 bytes, 9 MB; the pictures
     # themselves, kept once, would be 430 MB.

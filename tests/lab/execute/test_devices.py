@@ -50,7 +50,7 @@ def replicas():
 # at most 128 pictures, in another order, so their gradients g differ by some 1e-15·g; the losses here are up to
 # a hundred. AdamW makes of a difference in a gradient one in a weight of at most its learning rate over its
 # epsilon, 6e-3/1e-7, times that, where the gradient is next to nothing: a step adds 1e-10 at the very most.
-# In twenty steps not all of them are of this kind: 1e-9. Seen: 1e-15. Of what would be wrong, gradients that
+# In ten steps not all of them are of this kind: 1e-9. Seen: 1e-15. Of what would be wrong, gradients that
 # are added up where their mean is meant give 2e-4, and one picture that counts twice for another 1e-2.
 EQUAL = 1e-9
 

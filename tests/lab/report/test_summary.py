@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lab.command.main import main
 from lab.declare import catalogue
 from lab.declare.run import Run
 from lab.report import reference, summary, tables
+from lab.report.draw import figures
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]
@@ -149,19 +151,23 @@ def test_make_summary_prints_every_row(tmp_path, capsys):
     assert main(["summary", "--results", str(tmp_path / "empty")]) == 2
 
 
-def test_a_call_draws_the_figure_anew_where_the_table_changed(tmp_path):
+def test_the_figure_is_drawn_anew_only_where_the_table_or_the_code_changed(tmp_path):
     figure = tmp_path / "summary.svg"
     run(tmp_path, "lenet", "lenet5-relu", 1.0)
-    summary.write(tmp_path, redraw=False)
+    summary.write(tmp_path)
     first = figure.read_bytes()
     figure.write_bytes(b"as it was")
-    summary.write(tmp_path, redraw=False)
-    assert figure.read_bytes() == b"as it was"
     summary.write(tmp_path)
-    assert figure.read_bytes() == first
+    assert figure.read_bytes() == b"as it was"
     run(tmp_path, "lenet", "lenet1", 2.0)
-    summary.write(tmp_path, redraw=False)
-    assert figure.read_bytes() not in (first, b"as it was")
+    summary.write(tmp_path)
+    second = figure.read_bytes()
+    assert second not in (first, b"as it was")
+    os.utime(figure, ns=(0, figures._code_changed() - 1))
+    figure_of_old_code = figure.stat().st_mtime_ns
+    summary.write(tmp_path)
+    assert figure.read_bytes() == second
+    assert figure.stat().st_mtime_ns > figure_of_old_code
 
 
 def boxes(figure):

@@ -357,6 +357,28 @@ def test_a_figure_is_drawn_without_arrays_that_are_gone_or_damaged(tmp_path, cap
     assert damaged.name in said
 
 
+def test_a_figure_is_drawn_again_only_where_what_it_shows_changed(tmp_path, capsys):
+    experiment = catalogue.find("filters")
+    shutil.copytree(REFERENCE / "runs" / "filters", tmp_path / "runs" / "filters")
+    array = sorted((tmp_path / "runs" / "filters").glob("*.npz"))[-1]
+    figure = tmp_path / "filters.svg"
+
+    def drawn():
+        figures.write(experiment, Records(tmp_path))
+        return figure.stat().st_mtime_ns
+
+    first = drawn()
+    assert drawn() == first
+    array.touch()
+    assert first < (second := drawn())
+    (tmp_path / "filters.csv").unlink()
+    assert second < drawn()
+    assert not capsys.readouterr().err
+    array.unlink()
+    drawn()
+    assert f"{array.name} is gone" in capsys.readouterr().err
+
+
 def test_a_fact_cannot_take_the_place_of_what_a_row_is(tmp_path):
     records = Records(tmp_path)
     records.folder("lenet").mkdir(parents=True)
