@@ -23,7 +23,7 @@ from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"http://127\.0\.0\.1:\d+/")
-COUNT = int(os.environ.get("DIGITS", "40"))
+COUNT = int(os.environ.get("DIGITS", "15"))
 PAPER = "[data-tab=digits] .paper canvas"
 DRAW = """([canvas, strokes]) => {
   const box = canvas.getBoundingClientRect(), scale = box.width / canvas.width;

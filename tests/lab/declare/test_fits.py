@@ -44,9 +44,11 @@ def test_every_row_on_every_data_set_is_refused_in_one_line_or_its_network_can_b
             assert dataset in found
             assert variant.name in found
         elif isinstance(found, Training):
-            networks.add((found.model, shown(found, datasets.outline(dataset))))
-    for model, shape in networks:
-        assert cnn_models.build(model, shape, 10).input_shape[1:] == shape
+            networks.add((found.model, shown(found, datasets.outline(dataset)), found.measures.field_layer))
+    for name, shape, measured in networks:
+        network = cnn_models.build(name, shape, 10)
+        assert network.input_shape[1:] == shape
+        assert measured is None or network.get_layer(measured)
 
 
 def settings_or_refusal(name, dataset, variant):

@@ -416,12 +416,12 @@ def test_a_killed_worker_loses_no_trial(survived):
 
 
 def test_a_killed_search_goes_on_where_it_stopped(survived, tmp_path):
-    process = start(tmp_path)
+    process = start(tmp_path, "--workers", "1")
     until(lambda: len(written(tmp_path)) >= KILLED_AFTER, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     kept = written(tmp_path)
-    process = start(tmp_path)
+    process = start(tmp_path, "--workers", "1")
     output, _ = process.communicate()
     assert process.returncode == 0, output
     now = written(tmp_path)
