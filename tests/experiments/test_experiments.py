@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 NAMES = catalogue.names()
 SOME = {
-    "receptive-field": "plain-1 plain-2 plain-8 stride-1 stride-2 pooling-1 pooling-2 dilation-1 dilation-2 lenet5 VGG16",
+    "receptive-field": "plain-1 plain-2 plain-8 stride-1 stride-2 pooling-1 pooling-2 dilation-1 dilation-2 VGG16",
     "equivariance": "conv-valid conv-same conv-stride2 max-pool blur-pool worked-4x4 digits-none digits-max",
 }
 QUICK = ("DATASET=digits", "EPOCHS=1", "SEEDS=1")
