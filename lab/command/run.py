@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lab.command import options, plan
+from lab.command.order import longest_first
 from lab.declare import catalogue, machine, search
 from lab.declare.call import Call
 from lab.declare.experiment import Experiment
@@ -85,6 +86,7 @@ def _run_experiment(part: plan.Planned, call: Call) -> bool:
         left_out = _fetch_available(part.runs, job.records, call.force, display.fetched) if may_leave_out else []
         left_out_keys = {run.key for run in left_out}
         runs = [run for run in part.runs if run.key not in left_out_keys]
+        runs = runs if part.hosts else longest_first(runs, call.results)  # hosts must agree on the order
         display.expect(len(runs))
         engine = _engine(part, job, call, display)
         outcome = _execute(engine, RunList(runs), lambda: None if may_leave_out else _fetch(runs, display.fetched))
