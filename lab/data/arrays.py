@@ -1,4 +1,4 @@
-"""Pictures and labels of a split: chosen, shifted, scaled, shuffled; by a seed alone. NumPy only."""
+"""Pictures and labels of a split: chosen, shifted, scaled, shuffled; by a seed alone."""
 
 import numpy as np
 
@@ -59,3 +59,11 @@ def scaled(images: np.ndarray, side: int) -> np.ndarray:
 def shuffled_labels(labels: np.ndarray, seed: int) -> np.ndarray:
     """Every picture with the class of another one, drawn at random: each class as often as before, `(n,)`."""
     return np.random.default_rng([seed, 4]).permutation(labels)
+
+
+def stratified(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of a fixed split that keeps each class's share; both parts in their original order."""
+    from sklearn.model_selection import train_test_split
+
+    kept, out = train_test_split(np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=0)
+    return np.sort(kept), np.sort(out)

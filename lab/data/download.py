@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import platformdirs
 
 from lab.errors import UsageError
 from lab.store.files import sync, write_whole
@@ -31,6 +32,12 @@ OnProgress = Callable[[str, int, int], None]  # name of a file, bytes that are t
 
 def no_progress(name: str, done: int, total: int) -> None:
     """Shows nothing."""
+
+
+def cache_folder() -> Path:
+    """Where fetched data are kept for this user (`CNN_CACHE` overrides it)."""
+    chosen = os.path.expanduser(os.environ.get("CNN_CACHE", ""))  # with quotes around it, a shell leaves ~ as it is
+    return Path(chosen or platformdirs.user_cache_dir("cnn-experiments"))
 
 
 def announce(what: str, place: str) -> None:

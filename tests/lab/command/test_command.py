@@ -184,9 +184,9 @@ def test_a_call_runs_all_declared_data_sets_or_the_one_it_names():
 @pytest.fixture
 def without_fashion(tmp_path, monkeypatch):
     """No network, and caches that contain only MNIST."""
-    from lab.data import datasets
+    from lab.data import datasets, download, sources
 
-    here = datasets.cache_folder()
+    here = download.cache_folder()
     datasets.load("mnist")
     (tmp_path / "cache").mkdir()
     for file in ("mnist.npz", "mnist.validation.npy"):
@@ -194,7 +194,7 @@ def without_fashion(tmp_path, monkeypatch):
     monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setattr(datasets, "DEBIAN", tmp_path / "no package")
+    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "no package")
 
 
 def test_runs_with_data_are_executed_and_the_others_named_with_how_to_get_their_data(without_fashion, tmp_path, capsys):

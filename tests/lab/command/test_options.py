@@ -13,7 +13,7 @@ import pytest
 from demo.__main__ import main as demo
 from lab.command.arguments import parser
 from lab.command.main import main
-from lab.data import datasets
+from lab.data import download
 
 ROOT = Path(__file__).parents[3]
 COUNTS = {"--seeds": 10**6, "--epochs": 10**5, "--workers": 10**4, "--trials": 10**5, "--trial-seeds": 10**3}
@@ -128,7 +128,7 @@ def test_a_tilde_means_the_home_folder_in_file_names(here):
 
 def test_a_tilde_means_the_home_folder_in_cnn_cache(here, monkeypatch):
     monkeypatch.setenv("CNN_CACHE", "~/cache")
-    assert datasets.cache_folder() == here / "home" / "cache"
+    assert download.cache_folder() == here / "home" / "cache"
 
 
 def test_files_in_the_home_folder_are_written_to_one_folder(here):

