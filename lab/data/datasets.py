@@ -274,7 +274,7 @@ def _fetch(
             download.announce(name, source.place)
         if arrays := _attempt(source, recipe, problems, on_progress):
             if source.file is None:
-                write_whole(cache, lambda part: np.savez_compressed(part, allow_pickle=False, **arrays))
+                write_whole(cache, lambda part: np.savez(part, allow_pickle=False, **arrays))
             return arrays
     reasons = "".join(f"\n  - {problem}" for problem in problems)
     commands = "".join(f"or call {source.command}, " for source in tried if source.command)
