@@ -41,7 +41,7 @@ TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, ""
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
 SWITCHES := FORCE QUICK
 # Environment variables that programs read. `make NAME=value` passes these on too.
-SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_%
+SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_% UV_%
 
 # A value must reach the program exactly as typed: neither make nor the shell may expand any part of it. So it is
 # exported to the environment, and the command contains only its name: --seeds="$SEEDS".
@@ -136,7 +136,7 @@ check: .venv/.development ## check style, formatting and types
 	@.venv/bin/mypy
 
 lock: .venv/.development ## compile requirements*.txt again from requirements*.in
-	@for name in requirements requirements-dev requirements-ray requirements-bench requirements-demo; do \
+	@for name in requirements-setup requirements requirements-dev requirements-ray requirements-bench requirements-demo; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
@@ -157,14 +157,10 @@ IDENTITY := import sys; print("Python %s in %s" % (sys.version.split()[0], sys.b
 same_python = [ "$$(.venv/bin/python -c '$(IDENTITY)' 2> /dev/null)" = "$$("$$python" -c '$(IDENTITY)')" ]
 , := ,
 
-# pip prints a line for each package: a terminal shows the progress, a log only its start and its end.
+# uv fetches and compiles in parallel; in a terminal it shows its progress. pip, which every Python has, installs uv.
 define install
-echo "Installing $1 into .venv …"; set -o pipefail; \
-  .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $1 | { count=0; \
-    while read -r word name rest; do case $$word in \
-      Collecting) count=$$((count + 1)); [ ! -t 1 ] || printf '\r\033[K  %s: %s' $$count "$$name";; \
-      Installing) [ ! -t 1 ] || printf '\r\033[K'; echo "  $$count packages downloaded; installing them …";; \
-    esac; done; [ ! -t 1 ] || printf '\r\033[K'; } && touch $@
+echo "Installing $1 into .venv …"; .venv/bin/uv pip install --python .venv/bin/python --require-hashes --compile-bytecode \
+  $$([ -t 2 ] || echo --quiet) $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} -r $1 && touch $@
 endef
 
 .python:
@@ -172,10 +168,11 @@ endef
 	  "$$(.venv/bin/python -c '$(IDENTITY)'), not by PYTHON=$$PYTHON: make clean, then make setup PYTHON=$$PYTHON" >&2; exit 2; }
 
 # The stamp file is written last, so that an interrupted installation does not count as done.
-.venv/.runtime: requirements.txt | $(if $(PYTHON),.python)
+.venv/.runtime: requirements.txt requirements-setup.txt | $(if $(PYTHON),.python)
 	@$(find_python); [ ! -e .venv ] || $(same_python) || clear=--clear; \
 	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])') (a minute or two, once) …"; \
-	  "$$python" -m venv $$clear .venv
+	  "$$python" -m venv $$clear .venv && \
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
 	@$(call install,requirements.txt)
 
 .venv/.development: .venv/.runtime requirements-dev.txt

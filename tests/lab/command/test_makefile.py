@@ -41,6 +41,7 @@ def copy(tmp_path):
         (folder / "experiments" / f"{name}.py").write_text('"""A question."""\n')
     for file in ("requirements", "requirements-demo", "requirements-dev", "requirements-ray"):
         (folder / f"{file}.txt").write_text("")
+    shutil.copy(ROOT / "requirements-setup.txt", folder)
     shutil.copy(ROOT / "Makefile", folder)
     script(folder / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
     for name in STAMPS:
@@ -198,6 +199,8 @@ def test_another_python_than_that_of_the_environment_is_refused(copy, tmp_path):
 def test_setup_makes_the_environment_and_prints_its_progress(copy):
     shutil.rmtree(copy / ".venv")
     done = make(copy, "setup", f"PYTHON={sys.executable}")
+    if "No matching distribution found for uv" in done.stderr:
+        pytest.skip("PyPI cannot be reached")
     assert done.returncode == 0, done.stderr
     assert re.match(r"Making \.venv with Python 3\.1\d\.\d+ .*\nInstalling requirements\.txt into \.venv", done.stdout)
     assert (copy / ".venv" / ".runtime").exists()
