@@ -31,7 +31,8 @@ REFERENCE = ROOT / "results" / "reference"
 NAMES = catalogue.names()
 SOME = {
     "receptive-field": "plain-1 plain-2 plain-8 stride-1 stride-2 pooling-1 pooling-2 dilation-1 dilation-2 VGG16",
-    "equivariance": "conv-valid conv-same conv-stride2 max-pool blur-pool worked-4x4 digits-none digits-max",
+    "equivariance": "conv-valid conv-same conv-stride2 max-pool worked-4x4 digits-none digits-stride digits-average "
+    "digits-max digits-blur digits-max-blur",
 }
 QUICK = ("DATASET=digits", "EPOCHS=1", "SEEDS=1")
 

@@ -198,12 +198,23 @@ def without_fashion(tmp_path, monkeypatch):
 
 
 def test_runs_with_data_are_executed_and_the_others_named_with_how_to_get_their_data(without_fashion, tmp_path, capsys):
-    words = ["run", "stride-vs-pooling", "--variants", "max", "--seeds", "1", "--epochs", "1", "--workers", "1"]
+    words = [
+        "run",
+        "sample-efficiency",
+        "--variants",
+        "lenet5-relu-100",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--workers",
+        "1",
+    ]
     for outcome in ("finished", "kept from before"):  # the second call executes nothing and prints the same
         assert main([*words, "--results", str(tmp_path / "r")]) == 1
         out, err = capsys.readouterr()
-        assert pd.read_csv(tmp_path / "r" / "stride-vs-pooling.csv")["dataset"].tolist() == ["mnist"]
-        assert f"[1/1] max on mnist, seed 0: {outcome}" in out
+        assert pd.read_csv(tmp_path / "r" / "sample-efficiency.csv")["dataset"].tolist() == ["mnist"]
+        assert f"[1/1] lenet5-relu-100 on mnist, seed 0: {outcome}" in out
         assert "fetching fashion-mnist from storage.googleapis.com" in err
         assert "apt-get install dataset-fashion-mnist" in err
         assert err.endswith("not run: 1 run on fashion-mnist, whose data is missing (see above).\n")
