@@ -21,6 +21,7 @@ TARGETS := help setup ray list tables summary report demo bench test smoke check
 #= experiment,tables,summary,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
 #= experiment,smoke WORKERS=2 number of worker processes (default: one per core)
 #= experiment,smoke DEVICES=cpu:2 devices of each run: cpu, gpu, or with their number, as cpu:2 (default: one GPU if there are any)
+#= experiment,smoke PLAIN=1 train by Keras's own operations, also where there are faster ones
 #= experiment,smoke PRECISION=float32 number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16
 #= experiment CLUSTER=ray run on a Ray cluster: `ray` for this machine's own, or host:port of the head node
 #= experiment TUNER=hyperband for tune: the search method, hyperband, random or bayesian (default: hyperband)
@@ -39,7 +40,7 @@ HASH := \#
 TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, "", $$3); \
            for (i = 1; i <= n; i++) print targets[i] ":" $$3 }' $(firstword $(MAKEFILE_LIST)))
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
-SWITCHES := FORCE QUICK
+SWITCHES := FORCE PLAIN QUICK
 # Environment variables that programs read. `make NAME=value` passes these on too.
 SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_% UV_%
 
@@ -127,7 +128,7 @@ test: .venv/.development .venv/.demo ## run the tests, one a core (PYTEST="-k zo
 	  .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not alone" && \
 	  .venv/bin/python -m pytest -m alone)
 
-smoke: .venv/.runtime ## try everything out in a minute or two: lenet on MNIST, one seed, one epoch (DATASET, WORKERS, DEVICES, PRECISION)
+smoke: .venv/.runtime ## try everything out in a minute or two: lenet on MNIST, one seed, one epoch (DATASET, WORKERS, DEVICES, PLAIN, PRECISION)
 	@folder=$$(mktemp -d) && $(RUN) run lenet --seeds=1 --epochs=1 --results="$$folder" $(call options,smoke) && rm -r $$folder
 
 check: .venv/.development ## check style, formatting and types

@@ -164,7 +164,10 @@ class TrainableSubsampling2D(keras.layers.Layer):
         self.bias = self.add_weight(shape=(maps,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
-        means = ops.average_pool(inputs, 2, strides=2, padding="valid")
+        return self.scaled(ops.average_pool(inputs, 2, strides=2, padding="valid"))
+
+    def scaled(self, means: Any) -> Any:
+        """The outputs, from the mean of each window."""
         if self.depth_multiplier > 1:
             means = ops.repeat(means, self.depth_multiplier, axis=-1)
         return means * ops.cast(self.coefficient, means.dtype) + ops.cast(self.bias, means.dtype)

@@ -110,6 +110,12 @@ RUN = (
         type=options.text,
     ),
     _option(
+        "--plain",
+        None,
+        "train by Keras's own operations, also where there are faster ones",
+        action="store_true",
+    ),
+    _option(
         "--precision",
         None,
         "number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16",

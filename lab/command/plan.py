@@ -164,7 +164,7 @@ def _batch_sizes(experiment: Experiment, runs: Sequence[Run], call: Call) -> lis
 
 def _check_trains_nothing(experiment: Experiment, call: Call) -> None:
     """Refuses options of training for an experiment that trains nothing."""
-    for name in ("dataset", "epochs", "classes", "precision", "devices"):
+    for name in ("dataset", "epochs", "classes", "precision", "devices", "plain"):
         if getattr(call, name):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{name}.")
 

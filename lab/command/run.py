@@ -119,7 +119,8 @@ def _job(part: plan.Planned, call: Call) -> "Job":
     from lab.store.records import Records
 
     records, described = Records(call.results), environment.describe()
-    return Job(part.experiment.work, records, described, part.layout.devices, retries=call.retries, force=call.force)
+    devices = dataclasses.replace(part.layout.devices, plain=call.plain)
+    return Job(part.experiment.work, records, described, devices, retries=call.retries, force=call.force)
 
 
 def _engine(part: plan.Planned, job: "Job", call: Call, display: "Display") -> "Engine":

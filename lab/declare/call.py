@@ -21,6 +21,7 @@ class Call:
         precision: what layers compute in.
         workers: worker processes.
         devices: what each run computes on, see `lab.command.placement.layout`.
+        plain: train by Keras's own operations, also where there are faster ones.
         cluster: the address of a Ray cluster's head, or "ray".
         hosts: those that train each run together.
         retries: how often a run that fails is tried again.
@@ -38,6 +39,7 @@ class Call:
     precision: str | None = None
     workers: int | None = None
     devices: str | None = None
+    plain: bool = False
     cluster: str | None = None
     hosts: Hosts | None = None
     retries: int = 0

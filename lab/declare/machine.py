@@ -18,10 +18,12 @@ class Devices:
     Attributes:
         kind: "cpu" or "gpu".
         replicas: how many of them share each batch; several CPUs are virtual, parts of the one there is.
+        plain: train by Keras's own operations, also where there are faster ones.
     """
 
     kind: str = "cpu"
     replicas: int = 1
+    plain: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.replicas}"

@@ -12,6 +12,7 @@ from typing import Any
 from lab.declare.machine import VISIBLE, Devices, configured, visible_gpus
 from lab.errors import UsageError
 
+PLAIN = "CNN_PLAIN"  # the environment variable by which this process trains by Keras's own operations
 COLLECTIVE_SECONDS = 600.0  # a sum over hosts that takes longer will never come
 
 
@@ -27,7 +28,8 @@ def claim(devices: Devices, slot: int) -> None:
     """
     mine = visible_gpus()[slot * devices.replicas : (slot + 1) * devices.replicas] if devices.kind == "gpu" else []
     os.environ[VISIBLE] = ",".join(mine) or "-1"
-    if devices == Devices():
+    os.environ[PLAIN] = "1" if devices.plain else ""
+    if (devices.kind, devices.replicas) == ("cpu", 1):
         return
     import tensorflow as tf
 
@@ -103,6 +105,11 @@ def in_use(strategy: Any) -> str:
 
     kind = "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
     return str(Devices(kind, strategy.num_replicas_in_sync))
+
+
+def fast(strategy: Any) -> bool:
+    """Whether this process trains by the operations of `lab.learn.fast`: on one CPU, unless it is told not to."""
+    return in_use(strategy) == "cpu:1" and not os.environ.get(PLAIN)
 
 
 @contextlib.contextmanager

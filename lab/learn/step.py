@@ -1,12 +1,13 @@
 """A step of training: a recipe's optimizer and loss, and many steps of all replicas in one graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 from cnn_models.layers.losses import MapCriterion
 from lab.declare.recipe import Recipe
+from lab.learn.fast.adamw import FusedAdamW
 from lab.learn.feed import Feed
 from lab.learn.pictures import normalise
 from lab.learn.views import Batch
@@ -24,12 +25,13 @@ def loss_of(recipe: Recipe) -> keras.losses.Loss:
     return MapCriterion(recipe.rubbish_penalty, dtype=arithmetic(recipe))
 
 
-def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def optimizer_of(recipe: Recipe, steps: int, fast: bool = False) -> keras.optimizers.Optimizer:
     """AdamW under a one-cycle schedule.
 
     Args:
         recipe: its rates.
         steps: of all epochs together.
+        fast: by fewer operations, on one device.
     """
     warmup = int(steps * recipe.warmup)
     peak = recipe.learning_rate
@@ -39,7 +41,7 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=peak if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    optimizer = (FusedAdamW if fast else keras.optimizers.AdamW)(schedule, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     if recipe.precision == "mixed_float16":  # whose small gradients would be zero
         return keras.optimizers.LossScaleOptimizer(optimizer)
@@ -50,7 +52,9 @@ class Steps:
     """Optimizer steps of all replicas together; every one of them ends with the same weights and the same answer.
 
     Args:
-        model, loss, optimizer: what learns, and by what.
+        forward: from pictures to logits, in training.
+        variables: what is trained.
+        loss, optimizer: by what.
         feed: the pictures.
         show: from uint8 pictures, and which of a batch they are, to pictures as the network is shown them.
         strategy: whose replicas share each batch.
@@ -58,14 +62,16 @@ class Steps:
 
     def __init__(
         self,
-        model: keras.Model,
+        forward: Callable[[tf.Tensor], tf.Tensor],
+        variables: Sequence[keras.Variable],
         loss: keras.losses.Loss,
         optimizer: keras.optimizers.Optimizer,
         feed: Feed,
         show: Callable[[tf.Tensor, Batch], tf.Tensor],
         strategy: tf.distribute.Strategy,
     ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.forward, self.variables = forward, variables
+        self.loss, self.optimizer = loss, optimizer
         self.feed, self.show, self.strategy = feed, show, strategy
         self.replicas = strategy.num_replicas_in_sync
         self.dtype = arithmetic(feed.recipe)
@@ -105,10 +111,10 @@ class Steps:
         labels = tf.gather(all_labels, mine.places)
         images = self.show(tf.gather(all_images, mine.places), mine)
         with tf.GradientTape() as tape:
-            logits = tf.cast(self.model(normalise(images), training=True), self.dtype)
+            logits = tf.cast(self.forward(normalise(images)), self.dtype)
             loss = self.loss(labels, logits)  # which Keras divides by the number of replicas
             scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, self.model.trainable_variables)
+        gradients = tape.gradient(scaled, self.variables)
         hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
         correct = tf.reduce_sum(tf.cast(hits, self.dtype))
         if self.replicas > 1:
@@ -117,7 +123,7 @@ class Steps:
             if self.feed.recipe.precision == "mixed_float16":
                 # Keras skips a step whose gradients are not finite on the first replica: let that be any.
                 gradients = context.all_reduce("MEAN", gradients)
-        self.optimizer.apply(gradients, self.model.trainable_variables)  # sums the gradients over the replicas
+        self.optimizer.apply(gradients, self.variables)  # sums the gradients over the replicas
         return loss, correct
 
     def _mine(self, batch: tf.Tensor, seed: tf.Tensor) -> Batch:

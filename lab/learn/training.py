@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.errors import UsageError
 from lab.learn import devices, views
+from lab.learn.fast.network import FastNetwork
 from lab.learn.feed import Feed, prepare
 from lab.learn.loop import Loop, set_seed
 from lab.learn.measuring import measures
@@ -47,6 +49,7 @@ class TrainingWork:
         outcome["environment"] = {
             "dataset_sha256": trainer.dataset.checksum,
             "devices": devices.in_use(self._strategy),
+            "operations": "fast" if trainer.fast else "plain",
         }
         return outcome, Attachment(".keras", trainer.model.save)
 
@@ -67,6 +70,10 @@ class Trainer:
         dataset: arrays of uint8 pictures `(n, height, width, channels)` and integer labels `(n,)`.
         callbacks: Keras callbacks, driven as `fit` would drive them.
         strategy: `tf.distribute.Strategy` over whose replicas each batch is split evenly; None: no split.
+        fast: train by the operations of `lab.learn.fast`; None: where `lab.learn.devices` says so.
+
+    Attributes:
+        model: the Keras model that is trained, whichever operations train it.
 
     Raises:
         UsageError: the recipe cannot be followed on this data set, or the replicas do not divide the batch.
@@ -80,10 +87,12 @@ class Trainer:
         dataset: Dataset,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         strategy: tf.distribute.Strategy | None = None,
+        fast: bool | None = None,
     ) -> None:
         if reason := fits.recipe_refusal(training, dataset.outline):
             raise UsageError(f"{reason}.")
         strategy = strategy or tf.distribute.get_strategy()
+        self.fast = devices.fast(strategy) if fast is None else fast
         self.training, self.epochs = training, training.epochs
         self.dataset = prepare(dataset, training)
         self.views = views.transform_of(training.view, self.dataset.shape)
@@ -93,12 +102,14 @@ class Trainer:
         with strategy.scope():
             self.views.allocate(len(self.dataset.train.labels))
             self.model, self.loss = self._build(), loss_of(training)
-            self.optimizer = optimizer_of(training, self.steps * self.epochs)
+            self.optimizer = optimizer_of(training, self.steps * self.epochs, self.fast)
             self.optimizer.build(self.model.trainable_variables)
             if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
                 self.model.compile(self.optimizer, self.loss)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        self.graph = Steps(self.model, self.loss, self.optimizer, self.feed, self.show, strategy)
+        forward = FastNetwork(self.model) if self.fast else functools.partial(self.model, training=True)
+        variables = self.model.trainable_variables
+        self.graph = Steps(forward, variables, self.loss, self.optimizer, self.feed, self.show, strategy)
         self._logits = tf.function(
             lambda images: tf.cast(self.model(normalise(images), training=False), arithmetic(training)),
             input_signature=[tf.TensorSpec([None, *self.shape], tf.uint8)],

@@ -39,6 +39,13 @@ def test_each_worker_claims_its_own_gpus_or_hides_all():
     assert claimed("gpu", "2", "1") == "TensorFlow sees 0 of 2 GPUs. Its C 98,99\n"
 
 
+def test_workers_are_told_to_train_by_keras_own_operations(tmp_path):
+    words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "1", "--epochs", "1", "--plain"]
+    assert main([*words, "--results", str(tmp_path)]) == 0
+    (record,) = Records(tmp_path).of("lenet")
+    assert record.environment["operations"] == "plain"
+
+
 @pytest.fixture(scope="module")
 def replicas():
     """The differences that `tests.support.replicas` found between one replica and two."""
@@ -74,6 +81,7 @@ def test_records_name_the_two_virtual_cpus_of_a_run(tmp_path, capsys):
     assert "each run on 2 virtual CPUs" in capsys.readouterr().out
     (record,) = Records(tmp_path).of("lenet")
     assert record.environment["devices"] == "cpu:2"
+    assert record.environment["operations"] == "plain"  # the fast ones are of one device
 
 
 def test_the_trainer_refuses_a_batch_that_replicas_do_not_divide(digits):

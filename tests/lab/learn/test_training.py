@@ -14,11 +14,12 @@ from lab.data.datasets import Split
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
+from lab.learn import devices
 from lab.learn.loop import STEPS_PER_CALL
 from lab.learn.measuring import measures
 from lab.learn.measuring.measures import FIELD_PICTURES
 from lab.learn.pictures import distort, normalise
-from lab.learn.training import Trainer
+from lab.learn.training import Trainer, TrainingWork
 from lab.learn.views import Batch
 from lab.store.records import Records
 
@@ -45,6 +46,18 @@ def test_equal_seeds_give_equal_weights_whatever_ran_before(digits, settings):
     assert fingerprint(second) == expected
     assert again["misread"] == one["misread"]
     assert again["history"]["train_loss"] == one["history"]["train_loss"]
+
+
+@pytest.mark.parametrize(("told", "operations"), [("", "fast"), ("1", "plain")])
+def test_a_record_says_by_which_operations_its_network_was_trained(monkeypatch, tmp_path, told, operations):
+    monkeypatch.setenv(devices.PLAIN, told)
+    outcome, network = TrainingWork(Records(tmp_path)).execute(
+        Run("lenet", "linear", "digits", Training("linear", epochs=1), 0), lambda event: None
+    )
+    assert outcome["environment"]["operations"] == operations
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras", safe_mode=True)
+    assert [type(layer) for layer in loaded.layers] == [keras.layers.Flatten, keras.layers.Dense]
 
 
 def test_all_steps_of_all_seeds_are_one_graph(digits):
