@@ -121,10 +121,14 @@ class SparseConv2D(keras.layers.Layer):
         self.bias = self.add_weight(shape=(filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
+        convolved = ops.conv(inputs, ops.cast(self.dense_kernel(), inputs.dtype), padding="valid")
+        return convolved + ops.cast(self.bias, inputs.dtype)
+
+    def dense_kernel(self) -> Any:
+        """The kernel of a convolution without gaps, `(k, k, input maps, output maps)`, 0 where no connection is."""
         side = self.kernel_size
         dense = ops.matmul(self.kernel, ops.convert_to_tensor(self.placement, self.kernel.dtype))
-        dense = ops.reshape(dense, (side, side, -1, len(self.connections)))
-        return ops.conv(inputs, ops.cast(dense, inputs.dtype), padding="valid") + ops.cast(self.bias, inputs.dtype)
+        return ops.reshape(dense, (side, side, -1, len(self.connections)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         refuse_what_does_not_fit(self.name, self.kernel_size, input_shape)

@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from cnn_models.analysis.graph import Call, Graph, trace
-from cnn_models.layers.lecun1998 import TrainableSubsampling2D
-from lab.learn.fast import normalisation, pooling
+from cnn_models.layers.lecun1998 import SparseConv2D, TrainableSubsampling2D, scaled_tanh
+from lab.learn.fast import blocks, normalisation, pooling
 
+ELEMENTWISE = (keras.activations.linear, keras.activations.relu, keras.activations.tanh, scaled_tanh)
 Function = Callable[..., Any]  # from the arguments of a call to its outputs
 
 
@@ -19,7 +20,7 @@ class FastNetwork:
 
     Args:
         model: a Sequential or Functional model of one input and one output, `(batch, height, width, channels)` to
-            `(batch, classes)`; nested models are opened.
+            `(batch, classes)`; nested models are opened. Its first convolution gives no gradient to the pictures.
 
     Raises:
         TypeError: the model is a subclass with its own `call`.
@@ -47,11 +48,14 @@ def functions(graph: Graph) -> Mapping[int, Function]:
     for call in graph.calls:
         for tensor in call.inputs:
             readers[id(tensor)] = readers.get(id(tensor), 0) + 1
+    learning = (call for call in graph.calls if getattr(call.layer, "trainable_variables", None))
+    first = next(learning, None)
     for call in graph.calls:
         before = makers.get(id(call.inputs[0]))
-        if before and readers[id(call.inputs[0])] == 1:
-            found |= _pair(before, call)
+        alone = before is not None and readers[id(call.inputs[0])] == 1
         found |= _single(call)
+        if before and alone:
+            found |= _pair(before, call) | (_first(before, call) if before is first else {})
     return found
 
 
@@ -60,30 +64,80 @@ def _single(call: Call) -> dict[int, Function]:
     layer, maps = call.layer, call.inputs[0]
     if normalisation.fits(layer, maps):
         return {id(call): lambda x, **_: normalisation.normalise(layer, x)}
-    if type(layer) is keras.layers.AveragePooling2D and pooling.fits(layer, maps) and pooling.halves(layer):
-        return {id(call): lambda x: pooling.average_pool(tf.cast(x, layer.compute_dtype))}
-    if type(layer) is TrainableSubsampling2D:
-        return {id(call): lambda x: layer.scaled(pooling.average_pool(tf.cast(x, layer.compute_dtype)))}
+    if after := _after_means(layer, maps):
+        return {id(call): lambda x: after(pooling.average_pool(tf.cast(x, layer.compute_dtype)))}
+    if blocks.fits(layer, maps) and maps.shape[3] < blocks.INPUTS:
+        return {id(call): lambda x: _activated(layer, _convolved(layer, x))}
     return {}
 
 
 def _pair(before: Call, call: Call) -> dict[int, Function]:
-    """The fast operations for two calls, of which only the second reads what the first makes, if there are some."""
-    first, pool = before.layer, call.layer
-    if type(pool) is not keras.layers.MaxPooling2D or not pooling.fits(pool, call.inputs[0]):
+    """The fast operations for ReLU and a pooling that alone reads it, if there are some."""
+    layer, pool = before.layer, call.layer
+    if not pooling.fits(pool, call.inputs[0]):
         return {}
-    if _rectifies(first):
+    if _rectifies(layer):
+        cast = functools.partial(tf.cast, dtype=pool.compute_dtype)
+        return {id(before): tf.identity, id(call): lambda x: pooling.max_pool(pool, cast(x), None)}
+    if _rectified(layer):
         return {
-            id(before): tf.identity,
-            id(call): lambda x: pooling.max_pool(pool, tf.cast(x, pool.compute_dtype), None),
-        }
-    if type(first) is keras.layers.Conv2D and first.use_bias and first.activation is keras.activations.relu:
-        dtype = first.compute_dtype
-        return {
-            id(before): lambda x: first.convolution_op(tf.cast(x, dtype), tf.cast(first.kernel, dtype)),
-            id(call): lambda x: pooling.max_pool(pool, x, tf.cast(first.bias, dtype)),
+            id(before): lambda x: _convolved(layer, x),
+            id(call): lambda x: pooling.max_pool(pool, x, tf.cast(layer.bias, x.dtype)),
         }
     return {}
+
+
+def _first(before: Call, call: Call) -> dict[int, Function]:
+    """The fast operations for the first convolution and a pooling that alone reads it, if there are some."""
+    layer, pool, pictures = before.layer, call.layer, before.inputs[0]
+    if type(layer) is not keras.layers.Conv2D or not blocks.fits(layer, pictures) or pictures.shape[3] >= blocks.FIRST:
+        return {}
+    cast = functools.partial(tf.cast, dtype=layer.compute_dtype)
+    if layer.use_bias and layer.activation in ELEMENTWISE and (after := _after_means(pool, call.inputs[0])):
+        return {
+            id(before): lambda x: layer.activation(
+                blocks.convolve(cast(x), cast(layer.kernel), cast(layer.bias), layer.padding)
+            ),
+            id(call): lambda windows: after(blocks.average_pool(windows)),
+        }
+    if _rectified(layer) and pooling.fits(pool, call.inputs[0]) and pooling.halves(pool, call.inputs[0]):
+        return {
+            id(before): lambda x: blocks.convolve(cast(x), cast(layer.kernel), None, layer.padding),
+            id(call): lambda windows: blocks.max_pool(windows, cast(layer.bias)),
+        }
+    return {}
+
+
+def _convolved(layer: Any, maps: tf.Tensor) -> tf.Tensor:
+    """What a convolution makes of maps, without bias and activation."""
+    maps = tf.cast(maps, layer.compute_dtype)
+    dense = type(layer) is SparseConv2D
+    kernel = tf.cast(layer.dense_kernel() if dense else layer.kernel, maps.dtype)
+    if blocks.fits(layer, maps) and maps.shape[3] < blocks.INPUTS:
+        return blocks.with_gradient_on_blocks(maps, kernel, "valid" if dense else layer.padding)
+    return layer.convolution_op(maps, kernel)
+
+
+def _activated(layer: Any, maps: tf.Tensor) -> tf.Tensor:
+    """Maps with a convolution's bias and activation."""
+    if layer.bias is not None:
+        maps = tf.nn.bias_add(maps, tf.cast(layer.bias, maps.dtype))
+    activation = getattr(layer, "activation", None)
+    return activation(maps) if activation else maps
+
+
+def _rectified(layer: Any) -> bool:
+    """Whether a layer is a convolution with bias and ReLU."""
+    return type(layer) is keras.layers.Conv2D and layer.use_bias and layer.activation is keras.activations.relu
+
+
+def _after_means(layer: Any, maps: keras.KerasTensor) -> Function | None:
+    """What a layer that averages windows of 2×2 makes of their means; None: another layer."""
+    if type(layer) is TrainableSubsampling2D and None not in maps.shape[1:]:
+        return layer.scaled
+    if type(layer) is keras.layers.AveragePooling2D and pooling.halves(layer, maps):
+        return tf.identity
+    return None
 
 
 def _rectifies(layer: Any) -> bool:

@@ -14,9 +14,10 @@ from tests.support.zoo import built
 PICTURES = 3
 # One network for each way of replacing layers; the others of its family have more of the same.
 FAMILIES = {
-    "lenet1": {"h2", "h4"},
-    "lenet4": {"s2", "s4"},
-    "lenet5": {"s2", "s4"},
+    "lenet1": {"h1", "h2", "h3", "h4"},
+    "lenet4": {"c1", "s2", "s4"},
+    "lenet5-1998": {"c1", "s2", "c3", "s4"},
+    "lenet5": {"c1", "s2", "c3", "s4"},
     "lenet5-relu": {"c1", "s2", "c3", "s4"},
     "conv-flatten": {"c2", "s2"},
     "reduce-max": {"block1b", "reduction1", "block2b", "reduction2"},
