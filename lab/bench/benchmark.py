@@ -36,6 +36,17 @@ MACS, C1_MACS, PICTURES = 416_520, 28 * 28 * 6 * 25, 429 * 128  # of lenet5-relu
 # Forward pass, gradients of the weights, gradients of the inputs (not of the picture); a MAC is two operations.
 FLOP = 2 * (3 * MACS - C1_MACS) * PICTURES
 
+# A step by the suite's own operations is to take at most so much of one by Keras's.
+STEPS = {"lenet5-relu": 0.75, "lenet5": 0.85, "fc-relu": 0.75} | dict.fromkeys(
+    (
+        *("lenet1", "lenet4", "lenet5-1998", "conv-flatten", "conv-global-max", "ladder-convolution"),
+        *("reduce-max", "reduce-average", "reduce-strided", "reduce-conv-pool", "reduce-all-conv", "reduce-blur-max"),
+        *("deep-plain-4", "deep-plain-16", "deep-residual-8", "deep-stride-8", "deep-pooling-8"),
+        *("deep-unnormalised-8", "wide-4", "bn-6", "vgg-6"),
+    ),
+    1.0,
+)
+
 Words = Sequence[str]
 
 
@@ -195,6 +206,19 @@ CONTESTS = (
             quick=int(batch in (32, 128, 512)),
         )
         for batch in (32, 64, 128, 256, 512, 1024)
+    ),
+    *(
+        Contest(
+            "step",
+            f"a step of {network}: batch 128, float32, one thread",
+            "milliseconds",
+            (
+                Way("this suite", _rival("step", network, "fast"), prints=True),
+                Way("this suite, PLAIN=1", _rival("step", network, "plain"), prints=True, wanted=wanted),
+            ),
+            quick=int(network == "lenet5-relu"),
+        )
+        for network, wanted in STEPS.items()
     ),
     *(
         Contest(

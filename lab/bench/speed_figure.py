@@ -11,7 +11,7 @@ from lab.report.draw import drawing
 from lab.report.draw.drawing import STYLE
 from lab.report.draw.figures import save
 
-SIDE_BY_SIDE = ("epoch", "study", "tiny", "workers", "search", "start", "precision", "flops")
+SIDE_BY_SIDE = ("epoch", "step", "study", "tiny", "workers", "search", "start", "precision", "flops")
 GROWING = {"batch": "pictures a batch", "records": "records"}
 LINE = 0.42  # inches of height for one way: its name above its bar
 
