@@ -99,15 +99,16 @@ class Trainer:
         self.shape = self.views.shape
         self.feed = Feed(self.dataset, training, strategy)
         self.steps, self.batch_size = self.feed.steps, self.feed.batch_size
+        steps = self.steps * self.epochs
         with strategy.scope():
             self.views.allocate(len(self.dataset.train.labels))
             self.model, self.loss = self._build(), loss_of(training)
-            self.optimizer = optimizer_of(training, self.steps * self.epochs, self.fast)
+            self.optimizer = optimizer_of(training, steps, self.fast)
             self.optimizer.build(self.model.trainable_variables)
             if callbacks:  # Keras's callbacks look for the optimizer of a compiled model
                 self.model.compile(self.optimizer, self.loss)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
-        forward = FastNetwork(self.model) if self.fast else functools.partial(self.model, training=True)
+        forward = FastNetwork(self.model, steps) if self.fast else functools.partial(self.model, training=True)
         variables = self.model.trainable_variables
         self.graph = Steps(forward, variables, self.loss, self.optimizer, self.feed, self.show, strategy)
         self._logits = tf.function(

@@ -24,7 +24,8 @@ def main(network: str, fast: bool) -> None:
 
     devices.one_thread()
     penalty = 0.1 if network == "lenet5-1998" else None
-    trainer = Trainer(Training(network, rubbish_penalty=penalty), datasets.load("digits"), fast=fast)
+    training = Training(network, epochs=1000, rubbish_penalty=penalty)  # long enough to be worth compiling
+    trainer = Trainer(training, datasets.load("digits"), fast=fast)
     trainer.reset(0)
     places = trainer.order(0, 0)[:BATCH].reshape(1, BATCH)
 

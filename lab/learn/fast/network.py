@@ -12,6 +12,7 @@ from cnn_models.layers.lecun1998 import SparseConv2D, TrainableSubsampling2D, sc
 from lab.learn.fast import blocks, normalisation, pooling
 
 ELEMENTWISE = (keras.activations.linear, keras.activations.relu, keras.activations.tanh, scaled_tanh)
+COMPILING_PAYS = 1000  # steps
 Function = Callable[..., Any]  # from the arguments of a call to its outputs
 
 
@@ -21,14 +22,15 @@ class FastNetwork:
     Args:
         model: a Sequential or Functional model of one input and one output, `(batch, height, width, channels)` to
             `(batch, classes)`; nested models are opened. Its first convolution gives no gradient to the pictures.
+        steps: how many are trained: compiling a piece takes about a second, and saves one or two milliseconds a step.
 
     Raises:
         TypeError: the model is a subclass with its own `call`.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, steps: int) -> None:
         self._graph = trace(model)
-        self._functions = functions(self._graph)
+        self._functions = functions(self._graph, steps >= COMPILING_PAYS)
 
     def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
         """The model's outputs for a batch of pictures."""
@@ -40,8 +42,13 @@ class FastNetwork:
         return values[id(self._graph.outputs[0])]
 
 
-def functions(graph: Graph) -> Mapping[int, Function]:
-    """What computes each call of a graph, by the id of the call: its layer in training, or a fast operation."""
+def functions(graph: Graph, compiling: bool) -> Mapping[int, Function]:
+    """What computes each call of a graph, by the id of the call: its layer in training, or a fast operation.
+
+    Args:
+        graph: the calls.
+        compiling: also by operations with pieces that XLA compiles.
+    """
     found: dict[int, Function] = {id(call): functools.partial(_in_training, call.layer) for call in graph.calls}
     makers = {id(call.outputs[0]): call for call in graph.calls}
     readers: dict[int, int] = {id(output): 1 for output in graph.outputs}
@@ -51,20 +58,21 @@ def functions(graph: Graph) -> Mapping[int, Function]:
     learning = (call for call in graph.calls if getattr(call.layer, "trainable_variables", None))
     first = next(learning, None)
     for call in graph.calls:
+        found |= _single(call, compiling)
         before = makers.get(id(call.inputs[0]))
-        alone = before is not None and readers[id(call.inputs[0])] == 1
-        found |= _single(call)
-        if before and alone:
-            found |= _pair(before, call) | (_first(before, call) if before is first else {})
+        if before and readers[id(call.inputs[0])] == 1:
+            found |= _pair(before, call)
+            if compiling and before is first:
+                found |= _first(before, call)
     return found
 
 
-def _single(call: Call) -> dict[int, Function]:
+def _single(call: Call, compiling: bool) -> dict[int, Function]:
     """The fast operation for a call of one layer, if there is one."""
     layer, maps = call.layer, call.inputs[0]
     if normalisation.fits(layer, maps):
         return {id(call): lambda x, **_: normalisation.normalise(layer, x)}
-    if after := _after_means(layer, maps):
+    if compiling and (after := _after_means(layer, maps)):
         return {id(call): lambda x: after(pooling.average_pool(tf.cast(x, layer.compute_dtype)))}
     if blocks.fits(layer, maps) and maps.shape[3] < blocks.INPUTS:
         return {id(call): lambda x: _activated(layer, _convolved(layer, x))}

@@ -3,13 +3,16 @@
 import keras
 import tensorflow as tf
 
+BLOCK = 8  # channels that the operation takes at once; of others, as 18, it takes longer than Keras's layer
+
 
 def fits(layer: keras.layers.Layer, maps: tf.TypeSpec) -> bool:
-    """Whether `normalise` computes what this layer does to these maps in training."""
+    """Whether `normalise` computes what this layer does to these maps in training, and takes less time for it."""
     return (
         type(layer) is keras.layers.BatchNormalization
         and len(maps.shape) == 4
         and layer.axis in (-1, 3)
+        and maps.shape[3] % BLOCK == 0
         and layer.scale
         and layer.center
         and layer.trainable

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cnn_models.analysis.graph import trace
-from lab.learn.fast.network import FastNetwork, functions
+from lab.learn.fast.network import COMPILING_PAYS, FastNetwork, functions
 from tests.support.zoo import built
 
 PICTURES = 3
@@ -28,10 +28,10 @@ FAMILIES = {
 }
 
 
-def replaced(model):
+def replaced(model, compiling=True):
     """Names of the layers in whose place something else computes."""
     graph = trace(model)
-    found = functions(graph)
+    found = functions(graph, compiling)
     return {call.name for call in graph.calls if not isinstance(found[id(call)], functools.partial)}
 
 
@@ -53,7 +53,7 @@ def outcome(forward, model):
 def test_gradients_and_states_are_those_of_the_keras_model(name):
     model = built(name)
     assert replaced(model) == FAMILIES[name]
-    gradients, logits, states = outcome(FastNetwork(model), model)
+    gradients, logits, states = outcome(FastNetwork(model, COMPILING_PAYS), model)
     expected, expected_logits, expected_states = outcome(functools.partial(model, training=True), model)
     # The longest sums are over all positions of all pictures; rounding adds up from layer to layer, there and back.
     bound = 2 * len(model.layers) * PICTURES * 28 * 28 * np.finfo("float32").eps
@@ -61,6 +61,12 @@ def test_gradients_and_states_are_those_of_the_keras_model(name):
     np.testing.assert_allclose(logits, expected_logits, rtol=0, atol=bound * np.abs(expected_logits).max())
     for found, other in zip(states, expected_states, strict=True):
         np.testing.assert_allclose(found, other, rtol=bound, atol=bound)
+
+
+def test_for_a_few_steps_nothing_is_compiled():
+    assert replaced(built("lenet5"), compiling=False) == {"c1", "c3"}
+    assert replaced(built("lenet5-relu"), compiling=False) == FAMILIES["lenet5-relu"]
+    assert replaced(built("bn-6"), compiling=False) == FAMILIES["bn-6"]
 
 
 def test_what_makes_a_layer_another_one_leaves_it_as_it_is():
@@ -80,4 +86,4 @@ def test_a_model_inside_a_model_is_opened():
     model = keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Flatten()])
     assert len(replaced(model)) == 1
     pictures = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
-    np.testing.assert_array_equal(FastNetwork(model)(pictures), model(pictures))
+    np.testing.assert_array_equal(FastNetwork(model, COMPILING_PAYS)(pictures), model(pictures))

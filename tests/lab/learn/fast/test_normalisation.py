@@ -7,15 +7,15 @@ import tensorflow as tf
 
 from lab.learn.fast import normalisation
 
-SHAPE = (5, 4, 6, 3)
+SHAPE = (5, 4, 6, 8)
 COUNT = 5 * 4 * 6  # summands of a mean
 
 
 def layer(dtype, **options):
     made = keras.layers.BatchNormalization(momentum=0.9, dtype=dtype, **options)
     made.build(SHAPE)
-    for variable, value in zip(made.variables, ([1.5, -0.5, 1], [0.1, 0.2, -0.3], [1, 2, 3], [1, 2, 3]), strict=True):
-        variable.assign(value)
+    for place, variable in enumerate(made.variables):
+        variable.assign(np.linspace(0.5, 2 + place, SHAPE[-1]))
     return made
 
 
@@ -49,7 +49,8 @@ def test_values_gradients_and_moving_statistics_are_those_of_the_layer(dtype):
 @pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"axis": 1}, {"synchronized": True}])
 def test_other_layers_stay(options):
     assert not normalisation.fits(keras.layers.BatchNormalization(**options), tf.TensorSpec(SHAPE))
-    assert not normalisation.fits(keras.layers.BatchNormalization(), tf.TensorSpec([5, 3]))
+    assert not normalisation.fits(keras.layers.BatchNormalization(), tf.TensorSpec([5, 8]))
+    assert not normalisation.fits(keras.layers.BatchNormalization(), tf.TensorSpec([5, 4, 6, 18]))
     assert not normalisation.fits(keras.layers.BatchNormalization(dtype="float64"), tf.TensorSpec(SHAPE))
     frozen = keras.layers.BatchNormalization(trainable=False)
     assert not normalisation.fits(frozen, tf.TensorSpec(SHAPE))
