@@ -421,6 +421,13 @@ def _alike(axes: Sequence[Axis]) -> list[Axis]:
     return [axis._refined(count // len(axis.cases)) for axis in axes]
 
 
+def _overlaid(cases: Sequence[Case]) -> Views:
+    """The views of branches together. A branch that sees the whole input hides what is not known of the others."""
+    if not all(case.views for case in cases):
+        cases = [case for case in cases if case.whole]
+    return joined(itertools.chain(*(case.views for case in cases))) if cases else ()
+
+
 def merged(axes: Sequence[Axis]) -> Axis:
     """The axis of a layer that reads the same index of several branches (addition, concatenation of maps)."""
     if all(axis is axes[0] for axis in axes):
@@ -428,13 +435,8 @@ def merged(axes: Sequence[Axis]) -> Axis:
     if any(axis.rearranged for axis in axes):
         axes = [axis.shuffled() for axis in axes]
     axes = _alike(axes)
-    cases = tuple(
-        Case(
-            column[0].count,
-            joined(itertools.chain(*(case.views for case in column))) if all(case.views for case in column) else (),
-        )
-        for column in zip(*(axis.cases for axis in axes), strict=True)
-    )
+    columns = zip(*(axis.cases for axis in axes), strict=True)
+    cases = tuple(Case(column[0].count, _overlaid(column)) for column in columns)
     firsts = [axis.first for axis in axes if axis.first is not None]
     lasts = [axis.last for axis in axes if axis.last is not None]
     known = len(firsts) == len(axes)

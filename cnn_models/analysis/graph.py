@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import keras
 from keras.src.models.functional import Functional
 
-from cnn_models.analysis.opening import opened, opened_model
+from cnn_models.analysis.opening import Opened, opened, opened_model
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class Call:
         outputs: the output tensors.
         arguments: positional and keyword arguments, including the tensors.
         order: number of calls of layers before this call has ended.
+        makers: the calls that made the tensors before this one, by the tensors' ids.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Call:
     outputs: tuple[keras.KerasTensor, ...]
     arguments: tuple[tuple[Any, ...], Mapping[str, Any]]
     order: int = 0
+    makers: Mapping[int, "Call"] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @property
     def rank(self) -> int:
@@ -123,36 +125,49 @@ class Graph:
         outputs: the output tensors.
         calls: all calls of layers, in the order of computation.
         models: all calls of nested models and opened layers; the calls of their layers are in `calls`.
+        constants: tensors that no call makes, as they depend on no input: position embeddings, say.
     """
 
     inputs: tuple[keras.KerasTensor, ...]
     outputs: tuple[keras.KerasTensor, ...]
     calls: tuple[Call, ...]
     models: tuple[Call, ...]
+    constants: tuple[keras.KerasTensor, ...] = ()
 
 
-def trace(model: keras.Model, leaf: Callable[[Any], bool] | None = None) -> Graph:
+InputShape = Sequence[int | None] | Mapping[str, Sequence[int | None]]
+"""The shape of an input without the batch, or shapes by the names of the inputs."""
+
+
+def trace(
+    model: keras.Model, leaf: Callable[[Any], bool] | None = None, input_shape: InputShape | None = None
+) -> Graph:
     """Lists the calls of a model.
 
     Args:
         model: the model.
+        input_shape: the shape of inputs of which not all sizes are known; one shape is for all inputs that it fits.
         leaf: whether a layer is one whole; other layers are opened where that is possible. None: no layer is opened,
             only nested models.
 
     Raises:
         TypeError: the model is a subclass with its own `call`, which cannot be opened.
-        ValueError: a Sequential model has no input shape yet.
+        ValueError: a Sequential model has no input shape yet, or `input_shape` fits no input.
     """
-    function = _function(model) or (opened_model(model) if leaf else None)
+    function = _function(model)
+    whole = opened_model(model, leaf) if leaf and function is None else None
+    function = function or whole
     if function is None:
         raise TypeError(_no_graph(model))
     batch = function.inputs[0].shape[0] if function.inputs[0].shape else None
     inputs = tuple(_for_one(tensor, batch) for tensor in function.inputs)
+    if input_shape is not None:
+        inputs = _sized(inputs, input_shape)
     tracer = _Tracer(leaf or (lambda layer: True), batch)
     outputs = tracer.run(function, inputs, "")
-    if function is not model and _function(model) is None:
+    if whole:
         tracer.models.append(Call(model.name, model, 0, inputs, outputs, ((), {}), len(tracer.calls)))
-    return Graph(inputs, outputs, tuple(tracer.calls), tuple(tracer.models))
+    return Graph(inputs, outputs, tuple(tracer.calls), tuple(tracer.models), tuple(tracer.constants))
 
 
 def _for_one(tensor: keras.KerasTensor, batch: int | None) -> keras.KerasTensor:
@@ -160,6 +175,28 @@ def _for_one(tensor: keras.KerasTensor, batch: int | None) -> keras.KerasTensor:
     if batch in (None, 1) or not tensor.shape or tensor.shape[0] != batch:
         return tensor
     return keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+
+
+def _sized(inputs: Sequence[keras.KerasTensor], given: InputShape) -> tuple[keras.KerasTensor, ...]:
+    """The inputs with the sizes that a user gives.
+
+    Raises:
+        ValueError: a shape fits no input.
+    """
+    shapes = given if isinstance(given, Mapping) else {}
+    result = []
+    for tensor in inputs:
+        shape = tuple(tensor.shape[1:])
+        new = tuple(shapes.get(tensor.name, shape) if isinstance(given, Mapping) else given)
+        fits = len(new) == len(shape) and all(n in (None, m) for n, m in zip(shape, new, strict=True))
+        if tensor.name in shapes and not fits:
+            raise ValueError(f"Input '{tensor.name}' has the shape {shape}, which {new} does not fit.")
+        sized = keras.KerasTensor((tensor.shape[0], *new), tensor.dtype, name=tensor.name) if fits else tensor
+        result.append(sized)
+    if not any(new is not old for new, old in zip(result, inputs, strict=True)):
+        known = ", ".join(f"'{tensor.name}' {tuple(tensor.shape[1:])}" for tensor in inputs)
+        raise ValueError(f"The shape {given} fits none of the inputs: {known}.")
+    return tuple(result)
 
 
 def _no_graph(model: Any) -> str:
@@ -192,15 +229,29 @@ class _Tracer:
         self.calls: list[Call] = []
         self.models: list[Call] = []
         self.counts: dict[int, int] = {}
+        self.makers: dict[int, Call] = {}
+        self.constants: list[keras.KerasTensor] = []
 
     def run(self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
-        """Follows one call of a model on `inputs`; returns its outputs."""
+        """Follows one call of a model, or of a layer that was opened, on `inputs`; returns its outputs."""
+        opening = function if isinstance(function, Opened) else None
         actual = {id(own): given for own, given in zip(function.inputs, inputs, strict=True)}
         for node in _nodes(function):
             if all(id(tensor) in actual for tensor in node.input_tensors):
-                outputs = self.call(node, actual, prefix)
+                inner = opening.prefixes.get(id(node), "") if opening else ""
+                outputs = self.call(node, actual, prefix + inner)
                 actual.update(zip(map(id, node.output_tensors), outputs, strict=True))
-        return tuple(actual[id(output)] for output in function.outputs)
+        for name, layer, tensors in opening.inside if opening else ():
+            made = tuple(actual[id(tensor)] for tensor in tensors if id(tensor) in actual)
+            index = self.count(layer)
+            self.models.append(Call(prefix + name, layer, index, (), made, ((), {}), len(self.calls)))
+        return tuple(actual[id(each)] if id(each) in actual else self.constant(each) for each in function.outputs)
+
+    def constant(self, value: Any) -> keras.KerasTensor:
+        """A tensor for an output of an opened layer that does not depend on its inputs."""
+        tensor = keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
+        self.constants.append(tensor)
+        return tensor
 
     def call(self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
         """Follows the call that `node` recorded. `actual` maps the ids of recorded tensors to those of this call."""
@@ -208,16 +259,24 @@ class _Tracer:
         inputs = tuple(actual[id(tensor)] for tensor in node.input_tensors)
         arguments = node.arguments.fill_in(actual)
         function = _function(layer)
-        given: Sequence[keras.KerasTensor] = inputs
+        given = inputs
         if function is None and isinstance(layer, keras.Layer) and not self.leaf(layer):
-            function = opened(layer, arguments)
-            given = _used(function, arguments)
-        index = self.counts.get(id(layer), 0)
-        self.counts[id(layer)] = index + 1
+            function = opened(layer, arguments, self.leaf)
+            given = tuple(_symbolic(arguments))
+        index = self.count(layer)
         outputs = self.run(function, given, f"{name}/") if function else self.outputs(node, inputs, arguments)
         record = self.calls if function is None else self.models
-        record.append(Call(name, layer, index, inputs, outputs, arguments, len(self.calls)))
+        call = Call(name, layer, index, inputs, outputs, arguments, len(self.calls), makers=self.makers)
+        record.append(call)
+        if function is None:
+            self.makers.update((id(tensor), call) for tensor in outputs)
         return outputs
+
+    def count(self, layer: Any) -> int:
+        """The number of this call of a layer."""
+        index = self.counts.get(id(layer), 0)
+        self.counts[id(layer)] = index + 1
+        return index
 
     def outputs(self, node: Any, inputs: Sequence[keras.KerasTensor], arguments: Any) -> tuple[keras.KerasTensor, ...]:
         """New output tensors of a call, with the recorded shapes, or with new ones if the inputs have other shapes."""
@@ -229,15 +288,17 @@ class _Tracer:
         return tuple(keras.KerasTensor(_shape_for_one(node, inputs, spec.shape), spec.dtype) for spec in specs)
 
 
-def _used(function: Any, arguments: tuple[tuple[Any, ...], Mapping[str, Any]]) -> list[keras.KerasTensor]:
-    """The symbolic tensors among a layer's arguments that its opened graph uses, in the order of the graph's inputs."""
-    tensors = {id(each): each for each in keras.tree.flatten(arguments) if isinstance(each, keras.KerasTensor)}
-    numbered = list(tensors.values())
-    return [numbered[int(tensor.name.removeprefix("argument_"))] for tensor in function.inputs] if function else []
+def _symbolic(arguments: Any) -> list[keras.KerasTensor]:
+    """The symbolic tensors among some arguments, each once."""
+    tensors = [each for each in keras.tree.flatten(arguments) if isinstance(each, keras.KerasTensor)]
+    return list({id(tensor): tensor for tensor in tensors}.values())
 
 
 def _nodes(function: Any) -> Iterator[Any]:
     """The recorded calls of a graph, without the nodes of its inputs."""
+    if isinstance(function, Opened):
+        yield from function.nodes
+        return
     for depth in sorted(function._nodes_by_depth, reverse=True):
         yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
@@ -257,13 +318,14 @@ def _shape_for_one(
     if not shape:
         return ()
     if type(node.operation).__name__ == "Reshape" and not isinstance(node.operation, keras.Layer):
-        old: list[int] = [size for size in inputs[0].shape[1:] if size is not None]
-        new: list[int] = [size for size in shape[1:] if size is not None]
-        if len(old) == len(inputs[0].shape) - 1 and len(new) == len(shape) - 1 and math.prod(new):
-            before, after = math.prod(old), math.prod(new)
-            rows = (inputs[0].shape[0] or 1) * before // after
+        given: Sequence[int | None] = inputs[0].shape
+        old = [size for size in given[1:] if size is not None]
+        new = [size for size in shape[1:] if size is not None]
+        before, after = math.prod([given[0] or 1, *old]), math.prod(new)
+        if len(old) == len(given) - 1 and len(new) == len(shape) - 1 and after:
+            rows = before // after
             return (rows if rows > 1 else None, *shape[1:])
     pairs = zip(inputs, node.input_tensors, strict=True)
-    kept = [given.shape[0] or 1 for given, recorded in pairs if recorded.shape and recorded.shape[0] == shape[0]]
+    kept = [tensor.shape[0] or 1 for tensor, recorded in pairs if recorded.shape and recorded.shape[0] == shape[0]]
     rows = max(kept, default=shape[0] or 1)
     return (rows if rows > 1 else None, *shape[1:])

@@ -18,7 +18,7 @@ import keras
 
 from cnn_models.analysis import cost
 from cnn_models.analysis.fields import ReceptiveField, every
-from cnn_models.analysis.graph import Call, Graph, channels, data_format, trace, unwrapped
+from cnn_models.analysis.graph import Call, Graph, InputShape, channels, data_format, trace, unwrapped
 from cnn_models.analysis.rules import Rules, advice, is_leaf, sees
 from cnn_models.analysis.table import LayerRow, LayerTable
 from cnn_models.names import unknown
@@ -36,6 +36,7 @@ def receptive_field(
     source: str | None = None,
     rules: Rules | None = None,
     gates: bool = True,
+    input_shape: InputShape | None = None,
 ) -> ReceptiveField:
     """The receptive field of a layer: the part of the model's input that its units see.
 
@@ -49,6 +50,7 @@ def receptive_field(
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
         gates: whether a product with a tensor that depends on the whole input, such as squeeze and excitation, makes
             units see the whole input.
+        input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
 
     Returns:
         Size, stride, padding and centre, in pixels of the input, along each spatial axis. The axis of the channels
@@ -60,7 +62,7 @@ def receptive_field(
         ValueError: there is no such layer, call or input, or the arguments fit several.
     """
     rules = rules or {}
-    graph = trace(model, is_leaf(rules))
+    graph = trace(model, is_leaf(rules), input_shape)
     target = _target(graph, layer, call)
     start = _source(graph, source)
     for each, _, outputs in _walk(graph, start, _lengths(graph, start, rules), rules, gates=gates):
@@ -72,7 +74,13 @@ def receptive_field(
     return ReceptiveField.of_input(_lengths(graph, start, rules))  # the output is the input
 
 
-def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules | None = None) -> LayerTable:
+def layer_table(
+    model: keras.Model,
+    *,
+    source: str | None = None,
+    rules: Rules | None = None,
+    input_shape: InputShape | None = None,
+) -> LayerTable:
     """The receptive field and the cost of every layer of a model, in the order of computation.
 
     Args:
@@ -80,6 +88,7 @@ def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules |
             if their `call` works on symbolic tensors.
         source: for a model with several inputs, the name of the one that receptive fields refer to.
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
+        input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
 
     Returns:
         One row for each call of a layer, and one for the weights that an opened layer itself holds. The parameters of
@@ -91,7 +100,7 @@ def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules |
         ValueError: there is no such input, or there are several and `source` is None.
     """
     rules = rules or {}
-    graph = trace(model, is_leaf(rules))
+    graph = trace(model, is_leaf(rules), input_shape)
     start = _source(graph, source)
     lengths = _lengths(graph, start, rules)
     whole = _walk(graph, start, lengths, rules)
@@ -107,7 +116,7 @@ def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules |
         made.update((id(tensor), rows[-1]) for tensor in call.outputs)
         while holder is not None and holder.order <= number:
             if holder.order == number and (own := counter.of_holder(holder.layer)) != (0, 0):
-                rows.append(_holder_row(holder, made.get(id(holder.outputs[0]), rows[-1]), own))
+                rows.append(_holder_row(holder, _maker(holder, made, rows[-1]), own))
             holder = next(holders)
     return LayerTable([*rows, *counter.rest()], start.shape[1:])
 
@@ -179,7 +188,8 @@ def _walk(
 ) -> Iterator[tuple[Call, Sequence[ReceptiveField], Sequence[ReceptiveField]]]:
     """Yields each call with the fields of its inputs and outputs. A field is dropped after its tensor's last use."""
     uses = Counter(id(tensor) for call in graph.calls for tensor in call.inputs)
-    fields: Fields = {id(tensor): ReceptiveField.unseen(lengths.values()) for tensor in graph.inputs}
+    unseen = ReceptiveField.unseen(lengths.values())
+    fields: Fields = {id(tensor): unseen for tensor in (*graph.inputs, *graph.constants)}
     fields[id(source)] = ReceptiveField.of_input(lengths)
     for call in graph.calls:
         inputs = [fields[id(tensor)] for tensor in call.inputs]
@@ -296,9 +306,14 @@ def _row(
     )
 
 
+def _maker(holder: Call, made: Mapping[int, LayerRow], last: LayerRow) -> LayerRow:
+    """The row of the call that makes the output of an opened layer."""
+    return next((made[id(tensor)] for tensor in holder.outputs if id(tensor) in made), last)
+
+
 def _holder_row(holder: Call, maker: LayerRow, parameters: tuple[int, int]) -> LayerRow:
     """The row of the weights that an opened layer holds itself; its products are in the rows before it."""
-    shape = tuple(holder.outputs[0].shape[1:])
+    shape = tuple(holder.outputs[0].shape[1:]) if holder.outputs else ()
     return dataclasses.replace(
         maker,
         name=holder.name,

@@ -98,6 +98,10 @@ class LayerTable(tuple[LayerRow, ...]):
         """The layers of which no rule says what they see."""
         return tuple(dict.fromkeys(layer for row in self for layer in row.missing))
 
+    def cells(self) -> list[dict[str, Any]]:
+        """The rows as plain numbers and texts, by the names of the columns; tuples are text like `5×5`."""
+        return [_cells(row) for row in self]
+
     def frame(self) -> "pd.DataFrame":
         """The table as a data frame with one column for each attribute of `LayerRow`; tuples are text like `5×5`.
 
@@ -106,7 +110,7 @@ class LayerTable(tuple[LayerRow, ...]):
         import pandas as pd
 
         names = [field.name for field in dataclasses.fields(LayerRow) if field.name != "missing"]
-        frame = pd.DataFrame([_cells(row) for row in self], columns=names)
+        frame = pd.DataFrame(self.cells(), columns=names)
         counts = dict.fromkeys(("call", "macs", "activation_macs", "memory_bytes"), "Int64")
         return frame.astype(counts | {"beyond_input": "boolean", "unproductive": "boolean"})
 
@@ -146,7 +150,7 @@ class LayerTable(tuple[LayerRow, ...]):
         if any(row.beyond_input for row in self):
             notes.append("*: the field is larger than the input.")
         if any(row.macs is None for row in self) and None in self.input_shape:
-            notes.append("?: it depends on the size of the input, which is not known.")
+            notes.append("?: it depends on the size of the input: give one, as input_shape=(224, 224, 3).")
         for layer in self.missing:
             notes.append(f"?: {layer}, and no rule says which of its inputs it sees.")
         return notes

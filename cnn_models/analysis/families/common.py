@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from cnn_models.analysis.fields import ReceptiveField
@@ -33,13 +34,33 @@ def of_operations(module: str, names: str) -> list[str]:
 def argument(call: Call, name: str, default: Any = None) -> Any:
     """The value of an argument of a call, by the name of the parameter of the layer's `call`."""
     positional, named = call.arguments
-    bound = inspect.signature(call.layer.call).bind(*positional, **named).arguments
-    return bound.get(name, default)
+    signature = inspect.signature(call.layer.call)
+    own = {key: value for key, value in named.items() if key in signature.parameters}  # without Keras's `training`
+    return signature.bind(*positional, **own).arguments.get(name, default)
 
 
 def computed(value: Any) -> bool:
     """Whether an argument is computed from the model's inputs, and is no weight or constant."""
     return isinstance(value, keras.KerasTensor)
+
+
+def restricts(mask: Any, call: Call) -> bool:
+    """Whether a mask is or contains a constant that excludes positions whatever the input is, such as a causal mask.
+
+    A mask that is computed from the input alone, as for padding, may admit all positions.
+    """
+    waiting, seen = [mask], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or not hasattr(value, "shape"):
+            continue
+        seen.add(id(value))
+        if computed(value):
+            maker = call.makers.get(id(value))
+            waiting += keras.tree.flatten((maker.arguments[0], dict(maker.arguments[1]))) if maker else []
+        elif len(np.unique(keras.ops.convert_to_numpy(value))) > 1:
+            return True
+    return False
 
 
 def field_of(value: Any, call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

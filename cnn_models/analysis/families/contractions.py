@@ -1,7 +1,8 @@
 """Layers that sum over axes of their operands: dense layers, matrix products, einsum, attention."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from keras import layers
 
@@ -11,9 +12,11 @@ from cnn_models.analysis.families.common import (
     activated,
     argument,
     axes_of,
+    computed,
     field_of,
     of_layers,
     of_operations,
+    restricts,
 )
 from cnn_models.analysis.fields import ReceptiveField, meet
 from cnn_models.analysis.graph import Call, operands
@@ -139,7 +142,7 @@ def _attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     """
     layer, named = call.layer, call.arguments[1]
     causal = bool(named.get("use_causal_mask"))
-    masked = [name for name in MASKS if named.get(name) is not None]
+    masked = [name for name in MASKS if named.get(name) is not None and restricts(named[name], call)]
     if masked or len(call.outputs) > 1 or getattr(layer, "_sliding_window", None):
         raise UnknownError(f"with {', '.join(masked) or 'more'}")
     axes = getattr(layer, "attention_axes", None) or (call.rank - 2,)
@@ -147,10 +150,17 @@ def _attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     last = {call.rank - 1}
     if causal:
         return _causal(call, query.collapsed(last), key.collapsed(last), value.collapsed(last), axes)
-    if query is value is key:  # this is exact even if the order of the positions is unknown
+    if query is value is key and len(fields) == 1:  # this is exact even if the order of the positions is unknown
         return query.mixed(axes).collapsed(last)
     value = value if isinstance(layer, layers.Attention) else value.collapsed(last)
-    return meet([query.collapsed(last), key.collapsed({*axes, *last}), value.collapsed(axes)])
+    parts = [query.collapsed(last), key.collapsed({*axes, *last}), value.collapsed(axes)]
+    return meet([*parts, *_masks(call, fields, [named.get(name) for name in MASKS])])
+
+
+def _masks(call: Call, fields: Sequence[ReceptiveField], masks: Iterable[Any]) -> list[ReceptiveField]:
+    """What computed masks depend on; each query is taken to read a whole mask, as it reads all keys."""
+    known = [mask for mask in masks if mask is not None and computed(mask)]
+    return [field_of(mask, call, fields).collapsed(range(len(mask.shape))) for mask in known]
 
 
 def _causal(
@@ -166,7 +176,8 @@ def _causal(
 
 def _dot_product_attention(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     """Query, key and value have the shape `(batch, positions, heads, length of a vector)`."""
-    if argument(call, "mask") is not None or argument(call, "bias") is not None:
+    masks = [argument(call, "mask"), argument(call, "bias")]
+    if any(restricts(mask, call) for mask in masks if mask is not None):
         raise UnknownError("with a mask or a bias")
     tensors = [argument(call, name) for name in ("query", "key", "value")]
     query, key, value = (field_of(each, call, fields) for each in tensors)
@@ -175,7 +186,8 @@ def _dot_product_attention(call: Call, fields: Sequence[ReceptiveField]) -> Rece
             raise UnknownError("with a causal mask between sequences of different lengths")
         before = {1: Prefix()}
         return meet([query.collapsed({3}), key.collapsed({3}).through(before), value.through(before)])
-    return meet([query.collapsed({3}), key.collapsed({1, 3}), value.collapsed({1})], shape=call.outputs[0].shape)
+    parts = [query.collapsed({3}), key.collapsed({1, 3}), value.collapsed({1}), *_masks(call, fields, masks)]
+    return meet(parts, shape=call.outputs[0].shape)
 
 
 def _reversible_embedding(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

@@ -11,6 +11,7 @@ from cnn_models.analysis.families.common import (
     axes_of,
     of_layers,
     of_operations,
+    restricts,
     without,
 )
 from cnn_models.analysis.families.movement import sliced
@@ -54,9 +55,14 @@ def _largest(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 def _along_axis(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     """Normalisations, softmax and sorting: a unit reads all units along the layer's `axis`."""
-    if len(call.inputs) > 1 or call.arguments[1].get("mask") is not None:
+    mask = call.arguments[1].get("mask", call.arguments[0][1] if len(call.arguments[0]) > 1 else None)
+    axes = axes_of(call.layer.axis, call.rank)
+    if type(call.layer).__name__ != "Softmax" or mask is None:
+        return fields[0].mixed(axes)
+    if restricts(mask, call):
         raise UnknownError("with a mask")
-    return fields[0].mixed(axes_of(call.layer.axis, call.rank))
+    others = [field.collapsed(range(call.rank)) for field in fields[1:]]
+    return meet([fields[0].mixed(axes), *others])
 
 
 def _group_normalisation(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
