@@ -76,8 +76,13 @@ class Sampling(Protocol):
         shape = (*first.shape[:-1], self.length(positions))
         lowest, highest = np.full(shape, FAR, np.int32), np.full(shape, -1, np.int32)
         for units, places in self.pairs(positions):
-            lowest[..., units] = np.minimum(lowest[..., units], first[..., places])
-            highest[..., units] = np.maximum(highest[..., units], last[..., places])
+            if isinstance(units, slice):  # without a copy
+                low, high = lowest[..., units], highest[..., units]
+                np.minimum(low, first[..., places], out=low)
+                np.maximum(high, last[..., places], out=high)
+            else:
+                lowest[..., units] = np.minimum(lowest[..., units], first[..., places])
+                highest[..., units] = np.maximum(highest[..., units], last[..., places])
         return lowest, highest
 
 

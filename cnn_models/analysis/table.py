@@ -150,7 +150,9 @@ class LayerTable(tuple[LayerRow, ...]):
         if any(row.beyond_input for row in self):
             notes.append("*: the field is larger than the input.")
         if any(row.macs is None for row in self) and None in self.input_shape:
-            notes.append("?: it depends on the size of the input: give one, as input_shape=(224, 224, 3).")
+            notes.append(
+                "?: it depends on the size of the input: give one, as input_shape=(224, 224, 3) or --input 224,224,3."
+            )
         for layer in self.missing:
             notes.append(f"?: {layer}, and no rule says which of its inputs it sees.")
         return notes

@@ -33,7 +33,7 @@ def answers(field, units):
 def check(model, shape, *, spatial, dtype="float64", compiled=False, thin=False, mirrored=False):
     """Compares the units at corners and in the middle of a model's output with the gradient.
 
-    Where a border is `mirrored`, a unit may read a pixel that its field in an endless input does not contain.
+    Where a border is `mirrored` or rolled, a unit may read a pixel that its field in an endless input does not contain.
     """
     field = receptive_field(model)
     units = corners(model.outputs[0].shape, [axis for axis in field.positions if axis is not None])
@@ -275,6 +275,7 @@ plans = st.lists(
         st.tuples(st.just("pad"), strides, strides, paddings),
         st.tuples(st.just("crop"), strides, strides, paddings),
         st.tuples(st.just("twice"), numbers, strides, paddings),
+        st.tuples(st.sampled_from(["custom", "slice", "split", "roll", "attend"]), numbers, strides, paddings),
         st.tuples(
             st.sampled_from(["add", "average", "maximum", "multiply", "concatenate", "subtract"]),
             st.integers(1, 2),
@@ -284,6 +285,47 @@ plans = st.lists(
     min_size=1,
     max_size=5,
 )
+
+
+class Residual(layers.Layer):
+    """A custom layer, which is opened."""
+
+    def __init__(self, filters, size, **options):
+        super().__init__(**options)
+        self.filters, self.size = filters, size
+        kind = getattr(layers, f"Conv{len(size)}D")
+        self.inner = kind(filters, size, padding="same", dtype=self.dtype_policy)
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.inner(x) + x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "size": self.size}
+
+
+def operate(x, kind, first, second):
+    """A custom layer or an operation along the first axis of the picture; the same tensor if it does not fit."""
+    rank, (n, *_), a, s = len(x.shape) - 2, x.shape[1:], first[0], second[0]
+    match kind:
+        case "custom":
+            return Residual(x.shape[-1], first[:rank])(x)
+        case "slice":
+            return x[:, a - 1 :: s] if n >= a else x
+        case "split":
+            return sum(ops.split(x, s, axis=1)) if n % s == 0 else x
+        case "roll":
+            return ops.roll(x, a, axis=rank)
+        case "attend":  # to all positions of a row or column, without a softmax, whose gradient vanishes
+            return x + ops.mean(x, axis=rank, keepdims=True) if s == 3 else x
+    raise AssertionError(kind)
+
+
 MERGES = {
     "add": layers.Add,
     "average": layers.Average,
@@ -345,6 +387,8 @@ def grow(shape, plan):
                 step = (2, 3) if name == "dilated" else (stride, stride)
                 tensors.append(layer_of(name, size, step, "same", filters, rank)(x))
             x = MERGES[kind]()(tensors[:2] if kind == "subtract" else tensors)
+        elif kind in ("custom", "slice", "split", "roll", "attend"):
+            x = operate(x, kind, *rest[:2])
         elif fits(x, kind, *rest):
             x = layer_of(kind, *rest, filters, rank)(x)
     return keras.Model(inputs, x)
@@ -356,7 +400,8 @@ def test_random_networks(sizes, plan):
     shape = (*sizes, 1)
     model = grow(shape, plan)
     assume(len(model.layers) > 1)
-    check(model, shape, spatial=range(len(sizes)))
+    rolled = any(kind == "roll" for kind, *_ in plan)  # what leaves at one end comes back at the other
+    check(model, shape, spatial=range(len(sizes)), mirrored=rolled)
 
 
 strided = st.tuples(st.just("conv"), numbers, strides, st.just("same"))
