@@ -13,12 +13,13 @@ Importing this package does not import Keras; building or analysing a network do
 from typing import TYPE_CHECKING, Any
 
 from cnn_models.loading import open_model
+from cnn_models.version import VERSION as __version__
 from cnn_models.zoo import MODELS, Architecture, build
 
 if TYPE_CHECKING:
     from cnn_models.analysis.inspector import layer_table, receptive_field
 
-__all__ = ["MODELS", "Architecture", "build", "layer_table", "open_model", "receptive_field"]
+__all__ = ["MODELS", "Architecture", "__version__", "build", "layer_table", "open_model", "receptive_field"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,3 +29,7 @@ def __getattr__(name: str) -> Any:
     from cnn_models.analysis import inspector
 
     return getattr(inspector, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,7 +10,6 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cnn_models
 from cnn_models import keras_file
 from cnn_models.names import unknown
 from cnn_models.zoo import MODELS, build
@@ -108,8 +107,10 @@ def _load(path: Path) -> "keras.Model":
 
 
 def register() -> None:
-    """Imports every module of this package. This registers their layers and losses with Keras."""
-    for module in pkgutil.walk_packages(cnn_models.__path__, "cnn_models."):
+    """Imports the layers and losses of this package. This registers them with Keras."""
+    from cnn_models import layers
+
+    for module in pkgutil.iter_modules(layers.__path__, f"{layers.__name__}."):
         importlib.import_module(module.name)
 
 

@@ -13,50 +13,45 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import layers
 
-from cnn_models.analysis.graph import Call, channels, find, operands, trace, unwrapped
-from cnn_models.analysis.products import activation_products, computed, times
-from cnn_models.analysis.rules import Rule
-from cnn_models.layers.blur import BlurPool2D
-from cnn_models.layers.lecun1998 import RBFOutput, SparseConv2D, TrainableSubsampling2D
-from cnn_models.layers.local import LocallyConnected
+from cnn_models.analysis.families.common import argument, of_layers, of_operations
+from cnn_models.analysis.families.contractions import terms_of
+from cnn_models.analysis.graph import Call, channels, find, operands, sizes, trace, unwrapped
+from cnn_models.analysis.products import activation_products, contraction, times
+from cnn_models.analysis.rules import Rules, is_leaf
 
 
-def macs(model: keras.Model, rules: Mapping[type, Rule] | None = None) -> int:
+def macs(model: keras.Model, rules: Rules | None = None) -> int:
     """Counts the multiply-accumulates of a network for one picture.
 
     Every call of a shared layer counts.
 
     Args:
-        model: a Sequential or Functional model.
+        model: a model; custom layers and subclassed models are opened if their `call` works on symbolic tensors.
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
 
     Raises:
-        TypeError: the cost of a layer is not known; pass a rule for it.
+        TypeError: the cost of some layers is not known; pass rules for them.
         ValueError: the cost depends on a size of the input that is not known.
     """
-    return sum(_counted(call, rules or {}) for call in trace(model).calls)
+    rules = rules or {}
+    counts = [(call, call_macs(call, rules)) for call in trace(model, is_leaf(rules)).calls]
+    unknown = [call for call, count in counts if count is None]
+    open_sizes = [call for call in unknown if any(None in t.shape[1:] for t in (*call.inputs, *call.outputs))]
+    if open_sizes:
+        raise ValueError(
+            f"The MACs of layer '{open_sizes[0].name}' depend on the size of the input, which is not known."
+        )
+    if unknown:
+        raise TypeError(_unknown(unknown))
+    return sum(count for _, count in counts if count is not None)
 
 
-def _counted(call: Call, rules: Mapping[type, Rule]) -> int:
-    """Counts the multiply-accumulates of one call of a layer; raises an error if they are not known."""
-    count = call_macs(call, rules)
-    if count is not None:
-        return count
-    if any(None in tensor.shape[1:] for tensor in (*call.inputs, *call.outputs)):
-        raise ValueError(f"The MACs of layer '{call.name}' depend on the size of the input, which is not known.")
-    raise TypeError(_unknown(call))
-
-
-def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
+def call_macs(call: Call, rules: Rules) -> int | None:
     """Counts the multiply-accumulates of one call of a layer for one picture.
 
     Returns:
-        The count; None if it depends on an unknown size, or if no rule says how often the layer multiplies activations.
-
-    Raises:
-        TypeError: the layer has weights and no rule.
+        The count; None if it depends on an unknown size, or if no rule says how often the layer multiplies.
     """
     call = unwrapped(call)
     own = find(call.layer, rules)
@@ -64,12 +59,12 @@ def call_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
         return own.macs(call)
     rule = find(call.layer, MACS)
     if rule is None and getattr(call.layer, "weights", None):
-        raise TypeError(_unknown(call))
+        return None
     counts = (rule(call) if rule else 0, activation_macs(call, rules))
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def activation_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
+def activation_macs(call: Call, rules: Rules) -> int | None:
     """Counts the multiply-accumulates of one call that are products of two activations; None if not known."""
     call = unwrapped(call)
     own = find(call.layer, rules)
@@ -77,20 +72,26 @@ def activation_macs(call: Call, rules: Mapping[type, Rule]) -> int | None:
     return rule(call) if rule else None
 
 
-def _unknown(call: Call) -> str:
-    kind = type(call.layer).__name__
-    weights = " with weights" if getattr(call.layer, "weights", None) else ""
+def _unknown(calls: Sequence[Call]) -> str:
+    kinds: dict[str, Call] = {}
+    for call in calls:
+        kinds.setdefault(type(call.layer).__name__, call)
+    names = "; ".join(
+        f"Layer '{call.name}' is a {kind}{' with weights' if getattr(call.layer, 'weights', None) else ''}"
+        for kind, call in kinds.items()
+    )
+    entries = ", ".join(f"{kind}: Rule(sees=..., macs=lambda call: ...)" for kind in kinds)
     return (
-        f"Layer '{call.name}' is a {kind}{weights}, and no rule says how often it multiplies. Pass one:\n"
-        f"    from cnn_models.analysis.rules import Rule\n"
-        f"    rules = {{{kind}: Rule(sees=..., macs=lambda call: ...)}}    # sees: as for its receptive field"
+        f"{names}, and no rule says how often it multiplies. Pass one:\n"
+        f"    from cnn_models.rules import Rule\n"
+        f"    rules = {{{entries}}}    # sees: as for its receptive field"
     )
 
 
 def memory_bytes(call: Call) -> int | None:
     """The size in bytes of a call's outputs for one picture; None if it depends on an unknown size."""
-    sizes = [times(_itemsize(tensor.dtype), tensor.shape[1:]) for tensor in call.outputs]
-    return None if None in sizes else sum(size for size in sizes if size is not None)
+    counts = [times(_itemsize(tensor.dtype), sizes(tensor)) for tensor in call.outputs]
+    return None if None in counts else sum(count for count in counts if count is not None)
 
 
 def _itemsize(dtype: str) -> int:
@@ -109,8 +110,17 @@ def _convolution(call: Call) -> int | None:
     return times(math.prod(call.layer.kernel.shape), _positions(call, call.outputs[0]))
 
 
+def _convolution_operation(call: Call) -> int | None:
+    return times(math.prod(argument(call, "kernel").shape), _positions(call, call.outputs[0]))
+
+
 def _separable(call: Call) -> int | None:
     kernels = (call.layer.depthwise_kernel, call.layer.pointwise_kernel)
+    return times(sum(math.prod(kernel.shape) for kernel in kernels), _positions(call, call.outputs[0]))
+
+
+def _separable_operation(call: Call) -> int | None:
+    kernels = [argument(call, f"{name}_kernel") for name in ("depthwise", "pointwise")]
     return times(sum(math.prod(kernel.shape) for kernel in kernels), _positions(call, call.outputs[0]))
 
 
@@ -119,8 +129,46 @@ def _transposed(call: Call) -> int | None:
     return times(math.prod(call.layer.kernel.shape), _positions(call, call.inputs[0]))
 
 
+def _transposed_operation(call: Call) -> int | None:
+    return times(math.prod(argument(call, "kernel").shape), _positions(call, call.inputs[0]))
+
+
 def _dense(call: Call) -> int | None:
-    return times(math.prod(call.layer.kernel.shape), call.outputs[0].shape[1:-1])
+    """From the shapes, because a quantised kernel may hold several weights in one number."""
+    return times(1, (*sizes(call.outputs[0]), call.inputs[0].shape[-1]))
+
+
+def _einsum_dense(call: Call) -> int | None:
+    kernel = tuple(call.layer.original_kernel_shape if hasattr(call.layer, "original_kernel_shape") else ())
+    kernel = kernel or tuple(call.layer.kernel.shape)
+    terms, _ = terms_of(call.layer.equation, [call.rank, len(kernel)])
+    known = dict(zip(terms[1], kernel, strict=True)) | dict(zip(terms[0], sizes(call.inputs[0]), strict=True))
+    return times(1, known.values())
+
+
+def _recurrent(call: Call) -> int | None:
+    """Each step multiplies by every weight of both kernels."""
+    layer = call.layer
+    both = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    cells = [each.cell for each in both]
+    if not all(hasattr(cell, "kernel") and hasattr(cell, "recurrent_kernel") for cell in cells):
+        return None
+    counts = [math.prod(kernel.shape) for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
+    return times(sum(counts), call.inputs[0].shape[1:2])
+
+
+def _convolutional_recurrent(call: Call) -> int | None:
+    cell, shape = call.layer.cell, call.outputs[0].shape
+    places = shape[-call.layer.cell.rank :] if cell.data_format == "channels_first" else shape[-cell.rank - 1 : -1]
+    kernels = math.prod(cell.kernel.shape) + math.prod(cell.recurrent_kernel.shape)
+    return times(kernels, (call.inputs[0].shape[1], *places))
+
+
+def _reversible_embedding(call: Call) -> int | None:
+    """A row of a table costs nothing; the product with the whole table does."""
+    if not argument(call, "reverse", False):
+        return 0
+    return times(1, (*sizes(call.outputs[0]), call.inputs[0].shape[-1]))
 
 
 def _subsampling(call: Call) -> int | None:
@@ -138,7 +186,7 @@ def _local(call: Call) -> int:
 
 def _blur(call: Call) -> int | None:
     """The blur's weights are constants, but each is multiplied with an input."""
-    return times(call.layer.size**2, call.outputs[0].shape[1:])
+    return times(call.layer.size**2, sizes(call.outputs[0]))
 
 
 def _free(call: Call) -> int:
@@ -150,42 +198,47 @@ def _projections(call: Call) -> int | None:
     query, value, key = operands(call)
     names = {"query": query, "key": key, "value": value, "output": query, "gate": query}
     found = [(getattr(call.layer, f"_{name}_dense", None), tensor) for name, tensor in names.items()]
-    counts = [times(math.prod(part.kernel.shape), tensor.shape[1:-1]) for part, tensor in found if part is not None]
+    counts = [times(math.prod(part.kernel.shape), sizes(tensor)[:-1]) for part, tensor in found if part is not None]
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
 def _additive_attention(call: Call) -> int | None:
     """Each pair of a query and a key multiplies by the scale, if there is one."""
     query, _, key = operands(call)
-    return times(1, (*query.shape[1:], key.shape[-2])) if call.layer.use_scale else 0
+    return times(1, (*sizes(query), key.shape[-2])) if call.layer.use_scale else 0
 
 
-def _constant_matrix(call: Call) -> int | None:
-    """A matrix product with one operand that is a weight or a constant."""
-    first, second = call.arguments[0]
-    if computed(first) and computed(second):
-        return 0
-    return times(1, (*call.outputs[0].shape[1:], first.shape[-1]))
+def _constant_product(call: Call) -> int | None:
+    return contraction(call, of_activations=False)
+
+
+def _named(names: str) -> list[Any]:
+    """The layers of one, two and three dimensions."""
+    return of_layers(" ".join(name.replace("#", n) for name in names.split() for n in "123"))
 
 
 _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
-    _convolution: [
-        *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, SparseConv2D),
-    ],
-    _separable: [layers.SeparableConv1D, layers.SeparableConv2D],
-    _transposed: [layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose],
-    _dense: [layers.Dense],
-    _subsampling: [TrainableSubsampling2D],
-    _prototypes: [RBFOutput],
-    _local: [LocallyConnected],
-    _blur: [BlurPool2D],
-    _projections: [layers.MultiHeadAttention, layers.GroupQueryAttention],
-    _additive_attention: [layers.AdditiveAttention],
-    _constant_matrix: ["keras.src.ops.numpy.Matmul", "keras.src.ops.numpy.Dot"],
+    _convolution: [*_named("Conv#D DepthwiseConv#D"), "cnn_models.layers.lecun1998.SparseConv2D"],
+    _convolution_operation: of_operations("nn", "Conv DepthwiseConv"),
+    _separable: _named("SeparableConv#D"),
+    _separable_operation: of_operations("nn", "SeparableConv"),
+    _transposed: _named("Conv#DTranspose"),
+    _transposed_operation: of_operations("nn", "ConvTranspose"),
+    _dense: of_layers("Dense"),
+    _einsum_dense: of_layers("EinsumDense"),
+    _recurrent: of_layers("LSTM GRU SimpleRNN RNN Bidirectional"),
+    _convolutional_recurrent: _named("ConvLSTM#D"),
+    _reversible_embedding: of_layers("ReversibleEmbedding"),
+    _subsampling: ["cnn_models.layers.lecun1998.TrainableSubsampling2D"],
+    _prototypes: ["cnn_models.layers.lecun1998.RBFOutput"],
+    _local: ["cnn_models.layers.local.LocallyConnected"],
+    _blur: ["cnn_models.layers.blur.BlurPool2D"],
+    _projections: of_layers("MultiHeadAttention GroupQueryAttention"),
+    _additive_attention: of_layers("AdditiveAttention"),
+    _constant_product: of_operations("numpy", "Matmul Dot Einsum Tensordot"),
     _free: [
-        layers.Attention,
-        *(layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.RMSNormalization),
-        *(layers.Normalization, layers.PReLU, layers.Embedding),
+        *of_layers("Attention BatchNormalization LayerNormalization GroupNormalization RMSNormalization"),
+        *of_layers("Normalization PReLU Embedding"),
         "keras.src.applications.convnext.LayerScale",
     ],
 }

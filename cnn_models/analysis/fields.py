@@ -5,12 +5,14 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from cnn_models.analysis.geometry import Axis, merged, together
-from cnn_models.analysis.sampling import Sampling
-from cnn_models.analysis.views import NOTHING, Interval, hull
+from cnn_models.analysis.geometry import UNSEEN, Axis, merged
+from cnn_models.analysis.layout import Line, plain
+from cnn_models.analysis.sampling import Sampling, Window
+from cnn_models.analysis.views import NOTHING, hull
 
-Part = tuple[Axis, ...]
-"""Units whose fields are rectangles: one `Axis` for each spatial axis of the input."""
+Part = tuple[Line, ...]
+"""Units whose fields are rectangles: one `Line` for each spatial axis of the input."""
+Positions = tuple[int | tuple[int, ...] | None, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,34 +20,55 @@ class ReceptiveField:
     """What the units of one tensor see of the input.
 
     The properties give one number for each spatial axis of the input, in positions (pixels) of the
-    input; None means undefined. They describe an input without borders; `unit` describes the actual
+    input; None means undefined. They describe an input without borders; `unit` and `box` describe the actual
     input.
 
     Attributes:
         parts: the fields through different paths; a unit's field is the smallest rectangle that contains
-            them. Two parts are kept apart only if they differ in which units read nothing but padding,
-            since such a unit has no rectangle.
-        positions: for each spatial axis of the input, the axis of the tensor along which the units see
-            different positions of it; None if all units see the same.
+            them. Two parts are kept apart if they differ in which units read nothing but padding,
+            since such a unit has no rectangle, or in the axes of the tensor along which their units differ.
+        unknown: what is not known of the layers before this tensor; then nothing is known of its field.
     """
 
     parts: tuple[Part, ...]
-    positions: tuple[int | None, ...]
+    unknown: tuple[object, ...] = ()
 
     @classmethod
     def of_input(cls, lengths: Mapping[int, int | None]) -> "ReceptiveField":
         """The field of the input itself; `lengths` maps its spatial axes to their sizes."""
-        return cls((tuple(map(Axis.of_input, lengths.values())),), tuple(lengths))
+        equal: dict[int | None, Axis] = {length: Axis.of_input(length) for length in lengths.values()}
+        return cls((tuple(Line(equal[length], plain(place, length)) for place, length in lengths.items()),))
 
     @classmethod
-    def unseen(cls, lengths: Mapping[int, int | None]) -> "ReceptiveField":
+    def unseen(cls, lengths: Iterable[int | None]) -> "ReceptiveField":
         """The field of a tensor that does not depend on an input of these sizes."""
-        return cls((tuple(map(Axis.unseen, lengths.values())),), (None,) * len(lengths))
+        return cls((tuple(Line(Axis.unseen(length), ()) for length in lengths),))
+
+    def forgotten(self, reasons: Iterable[object]) -> "ReceptiveField":
+        """The field of a tensor behind layers of which it is not known what they see."""
+        axes = (dataclasses.replace(axis, first=None, last=None).undefined() for axis in self.axes)
+        return ReceptiveField((tuple(Line(axis, ()) for axis in axes),), tuple(dict.fromkeys(reasons)))
+
+    @property
+    def depends(self) -> bool:
+        """Whether a unit sees anything of the input, as far as is known."""
+        return bool(self.unknown) or any(axis.views != UNSEEN for axis in self.axes)
 
     @functools.cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """The field along each spatial axis of the input, over all paths together."""
-        return tuple(merged(column) for column in zip(*_seeing(self.parts), strict=True))
+        """The field along each spatial axis of the input, over all paths together.
+
+        Where paths lead to different axes of the tensor, the order of the units is not described.
+        """
+        return tuple(map(_together, zip(*_seeing(self.parts), strict=True)))
+
+    @property
+    def positions(self) -> Positions:
+        """For each spatial axis of the input, the axis of the tensor along which units see different positions of it.
+
+        None if all units see the same; several axes after a reshape that splits the axis.
+        """
+        return tuple(map(_position, zip(*_seeing(self.parts), strict=True)))
 
     @property
     def size(self) -> tuple[int | None, ...]:
@@ -98,14 +121,37 @@ class ReceptiveField:
             First and last position along each axis, both included; None if the unit reads only padding.
 
         Raises:
-            ValueError: the size of the input is not known, or the units have been rearranged.
+            ValueError: the size of the input is not known, or the units are no longer in the order of the input: ask
+                for a unit by its place in the tensor, with `box`.
             IndexError: the tensor has no such unit.
         """
-        if len(index) != len(self.positions):
-            raise ValueError(
-                f"Expected {len(self.positions)} indices, one a spatial axis of the input; got {len(index)}."
-            )
-        boxes = [box for part in self.parts if (box := _box(part, self.positions, index))]
+        positions = self.positions
+        if len(index) != len(positions):
+            raise ValueError(f"Expected {len(positions)} indices, one a spatial axis of the input; got {len(index)}.")
+        if any(isinstance(place, tuple) for place in positions):
+            raise ValueError("A reshape has rearranged the units along several axes: use `box`.")
+        places: dict[int, int] = {}
+        for place, i in zip(positions, index, strict=True):
+            if isinstance(place, int) and places.setdefault(place, i) != i:
+                raise ValueError(f"Axis {place} of the tensor has one index, not both {places[place]} and {i}.")
+        return self.box(places)
+
+    def box(self, index: Mapping[int, int]) -> tuple[tuple[int, int], ...] | None:
+        """The part of the actual input that the unit at some place of the tensor reads.
+
+        Args:
+            index: the unit's index along the axes of the tensor; of axes that make no difference it may be missing.
+
+        Returns:
+            First and last position along each axis of the input, both included; None if the unit reads only padding.
+
+        Raises:
+            ValueError: the size of the input or the order of the units is not known.
+            IndexError: the tensor has no such unit.
+        """
+        if self.unknown:
+            raise ValueError("What a unit reads is not known: there is no rule for a layer before it.")
+        boxes = [box for part in self.parts if (box := [line.interval(index) for line in part]) and NOTHING not in box]
         if not boxes:
             return None
         return tuple((int(first), int(last)) for first, last in map(hull, zip(*boxes, strict=True)))
@@ -114,28 +160,35 @@ class ReceptiveField:
 
     def through(self, samplings: Mapping[int, Sampling]) -> "ReceptiveField":
         """The field of a layer that reads these units through a sampling along some axes (as a convolution does)."""
-        chosen = {position: sampling for position, sampling in samplings.items() if position in self.positions}
-        return self._each(lambda axis, position: axis.through(chosen[position]) if position in chosen else axis)
+        field = self
+        for place, sampling in samplings.items():
+            field = field._each(lambda line, p=place, s=sampling: line.through(p, s))  # type: ignore[misc]
+        return field
 
     def mixed(self, positions: Collection[int]) -> "ReceptiveField":
         """Each unit now sees what all units along these axes saw (as after a normalisation along them)."""
-        pairs = zip(self.axes, self.positions, strict=True)
-        lost = [position for axis, position in pairs if axis.rearranged and position in positions]
-        return self._each(lambda axis, position: axis.mixed() if position in positions else axis).collapsed(lost)
+        return self._each(lambda line: line.pooled(positions, keep=True))
 
-    def collapsed(self, positions: Collection[int | None]) -> "ReceptiveField":
+    def collapsed(self, positions: Collection[int]) -> "ReceptiveField":
         """Like `mixed`, and these axes no longer distinguish units (as after a dense layer)."""
-        field = self._each(lambda axis, position: axis.collapsed() if position in positions else axis)
-        return ReceptiveField(field.parts, tuple(None if p in positions else p for p in self.positions))
+        return self._each(lambda line: line.pooled(positions, keep=False))
 
     def moved(self, places: Mapping[int, int | None], shuffled: Collection[int] = ()) -> "ReceptiveField":
         """Renumbers the axes by `places`; the order of the units along the axes in `shuffled` is lost."""
-        field = self._each(lambda axis, position: axis.shuffled() if position in shuffled else axis)
-        return ReceptiveField(field.parts, tuple(None if p is None else places.get(p) for p in self.positions))
+        return self._each(lambda line: line.moved(places, shuffled))
 
-    def _each(self, change: Callable[[Axis, int | None], Axis]) -> "ReceptiveField":
-        parts = tuple(tuple(map(change, part, self.positions)) for part in self.parts)
-        return dataclasses.replace(self, parts=parts)
+    def reshaped(self, before: Sequence[int | None], after: Sequence[int | None]) -> "ReceptiveField":
+        """The field of the same units in a tensor of another shape.
+
+        Args:
+            before: the shape, with the batch.
+            after: the new shape, with the batch.
+        """
+        return self._each(lambda line: line.reshaped(before, after))
+
+    def _each(self, change: Callable[[Line], Line]) -> "ReceptiveField":
+        parts = [tuple(map(change, part)) for part in self.parts]
+        return dataclasses.replace(self, parts=_united(parts))
 
 
 def every(answers: Iterable[bool | None]) -> bool | None:
@@ -145,7 +198,11 @@ def every(answers: Iterable[bool | None]) -> bool | None:
 
 
 def meet(
-    fields: Sequence[ReceptiveField], along: int | None = None, counts: Sequence[int | None] = ()
+    fields: Sequence[ReceptiveField],
+    along: int | None = None,
+    counts: Sequence[int | None] = (),
+    shape: Sequence[int | None] = (),
+    apart: bool = False,
 ) -> ReceptiveField:
     """The field of a layer that combines several tensors element by element, or concatenates them.
 
@@ -153,55 +210,101 @@ def meet(
         fields: the fields of tensors of the same rank. An axis with one unit is broadcast.
         along: the axis along which the tensors are concatenated; None: they are combined element by element.
         counts: for a concatenation, the size of each tensor along that axis.
+        shape: the shape of the result; by default, as large as the largest tensor along each axis.
+        apart: for a concatenation along an axis along which no units differ so far: whether units of different tensors
+            are told apart. The channels of a picture are not.
     """
     if all(field is fields[0] for field in fields) and along is None:
         return fields[0]
-    owners = [i for i, field in enumerate(fields) for _ in field.parts]
-    columns: list[list[Axis]] = []
-    positions: list[int | None] = []
-    for k, places in enumerate(zip(*(field.positions for field in fields), strict=True)):
-        branches = [part[k] for field in fields for part in field.parts]
-        carried = {place for place in places if place is not None}
-        position = carried.pop() if len(carried) == 1 else None
-        if carried:  # The branches use two axes of the tensor, so the order of the units is lost.
-            branches = [axis.shuffled() for axis in branches]
-        elif position is not None and position == along:
-            alone = [
-                axis.spread(counts[i]) if places[i] is None else axis for axis, i in zip(branches, owners, strict=True)
-            ]
-            branches = together(alone, owners)
-        elif position is not None:
-            count = max(len(axis.units or ()) for axis in branches)
-            single = [
-                places[i] is None or len(axis.units or ()) == 1 < count
-                for axis, i in zip(branches, owners, strict=True)
-            ]
-            branches = [axis.spread(count) if one else axis for axis, one in zip(branches, single, strict=True)]
-        columns.append(branches)
-        positions.append(position)
-    return ReceptiveField(_united(zip(*columns, strict=True)), tuple(positions))
+    unknown = tuple(dict.fromkeys(reason for field in fields for reason in field.unknown))
+    if along is not None:
+        return ReceptiveField(_united(_concatenated(fields, along, counts, apart)), unknown)
+    parts = [part for field in fields for part in field.parts]
+    shape = shape or _largest(parts)
+    return ReceptiveField(_united([tuple(line.broadcast(shape) for line in part) for part in parts]), unknown)
 
 
-def _united(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Joins parts in which the same units read nothing; drops parts in which no unit reads anything."""
+def _largest(parts: Iterable[Part]) -> list[int | None]:
+    """The largest size along each axis of a tensor along which units differ; 1 elsewhere."""
+    digits = [digit for part in parts for line in part for digit in line.layout]
+    rank = max((digit.place for digit in digits), default=-1) + 1
+    sizes = [{digit.total for digit in digits if digit.place == place} for place in range(rank)]
+    return [None if None in size else max((n for n in size if n is not None), default=1) for size in sizes]
+
+
+def _concatenated(
+    fields: Sequence[ReceptiveField], along: int, counts: Sequence[int | None], apart: bool
+) -> list[Part]:
+    """The parts of tensors that are concatenated along an axis. Through each, the units of the others read nothing."""
+    distinct = [k for k in range(len(fields[0].axes)) if any(along in p[k].places for f in fields for p in f.parts)]
+    if apart and not distinct and any(field is not fields[0] for field in fields):
+        distinct = [0]
+    parts = []
+    for number, field in enumerate(fields):
+        for part in field.parts:
+            own = [k for k in distinct if along in part[k].places] or distinct[:1]
+            parts.append(
+                tuple(_beside(line, along, counts, number) if k in own else line for k, line in enumerate(part))
+            )
+    return parts
+
+
+def _beside(line: Line, along: int, counts: Sequence[int | None], number: int) -> Line:
+    """The line of one of several concatenated tensors."""
+    sizes = [count for count in counts if count is not None]
+    if not line.known or len(sizes) < len(counts):
+        return Line(line.axis.undefined(), line.layout or plain(along, None)).shuffled()
+    axis, dims, rest = line.separated(along, counts[number])
+    window = Window(before=sum(sizes[:number]), after=sum(sizes[number + 1 :]))
+    return Line(axis.sampled(dims, window), rest + plain(along, sum(sizes)))
+
+
+def _united(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Joins parts whose units are in the same places, and of which the same read nothing.
+
+    Parts in which no unit reads anything are dropped.
+    """
+    if len(parts) == 1:
+        return tuple(parts)
+    models = [max(column, key=lambda line: line.fineness) for column in zip(*parts, strict=True)]
     groups: dict[object, list[Part]] = {}
     for part in parts:
-        groups.setdefault(tuple(axis.blind for axis in part), []).append(part)
-    return _seeing([tuple(merged(column) for column in zip(*group, strict=True)) for group in groups.values()])
+        wide = tuple(line.spread(model) for line, model in zip(part, models, strict=True))
+        key = tuple((line.layout, line.axis.rearranged, line.axis.blind) for line in wide)
+        groups.setdefault(key, []).append(wide)
+    return _seeing([_overlaid(group) for group in groups.values()])
+
+
+def _overlaid(parts: Sequence[Part]) -> Part:
+    """One part in place of several whose units are in the same places."""
+    done: dict[tuple[int, ...], Axis] = {}  # equal axes are computed once
+    lines = []
+    for column in zip(*parts, strict=True):
+        key = tuple(id(line.axis) for line in column)
+        if key not in done:
+            done[key] = merged([line.axis for line in column])
+        lines.append(Line(done[key], column[0].layout))
+    return tuple(lines)
 
 
 def _seeing(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts in which some unit reads something; all parts if there are none."""
-    return tuple(part for part in parts if not any(axis.nothing for axis in part)) or tuple(parts)
+    return tuple(part for part in parts if not any(line.axis.nothing for line in part)) or tuple(parts)
 
 
-def _box(part: Part, positions: Sequence[int | None], index: Sequence[int]) -> list[Interval] | None:
-    """The rectangle that one unit reads through one part; None if it reads nothing."""
-    box = []
-    for axis, position, i in zip(part, positions, index, strict=True):
-        if axis.units is None:
-            raise ValueError("What a unit reads depends on the size of the input, which is not known.")
-        if axis.rearranged:
-            raise ValueError("A reshape has rearranged the units: what one of them reads is not known.")
-        box.append(axis.units[0 if position is None else i])
-    return None if NOTHING in box else box
+def _together(lines: Sequence[Line]) -> Axis:
+    """One axis of the input as all paths together see it."""
+    finest = max(lines, key=lambda line: line.fineness)
+    wide = [line.spread(finest) for line in lines]
+    if len({line.layout for line in wide}) == 1:
+        return merged([line.axis for line in wide])
+    axes = [line.axis.shuffled() for line in lines]
+    union = merged(axes)
+    all_see = any(line.axis.whole and axis.units == union.units for line, axis in zip(lines, axes, strict=True))
+    return union.collapsed() if all_see else union
+
+
+def _position(lines: Sequence[Line]) -> int | tuple[int, ...] | None:
+    """The axes of the tensor along which units see different positions of one axis of the input."""
+    places = sorted({place for line in lines for place in line.places})
+    return None if not places else places[0] if len(places) == 1 else tuple(places)

@@ -1,15 +1,19 @@
 """Lists the calls of a Keras model in the order of computation.
 
-The unit of analysis is a call, because a shared layer is called several times. Nested models are opened; their layers
-get names like `backbone/conv1`. Keras 3.15 has no public interface for its graph, so this module uses private
-attributes; no other module does.
+The unit of analysis is a call, because a shared layer is called several times. Nested models are opened, and so are
+custom layers if asked; what is inside gets names like `backbone/conv1`. Keras 3 has no public interface for its graph,
+so this module and `cnn_models.analysis.opening` use private attributes; no other module does.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
+from keras.src.models.functional import Functional
+
+from cnn_models.analysis.opening import Opened, opened, opened_model
 
 T = TypeVar("T")
 
@@ -32,9 +36,11 @@ class Call:
         name: name of the layer, preceded by the names of the nested models that contain it: `backbone/conv1`.
         layer: the layer or operation.
         index: 0 for the layer's first call in the model, 1 for the second...
-        inputs: the input tensors; shapes begin with the batch.
+        inputs: the input tensors; shapes begin with the batch, which is None where it is that of the model.
         outputs: the output tensors.
         arguments: positional and keyword arguments, including the tensors.
+        order: number of calls of layers before this call has ended.
+        makers: the calls that made the tensors before this one, by the tensors' ids.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Call:
     inputs: tuple[keras.KerasTensor, ...]
     outputs: tuple[keras.KerasTensor, ...]
     arguments: tuple[tuple[Any, ...], Mapping[str, Any]]
+    order: int = 0
+    makers: Mapping[int, "Call"] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @property
     def rank(self) -> int:
@@ -50,9 +58,21 @@ class Call:
         return len(self.inputs[0].shape)
 
 
+def data_format(layer: Any) -> str | None:
+    """Where a layer or operation has the channels, `channels_first` or `channels_last`; None: it does not say."""
+    if not hasattr(layer, "data_format"):
+        return None
+    return layer.data_format or keras.config.image_data_format()
+
+
+def sizes(tensor: keras.KerasTensor) -> list[int | None]:
+    """The shape of a tensor for one picture; the first axis has as many rows as the picture has, usually one."""
+    return [tensor.shape[0] or 1, *tensor.shape[1:]] if tensor.shape else []
+
+
 def channels(call: Call) -> int:
     """The axis of the input that holds the channels, as the layer's `data_format` says."""
-    return 1 if getattr(call.layer, "data_format", None) == "channels_first" else call.rank - 1
+    return 1 if data_format(call.layer) == "channels_first" else call.rank - 1
 
 
 def spatial(call: Call) -> range:
@@ -104,31 +124,89 @@ class Graph:
         inputs: the input tensors.
         outputs: the output tensors.
         calls: all calls of layers, in the order of computation.
-        models: all calls of nested models; the calls of their layers are in `calls`.
+        models: all calls of nested models and opened layers; the calls of their layers are in `calls`.
+        constants: tensors that no call makes, as they depend on no input: position embeddings, say.
     """
 
     inputs: tuple[keras.KerasTensor, ...]
     outputs: tuple[keras.KerasTensor, ...]
     calls: tuple[Call, ...]
     models: tuple[Call, ...]
+    constants: tuple[keras.KerasTensor, ...] = ()
 
 
-def trace(model: keras.Model) -> Graph:
-    """Lists the calls of a Sequential or Functional model.
+InputShape = Sequence[int | None] | Mapping[str, Sequence[int | None]]
+"""The shape of an input without the batch, or shapes by the names of the inputs."""
+
+
+def trace(
+    model: keras.Model, leaf: Callable[[Any], bool] | None = None, input_shape: InputShape | None = None
+) -> Graph:
+    """Lists the calls of a model.
+
+    Args:
+        model: the model.
+        input_shape: the shape of inputs of which not all sizes are known; one shape is for all inputs that it fits.
+        leaf: whether a layer is one whole; other layers are opened where that is possible. None: no layer is opened,
+            only nested models.
 
     Raises:
-        TypeError: the model is a subclass with its own `call`, so it has no graph.
-        ValueError: a Sequential model has no input shape yet.
+        TypeError: the model is a subclass with its own `call`, which cannot be opened.
+        ValueError: a Sequential model has no input shape yet, or `input_shape` fits no input.
     """
     function = _function(model)
+    whole = opened_model(model, leaf) if leaf and function is None else None
+    function = function or whole
     if function is None:
-        raise TypeError(
-            f"Model '{model.name}' ({type(model).__name__}) has no graph of layers: only Sequential and Functional "
-            "models can be analysed. Call its layers on a keras.Input and build a keras.Model from that."
-        )
-    tracer = _Tracer()
-    outputs = tracer.run(function, tuple(function.inputs), "")
-    return Graph(tuple(function.inputs), outputs, tuple(tracer.calls), tuple(tracer.models))
+        raise TypeError(_no_graph(model))
+    batch = function.inputs[0].shape[0] if function.inputs[0].shape else None
+    inputs = tuple(_for_one(tensor, batch) for tensor in function.inputs)
+    if input_shape is not None:
+        inputs = _sized(inputs, input_shape)
+    tracer = _Tracer(leaf or (lambda layer: True), batch)
+    outputs = tracer.run(function, inputs, "")
+    if whole:
+        tracer.models.append(Call(model.name, model, 0, inputs, outputs, ((), {}), len(tracer.calls)))
+    return Graph(inputs, outputs, tuple(tracer.calls), tuple(tracer.models), tuple(tracer.constants))
+
+
+def _for_one(tensor: keras.KerasTensor, batch: int | None) -> keras.KerasTensor:
+    """A tensor without the fixed size of the model's batch."""
+    if batch in (None, 1) or not tensor.shape or tensor.shape[0] != batch:
+        return tensor
+    return keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+
+
+def _sized(inputs: Sequence[keras.KerasTensor], given: InputShape) -> tuple[keras.KerasTensor, ...]:
+    """The inputs with the sizes that a user gives.
+
+    Raises:
+        ValueError: a shape fits no input.
+    """
+    shapes = given if isinstance(given, Mapping) else {}
+    result = []
+    for tensor in inputs:
+        shape = tuple(tensor.shape[1:])
+        new = tuple(shapes.get(tensor.name, shape) if isinstance(given, Mapping) else given)
+        fits = len(new) == len(shape) and all(n in (None, m) for n, m in zip(shape, new, strict=True))
+        if tensor.name in shapes and not fits:
+            raise ValueError(f"Input '{tensor.name}' has the shape {shape}, which {new} does not fit.")
+        sized = keras.KerasTensor((tensor.shape[0], *new), tensor.dtype, name=tensor.name) if fits else tensor
+        result.append(sized)
+    if not any(new is not old for new, old in zip(result, inputs, strict=True)):
+        known = ", ".join(f"'{tensor.name}' {tuple(tensor.shape[1:])}" for tensor in inputs)
+        raise ValueError(f"The shape {given} fits none of the inputs: {known}.")
+    return tuple(result)
+
+
+def _no_graph(model: Any) -> str:
+    kind = f"Model '{model.name}' ({type(model).__name__})"
+    if not model.built:
+        return f"{kind} has no graph of layers and no input shape yet: call it once, on data of the shape in question."
+    return (
+        f"{kind} has no graph of layers, and calling it on a keras.Input does not work, as when its `call` uses "
+        "another library than keras.ops. Call its layers on a keras.Input and build a keras.Model from that."
+    )
 
 
 def _function(model: Any) -> Any:
@@ -137,25 +215,43 @@ def _function(model: Any) -> Any:
         if model._functional is None:
             raise ValueError(f"Model '{model.name}' has no input shape: add a keras.Input, or call build().")
         return model._functional
+    if isinstance(model, keras.Model) and type(model).call is not Functional.call:
+        return None
     return model if isinstance(model, keras.Function) and hasattr(model, "_nodes_by_depth") else None
 
 
 class _Tracer:
-    """Follows the calls of a model and of the models inside it."""
+    """Follows the calls of a model and of the models and layers inside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, leaf: Callable[[Any], bool], batch: int | None) -> None:
+        self.leaf = leaf
+        self.batch = batch
         self.calls: list[Call] = []
         self.models: list[Call] = []
         self.counts: dict[int, int] = {}
+        self.makers: dict[int, Call] = {}
+        self.constants: list[keras.KerasTensor] = []
 
     def run(self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
-        """Follows one call of a model on `inputs`; returns its outputs."""
+        """Follows one call of a model, or of a layer that was opened, on `inputs`; returns its outputs."""
+        opening = function if isinstance(function, Opened) else None
         actual = {id(own): given for own, given in zip(function.inputs, inputs, strict=True)}
         for node in _nodes(function):
             if all(id(tensor) in actual for tensor in node.input_tensors):
-                outputs = self.call(node, actual, prefix)
+                inner = opening.prefixes.get(id(node), "") if opening else ""
+                outputs = self.call(node, actual, prefix + inner)
                 actual.update(zip(map(id, node.output_tensors), outputs, strict=True))
-        return tuple(actual[id(output)] for output in function.outputs)
+        for name, layer, tensors in opening.inside if opening else ():
+            made = tuple(actual[id(tensor)] for tensor in tensors if id(tensor) in actual)
+            index = self.count(layer)
+            self.models.append(Call(prefix + name, layer, index, (), made, ((), {}), len(self.calls)))
+        return tuple(actual[id(each)] if id(each) in actual else self.constant(each) for each in function.outputs)
+
+    def constant(self, value: Any) -> keras.KerasTensor:
+        """A tensor for an output of an opened layer that does not depend on its inputs."""
+        tensor = keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
+        self.constants.append(tensor)
+        return tensor
 
     def call(self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
         """Follows the call that `node` recorded. `actual` maps the ids of recorded tensors to those of this call."""
@@ -163,25 +259,73 @@ class _Tracer:
         inputs = tuple(actual[id(tensor)] for tensor in node.input_tensors)
         arguments = node.arguments.fill_in(actual)
         function = _function(layer)
-        outputs = self.run(function, inputs, f"{name}/") if function else _outputs(node, inputs, arguments)
+        given = inputs
+        if function is None and isinstance(layer, keras.Layer) and not self.leaf(layer):
+            function = opened(layer, arguments, self.leaf)
+            given = tuple(_symbolic(arguments))
+        index = self.count(layer)
+        outputs = self.run(function, given, f"{name}/") if function else self.outputs(node, inputs, arguments)
+        record = self.calls if function is None else self.models
+        call = Call(name, layer, index, inputs, outputs, arguments, len(self.calls), makers=self.makers)
+        record.append(call)
+        if function is None:
+            self.makers.update((id(tensor), call) for tensor in outputs)
+        return outputs
+
+    def count(self, layer: Any) -> int:
+        """The number of this call of a layer."""
         index = self.counts.get(id(layer), 0)
         self.counts[id(layer)] = index + 1
-        record = self.calls if function is None else self.models
-        record.append(Call(name, layer, index, inputs, outputs, arguments))
-        return outputs
+        return index
+
+    def outputs(self, node: Any, inputs: Sequence[keras.KerasTensor], arguments: Any) -> tuple[keras.KerasTensor, ...]:
+        """New output tensors of a call, with the recorded shapes, or with new ones if the inputs have other shapes."""
+        if all(_alike(given.shape, recorded.shape) for given, recorded in zip(inputs, node.input_tensors, strict=True)):
+            specs = [_for_one(tensor, self.batch) for tensor in node.output_tensors]
+        else:
+            args, kwargs = arguments
+            specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+        return tuple(keras.KerasTensor(_shape_for_one(node, inputs, spec.shape), spec.dtype) for spec in specs)
+
+
+def _symbolic(arguments: Any) -> list[keras.KerasTensor]:
+    """The symbolic tensors among some arguments, each once."""
+    tensors = [each for each in keras.tree.flatten(arguments) if isinstance(each, keras.KerasTensor)]
+    return list({id(tensor): tensor for tensor in tensors}.values())
 
 
 def _nodes(function: Any) -> Iterator[Any]:
     """The recorded calls of a graph, without the nodes of its inputs."""
+    if isinstance(function, Opened):
+        yield from function.nodes
+        return
     for depth in sorted(function._nodes_by_depth, reverse=True):
         yield from (node for node in function._nodes_by_depth[depth] if not node.is_input)
 
 
-def _outputs(node: Any, inputs: Sequence[keras.KerasTensor], arguments: Any) -> tuple[keras.KerasTensor, ...]:
-    """New output tensors of a call, with the recorded shapes, or with new ones if the inputs have other shapes."""
-    if [tensor.shape for tensor in inputs] == [tensor.shape for tensor in node.input_tensors]:
-        specs = node.output_tensors
-    else:
-        args, kwargs = arguments
-        specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-    return tuple(keras.KerasTensor(spec.shape, spec.dtype) for spec in specs)
+def _alike(given: Sequence[int | None], recorded: Sequence[int | None]) -> bool:
+    """Whether two shapes are equal but for the batch, which may be unknown in one of them."""
+    return tuple(given[1:]) == tuple(recorded[1:]) and len(given) == len(recorded)
+
+
+def _shape_for_one(
+    node: Any, inputs: Sequence[keras.KerasTensor], shape: Sequence[int | None]
+) -> tuple[int | None, ...]:
+    """The shape of an output for one picture. The first axis is None for one row, as it mostly is.
+
+    A reshape can make rows of the windows of a picture, and a picture of rows; the layer `Reshape` does not.
+    """
+    if not shape:
+        return ()
+    if type(node.operation).__name__ == "Reshape" and not isinstance(node.operation, keras.Layer):
+        given: Sequence[int | None] = inputs[0].shape
+        old = [size for size in given[1:] if size is not None]
+        new = [size for size in shape[1:] if size is not None]
+        before, after = math.prod([given[0] or 1, *old]), math.prod(new)
+        if len(old) == len(given) - 1 and len(new) == len(shape) - 1 and after:
+            rows = before // after
+            return (rows if rows > 1 else None, *shape[1:])
+    pairs = zip(inputs, node.input_tensors, strict=True)
+    kept = [tensor.shape[0] or 1 for tensor, recorded in pairs if recorded.shape and recorded.shape[0] == shape[0]]
+    rows = max(kept, default=shape[0] or 1)
+    return (rows if rows > 1 else None, *shape[1:])

@@ -8,18 +8,24 @@
 Both describe inference on one picture, and use only the shapes of tensors.
 """
 
+import dataclasses
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 
 from cnn_models.analysis import cost
 from cnn_models.analysis.fields import ReceptiveField, every
-from cnn_models.analysis.graph import Call, Graph, channels, trace, unwrapped
-from cnn_models.analysis.rules import Rule, sees
+from cnn_models.analysis.graph import Call, Graph, InputShape, channels, data_format, trace, unwrapped
+from cnn_models.analysis.rules import Rules, advice, is_leaf, sees
 from cnn_models.analysis.table import LayerRow, LayerTable
 from cnn_models.names import unknown
 
-Rules = Mapping[type, Rule]
+Fields = dict[int, ReceptiveField]
+GATED = ("Multiply",)
+"""Layers and operations that multiply by a gate."""
 
 
 def receptive_field(
@@ -29,16 +35,22 @@ def receptive_field(
     call: int | None = None,
     source: str | None = None,
     rules: Rules | None = None,
+    gates: bool = True,
+    input_shape: InputShape | None = None,
 ) -> ReceptiveField:
     """The receptive field of a layer: the part of the model's input that its units see.
 
     Args:
-        model: a Sequential or Functional model, in one to three dimensions, with any nesting.
+        model: a model in one to three dimensions, with any nesting. Custom layers and subclassed models are opened
+            if their `call` works on symbolic tensors.
         layer: a layer or its name (`backbone/conv1` inside a nested model; the last part is enough if it is
             unique); None: the model's output.
         call: for a shared layer, which of its calls, from 0.
         source: for a model with several inputs, the name of the one that the field refers to.
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
+        gates: whether a product with a tensor that depends on the whole input, such as squeeze and excitation, makes
+            units see the whole input.
+        input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
 
     Returns:
         Size, stride, padding and centre, in pixels of the input, along each spatial axis. The axis of the channels
@@ -46,55 +58,67 @@ def receptive_field(
         two or more axes besides the batch.
 
     Raises:
-        TypeError: a layer has no rule, or the model has no graph.
+        TypeError: no rule says what a layer before this one sees, and it cannot be opened; or the model has no graph.
         ValueError: there is no such layer, call or input, or the arguments fit several.
     """
-    graph = trace(model)
+    rules = rules or {}
+    graph = trace(model, is_leaf(rules), input_shape)
     target = _target(graph, layer, call)
-    fields = _fields(graph, _source(graph, source), rules or {})
-    return fields[id(target)]
+    start = _source(graph, source)
+    for each, _, outputs in _walk(graph, start, _lengths(graph, start, rules), rules, gates=gates):
+        found = [field for tensor, field in zip(each.outputs, outputs, strict=True) if tensor is target]
+        if found:
+            if found[0].unknown:
+                raise TypeError(advice(found[0].unknown))
+            return found[0]
+    return ReceptiveField.of_input(_lengths(graph, start, rules))  # the output is the input
 
 
-def layer_table(model: keras.Model, *, source: str | None = None, rules: Rules | None = None) -> LayerTable:
+def layer_table(
+    model: keras.Model,
+    *,
+    source: str | None = None,
+    rules: Rules | None = None,
+    input_shape: InputShape | None = None,
+) -> LayerTable:
     """The receptive field and the cost of every layer of a model, in the order of computation.
 
     Args:
-        model: a Sequential or Functional model, in one to three dimensions, with any nesting.
+        model: a model in one to three dimensions, with any nesting. Custom layers and subclassed models are opened
+            if their `call` works on symbolic tensors.
         source: for a model with several inputs, the name of the one that receptive fields refer to.
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
+        input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
 
     Returns:
-        One row for each call of a layer. The parameters of a shared layer are in the row of its first call, so that
-        the column adds up to `model.count_params()`.
+        One row for each call of a layer, and one for the weights that an opened layer itself holds. The parameters of
+        a shared layer are in the row of its first call. Weights of layers that are not called are in rows of their
+        own at the end, so that the column adds up to `model.count_params()`. What is not known is None.
 
     Raises:
-        TypeError: a layer has no rule, or the model has no graph.
+        TypeError: the model has no graph.
         ValueError: there is no such input, or there are several and `source` is None.
     """
-    graph = trace(model)
-    fields = _fields(graph, _source(graph, source), rules or {})
-    return LayerTable(_row(call, fields, rules or {}) for call in graph.calls)
-
-
-def _row(call: Call, fields: Mapping[int, ReceptiveField], rules: Rules) -> LayerRow:
-    shape = tuple(call.outputs[0].shape[1:])
-    field = fields[id(call.outputs[0])]
-    return LayerRow(
-        name=call.name,
-        call=call.index,
-        type=type(call.layer).__name__,
-        output_shape=shape,
-        parameters=call.layer.count_params() if call.index == 0 and isinstance(call.layer, keras.Layer) else 0,
-        macs=cost.call_macs(call, rules),
-        activation_macs=cost.activation_macs(call, rules),
-        memory_bytes=cost.memory_bytes(call),
-        receptive_field=field.size,
-        stride=field.stride,
-        padding=field.padding,
-        centres=field.centres,
-        beyond_input=field.beyond,
-        unproductive=every([field.beyond, *(fields[id(tensor)].beyond for tensor in call.inputs)]),
-    )
+    rules = rules or {}
+    graph = trace(model, is_leaf(rules), input_shape)
+    start = _source(graph, source)
+    lengths = _lengths(graph, start, rules)
+    whole = _walk(graph, start, lengths, rules)
+    plain = _walk(graph, start, lengths, rules, gates=False) if any(map(_is_gate, graph.calls)) else None
+    counter = _Parameters(model)
+    rows: list[LayerRow] = []
+    made: dict[int, LayerRow] = {}
+    holders = iter([*graph.models, None])
+    holder = next(holders)
+    for number, (call, inputs, outputs) in enumerate(whole, start=1):
+        ungated = outputs[0] if plain is None else next(plain)[2][0]
+        rows.append(_row(call, inputs, outputs[0], ungated, counter.of_call(call), rules))
+        made.update((id(tensor), rows[-1]) for tensor in call.outputs)
+        while holder is not None and holder.order <= number:
+            if holder.order == number and (own := counter.of_holder(holder.layer)) != (0, 0):
+                rows.append(_holder_row(holder, _maker(holder, made, rows[-1]), own))
+            holder = next(holders)
+    return LayerTable([*rows, *counter.rest()], start.shape[1:])
 
 
 def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
@@ -146,14 +170,11 @@ def calls_of(graph: Graph, layer: str | keras.Layer) -> list[Call]:
     return calls
 
 
-def _fields(graph: Graph, source: keras.KerasTensor, rules: Rules) -> dict[int, ReceptiveField]:
-    """The field of every tensor, by the tensor's id."""
+def _lengths(graph: Graph, source: keras.KerasTensor, rules: Rules) -> dict[int, int | None]:
+    """The spatial axes of an input and their sizes."""
     lengths = dict(enumerate(source.shape[1:], start=1))
     lengths.pop(_channel_axis(graph, source, rules) or 0, None)
-    fields: dict[int, ReceptiveField] = {}
-    for _ in _walk(graph, source, lengths, rules, fields):
-        pass
-    return fields
+    return lengths
 
 
 def _walk(
@@ -161,18 +182,39 @@ def _walk(
     source: keras.KerasTensor,
     lengths: Mapping[int, int | None],
     rules: Rules,
-    fields: dict[int, ReceptiveField],
     *,
     with_channels: bool = False,
-) -> Iterator[tuple[Call, Sequence[ReceptiveField]]]:
-    """Fills `fields` call by call. Yields each call with the fields of its inputs, before its rule is applied."""
-    fields.update((id(tensor), ReceptiveField.unseen(lengths)) for tensor in graph.inputs)
+    gates: bool = True,
+) -> Iterator[tuple[Call, Sequence[ReceptiveField], Sequence[ReceptiveField]]]:
+    """Yields each call with the fields of its inputs and outputs. A field is dropped after its tensor's last use."""
+    uses = Counter(id(tensor) for call in graph.calls for tensor in call.inputs)
+    unseen = ReceptiveField.unseen(lengths.values())
+    fields: Fields = {id(tensor): unseen for tensor in (*graph.inputs, *graph.constants)}
     fields[id(source)] = ReceptiveField.of_input(lengths)
     for call in graph.calls:
         inputs = [fields[id(tensor)] for tensor in call.inputs]
-        yield call, inputs
-        result = sees(call, inputs, rules, with_channels=with_channels)
-        fields.update((id(tensor), result) for tensor in call.outputs)
+        seen = inputs if gates or not _is_gate(call) else _without_gates(inputs)
+        outputs = sees(call, seen, rules, with_channels=with_channels)
+        yield call, inputs, outputs
+        fields.update((id(tensor), field) for tensor, field in zip(call.outputs, outputs, strict=True))
+        uses.subtract(map(id, call.inputs))
+        for tensor in (*call.inputs, *call.outputs):
+            if uses[id(tensor)] <= 0:
+                fields.pop(id(tensor), None)
+
+
+def _is_gate(call: Call) -> bool:
+    """Whether a call multiplies tensors, one of which may be a gate."""
+    return type(call.layer).__name__ in GATED and len(call.inputs) > 1
+
+
+def _without_gates(fields: Sequence[ReceptiveField]) -> list[ReceptiveField]:
+    """The fields of the factors of a product; those that are equal for all units and see everything see nothing now."""
+    gates = [all(field.whole) and set(field.positions) == {None} for field in fields]
+    if all(gates):
+        return list(fields)
+    unseen = ReceptiveField.unseen([axis.length for axis in fields[0].axes])
+    return [unseen if gate else field for gate, field in zip(gates, fields, strict=True)]
 
 
 def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int | None:
@@ -187,14 +229,100 @@ def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int 
     if rank < 3:
         return None
     lengths = dict(enumerate(source.shape[1:], start=1))
-    for call, inputs in _walk(graph, source, lengths, rules, {}, with_channels=True):
-        call = unwrapped(call)
+    for outer, inputs, _ in _walk(graph, source, lengths, rules, with_channels=True):
+        call = unwrapped(outer)
         positions = inputs[0].positions
-        if hasattr(call.layer, "data_format") and any(position is not None for position in positions):
-            usual = 1 if call.layer.data_format == "channels_first" else rank - 1
+        if data_format(call.layer) and any(position is not None for position in positions):
+            usual = 1 if data_format(call.layer) == "channels_first" else rank - 1
             there = [axis for axis, position in zip(lengths, positions, strict=True) if position == channels(call)]
             lost = [axis for axis, position in zip(lengths, positions, strict=True) if position is None]
             if usual in (*lost, *there):
                 return usual
             return there[-1] if there else lost[0] if len(lost) == 1 else None
     return rank - 1
+
+
+# Rows of the table.
+
+
+class _Parameters:
+    """Counts each weight of a model once, in the row that uses it first."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.left: dict[int, Any] = {id(weight): weight for weight in model.weights}
+
+    def _take(self, weights: Sequence[Any]) -> tuple[int, int]:
+        """The numbers of trainable and of other parameters among weights that no row has counted."""
+        found = [self.left.pop(id(weight)) for weight in weights if id(weight) in self.left]
+        counts = [sum(_size(each) for each in found if each.trainable == kind) for kind in (True, False)]
+        return counts[0], counts[1]
+
+    def of_call(self, call: Call) -> tuple[int, int]:
+        """The parameters of a layer; an operation has none."""
+        return self._take(call.layer.weights if isinstance(call.layer, keras.Layer) else [])
+
+    def of_holder(self, layer: keras.Layer) -> tuple[int, int]:
+        """The parameters that an opened layer holds itself, and not in layers inside it."""
+        return self._take([*layer._trainable_variables, *layer._non_trainable_variables])
+
+    def rest(self) -> list[LayerRow]:
+        """One row for each layer that the graph does not call."""
+        owners: dict[str, list[Any]] = {}
+        for weight in self.left.values():
+            owners.setdefault(weight.path.rpartition("/")[0] or weight.path, []).append(weight)
+        return [LayerRow.uncalled(name, *self._take(weights)) for name, weights in owners.items()]
+
+
+def _size(weight: Any) -> int:
+    return math.prod(weight.shape)
+
+
+def _row(
+    call: Call,
+    inputs: Sequence[ReceptiveField],
+    field: ReceptiveField,
+    ungated: ReceptiveField,
+    parameters: tuple[int, int],
+    rules: Rules,
+) -> LayerRow:
+    return LayerRow(
+        name=call.name,
+        call=call.index,
+        type=type(call.layer).__name__,
+        output_shape=tuple(call.outputs[0].shape[1:]),
+        parameters=sum(parameters),
+        trainable=parameters[0],
+        macs=cost.call_macs(call, rules),
+        activation_macs=cost.activation_macs(call, rules),
+        memory_bytes=cost.memory_bytes(call),
+        receptive_field=field.size,
+        without_gates=ungated.size,
+        stride=field.stride,
+        padding=field.padding,
+        centres=field.centres,
+        beyond_input=field.beyond,
+        unproductive=every([field.beyond, *(each.beyond for each in inputs)]),
+        missing=field.unknown,
+    )
+
+
+def _maker(holder: Call, made: Mapping[int, LayerRow], last: LayerRow) -> LayerRow:
+    """The row of the call that makes the output of an opened layer."""
+    return next((made[id(tensor)] for tensor in holder.outputs if id(tensor) in made), last)
+
+
+def _holder_row(holder: Call, maker: LayerRow, parameters: tuple[int, int]) -> LayerRow:
+    """The row of the weights that an opened layer holds itself; its products are in the rows before it."""
+    shape = tuple(holder.outputs[0].shape[1:]) if holder.outputs else ()
+    return dataclasses.replace(
+        maker,
+        name=holder.name,
+        call=holder.index,
+        type=type(holder.layer).__name__,
+        output_shape=shape,
+        parameters=sum(parameters),
+        trainable=parameters[0],
+        macs=0,
+        activation_macs=0,
+        memory_bytes=0,
+    )

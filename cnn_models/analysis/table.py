@@ -1,6 +1,7 @@
 """The table of a model's layers, as data and as text."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,17 @@ class LayerRow:
 
     Attributes:
         name: name of the layer, preceded by the names of the nested models that contain it.
-        call: number of this call of the layer, from 0.
+        call: number of this call of the layer, from 0; None: the layer is not called, but holds parameters.
         type: class of the layer or operation.
         output_shape: shape of the output, without the batch.
         parameters: number of weights, trained or not; 0 in all calls but the first.
+        trainable: the part of them that is trained.
         macs: multiply-accumulates for one picture; None if they depend on an unknown size or the layer has no rule.
         activation_macs: the part of `macs` that is matrix products of activations, as in attention; None as above.
         memory_bytes: bytes of the output for one picture; None if they depend on an unknown size.
         receptive_field: size of a unit's field, in pixels of the input; it may exceed the input.
+        without_gates: `receptive_field`, if products with tensors that depend on the whole input (squeeze and
+            excitation) are left out.
         stride: pixels of the input from one unit to the next.
         padding: pixels by which the first unit's field begins before the input.
         centres: centre of the first unit's field, in pixels; the lowest and highest centre of all paths if branches
@@ -30,50 +34,148 @@ class LayerRow:
         unproductive: whether a unit sees beyond the input along every axis, and so do the units that it reads. Such a
             layer adds no context (Richter et al. 2021, "Should you go deeper?", arXiv:2106.12307). Global layers see
             nothing beyond the input, so they are never unproductive.
+        missing: the layers up to this one of which no rule says what they see; then the field is not known.
     """
 
     name: str
-    call: int
+    call: int | None
     type: str
     output_shape: tuple[int | None, ...]
     parameters: int
+    trainable: int
     macs: int | None
     activation_macs: int | None
     memory_bytes: int | None
     receptive_field: tuple[int | None, ...]
+    without_gates: tuple[int | None, ...]
     stride: tuple[int | Fraction | None, ...]
     padding: tuple[int | None, ...]
     centres: tuple[tuple[float, ...], ...]
     beyond_input: bool | None
     unproductive: bool | None
+    missing: tuple[object, ...] = ()
+
+    @classmethod
+    def uncalled(cls, name: str, trainable: int, fixed: int) -> "LayerRow":
+        """The row of a layer that holds parameters and is not called."""
+        return cls(
+            name=name,
+            call=None,
+            type="not called",
+            output_shape=(),
+            parameters=trainable + fixed,
+            trainable=trainable,
+            macs=0,
+            activation_macs=0,
+            memory_bytes=0,
+            receptive_field=(),
+            without_gates=(),
+            stride=(),
+            padding=(),
+            centres=(),
+            beyond_input=None,
+            unproductive=None,
+        )
 
 
 class LayerTable(tuple[LayerRow, ...]):
-    """The rows of a model's layers. Printing it gives an aligned table."""
+    """The rows of a model's layers. Printing it gives an aligned table of at most 100 columns.
 
-    __slots__ = ()
+    Attributes:
+        input_shape: the shape of the input that fields refer to, without the batch.
+    """
+
+    input_shape: tuple[int | None, ...]
+
+    def __new__(cls, rows: Iterable[LayerRow] = (), input_shape: Sequence[int | None] = ()) -> "LayerTable":
+        """The table of some rows."""
+        table = super().__new__(cls, rows)
+        table.input_shape = tuple(input_shape)
+        return table
+
+    @property
+    def missing(self) -> tuple[object, ...]:
+        """The layers of which no rule says what they see."""
+        return tuple(dict.fromkeys(layer for row in self for layer in row.missing))
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The rows as plain numbers and texts, by the names of the columns; tuples are text like `5×5`."""
+        return [_cells(row) for row in self]
 
     def frame(self) -> "pd.DataFrame":
-        """The table as a data frame with one column for each attribute of `LayerRow`; tuples are text like `5×5`."""
+        """The table as a data frame with one column for each attribute of `LayerRow`; tuples are text like `5×5`.
+
+        The column `missing` is left out, see `LayerTable.missing`.
+        """
         import pandas as pd
 
-        frame = pd.DataFrame(
-            [_cells(row) for row in self], columns=[field.name for field in dataclasses.fields(LayerRow)]
-        )
-        counts = dict.fromkeys(("macs", "activation_macs", "memory_bytes"), "Int64")
+        names = [field.name for field in dataclasses.fields(LayerRow) if field.name != "missing"]
+        frame = pd.DataFrame(self.cells(), columns=names)
+        counts = dict.fromkeys(("call", "macs", "activation_macs", "memory_bytes"), "Int64")
         return frame.astype(counts | {"beyond_input": "boolean", "unproductive": "boolean"})
 
+    def __repr__(self) -> str:
+        return f"<LayerTable of {len(self)} rows, {sum(row.parameters for row in self):,} parameters>"
+
     def __str__(self) -> str:
-        lines = [[field.name for field in dataclasses.fields(LayerRow)]]
-        lines += [[f"{c:,}" if type(c) is int else _text(c) for c in _cells(row).values()] for row in self]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
+        gated = any(row.without_gates != row.receptive_field for row in self)
+        attends = any(row.activation_macs for row in self)
+        columns = [
+            ["output", *(_times(row.output_shape) for row in self), ""],
+            _counts("parameters", [row.parameters for row in self]),
+            _counts("MACs", [row.macs for row in self]),
+            *([_counts("of them act.", [row.activation_macs for row in self])] if attends else []),
+            ["field", *(_times(row.receptive_field) + "*" * bool(row.beyond_input) for row in self), ""],
+            *([["no gates", *(_times(row.without_gates) for row in self), ""]] if gated else []),
+            ["stride", *(_times(row.stride) for row in self), ""],
+        ]
+        widths = [max(map(len, column)) for column in columns]
+        room = WIDTH - sum(widths) - 2 * len(columns)
+        named = [_shortened(f"{row.name} ({row.type})", max(room, 12)) for row in self]
+        first = ["layer", *named, "total"]
+        left = max(map(len, first))
+        lines = [
+            "  ".join([name.ljust(left), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
+            for name, *cells in zip(first, *columns, strict=True)
+        ]
+        return "\n".join([line.rstrip() for line in lines] + self._notes(attends, gated))
+
+    def _notes(self, attends: bool, gated: bool) -> list[str]:
+        """What the numbers are, and why some are missing."""
+        notes = [f"Input {_times(self.input_shape)}. MACs are for one picture; fields and strides are in its pixels."]
+        if attends:
+            notes.append("of them act.: MACs that are products of two activations, not with a weight.")
+        if gated:
+            notes.append("no gates: the field without products with a tensor that depends on the whole input.")
+        if any(row.beyond_input for row in self):
+            notes.append("*: the field is larger than the input.")
+        if any(row.macs is None for row in self) and None in self.input_shape:
+            notes.append(
+                "?: it depends on the size of the input: give one, as input_shape=(224, 224, 3) or --input 224,224,3."
+            )
+        for layer in self.missing:
+            notes.append(f"?: {layer}, and no rule says which of its inputs it sees.")
+        return notes
+
+
+WIDTH = 100
+
+
+def _counts(heading: str, counts: Sequence[int | None]) -> list[str]:
+    """A column of counts with its total, which is not known if one is not."""
+    total = None if None in counts else sum(count for count in counts if count is not None)
+    return [heading, *("?" if count is None else f"{count:,}" for count in (*counts, total))]
+
+
+def _shortened(text: str, room: int) -> str:
+    """A text without its middle, if it is longer than there is room."""
+    if len(text) <= room:
+        return text
+    return f"{text[: room // 3]}…{text[len(text) - room + room // 3 + 1 :]}"
 
 
 def _cells(row: LayerRow) -> dict[str, Any]:
-    cells = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    cells = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "missing"}
     return {name: _times(cell) if isinstance(cell, tuple) else cell for name, cell in cells.items()}
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from cnn_models.analysis.sampling import Sampling
+from cnn_models.analysis.sampling import Prefix, Sampling
 
 Interval = tuple[float, float]
 """First and last position, both included: integers, or ±infinity."""
@@ -42,14 +42,12 @@ class View:
     Attributes:
         fields: the intervals of units 0 to P - 1. P is 1 unless something was upsampled.
         advance: positions by which the field moves every P units.
-        anchor: None, or a token for an unknown shift that all these intervals share.
         paths: empty if all paths from the input to a unit have the same centre; otherwise the views along the
             paths with the lowest and with the highest centre.
     """
 
     fields: tuple[Interval, ...] = ((0, 0),)
     advance: int = 1
-    anchor: object = None
     paths: tuple["View", ...] = ()
 
     @property
@@ -67,6 +65,11 @@ class View:
         """Whether a unit sees the whole input."""
         return WHOLE in self.fields
 
+    @property
+    def bounded(self) -> bool:
+        """Whether no unit sees endlessly many positions."""
+        return not any(last >= first and math.isinf(last - first) for first, last in self.fields)
+
     def field(self, unit: int) -> Interval:
         """The interval of a unit; it may lie beyond the actual input."""
         turns, phase = divmod(unit, self.period)
@@ -81,44 +84,37 @@ class View:
 
     def constant(self) -> "View":
         """The view in which every unit sees what unit 0 sees."""
-        return View((self.field(0),), 0, self.anchor, tuple(path.constant() for path in self.paths))
+        return View((self.field(0),), 0, tuple(path.constant() for path in self.paths))
 
     def repeated(self, period: int) -> "View":
         """The same view with a longer period, a multiple of the present one."""
         fields = tuple(self.field(unit) for unit in range(period))
-        return View(fields, self.advance * period // self.period, self.anchor, self.paths)
+        return View(fields, self.advance * period // self.period, self.paths)
 
     def reduced(self) -> "View":
         """The same view with its shortest period."""
         for period in range(1, self.period):
             if self.period % period == 0 and self.advance * period % self.period == 0:
-                short = View(self.fields[:period], self.advance * period // self.period, self.anchor, self.paths)
+                short = View(self.fields[:period], self.advance * period // self.period, self.paths)
                 if short.repeated(self.period) == self:
                     return short
         return self
 
-    def through(self, sampling: Sampling, anchor: object = None) -> "View | None":
-        """The view of a layer that reads these units through a sampling; None if it is undefined.
-
-        Args:
-            sampling: says which units the layer reads.
-            anchor: a token for the unknown shift of a sampling that is not anchored.
-        """
-        inward, outward = sampling.steps
-        if not sampling.anchored and self.period > 1:
+    def through(self, sampling: Sampling) -> "View | None":
+        """The view of a layer that reads these units through a sampling; None if it is undefined."""
+        if not sampling.endless:
             return None
+        inward, outward = sampling.steps
         turns = self.period // math.gcd(self.period, inward)
         fields = tuple(hull(map(self.field, sampling.taps(unit))) for unit in range(turns * outward))
-        shift = self.anchor if sampling.anchored else (self.anchor, anchor)
-        paths = tuple(path.through(sampling, anchor) for path in self.paths)
-        if None in paths:
-            return None
-        seen = tuple(path for path in paths if path is not None)
-        return View(fields, turns * inward * self.advance // self.period, shift, seen).reduced()
+        if isinstance(sampling, Prefix):
+            fields = tuple((-math.inf, last) if first <= last else NOTHING for first, last in fields)
+        paths = tuple(path for each in self.paths if (path := each.through(sampling)))
+        return View(fields, turns * inward * self.advance // self.period, paths).reduced()
 
 
 def joined(views: Iterable[View]) -> tuple[View, ...]:
-    """Joins the views of branches that are merged, into one view for each stride and anchor.
+    """Joins the views of branches that are merged, into one view for each stride.
 
     If one branch sees the whole input, the result sees it too.
     """
@@ -128,12 +124,12 @@ def joined(views: Iterable[View]) -> tuple[View, ...]:
         distinct = [View((WHOLE,) * view.period, view.advance) for view in moving]
     groups: dict[object, list[View]] = {}
     for view in distinct:
-        groups.setdefault((view.stride, view.anchor), []).append(view)
+        groups.setdefault(view.stride, []).append(view)
     return tuple(_overlaid(group) for group in groups.values())
 
 
 def _overlaid(views: Sequence[View]) -> View:
-    """Joins views of the same stride and anchor; keeps the lowest and the highest centre if the centres differ.
+    """Joins views of the same stride; keeps the lowest and the highest centre if the centres differ.
 
     Only these two are kept, because a chain of n branches can have 2ⁿ paths with different centres.
     """
@@ -152,8 +148,8 @@ def _overlaid(views: Sequence[View]) -> View:
 
 
 def _around(views: Sequence[View]) -> View:
-    """The view with the smallest fields that contain those of several views of the same stride and anchor."""
+    """The view with the smallest fields that contain those of several views of the same stride."""
     period = math.lcm(*(view.period for view in views))
     fields = zip(*(view.repeated(period).fields for view in views), strict=True)
     advance = views[0].repeated(period).advance
-    return View(tuple(map(hull, fields)), advance, views[0].anchor).reduced()
+    return View(tuple(map(hull, fields)), advance).reduced()

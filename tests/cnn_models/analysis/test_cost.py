@@ -2,9 +2,28 @@
 
 import keras
 import pytest
+import tensorflow as tf
 
 import cnn_models
 from cnn_models.analysis import cost
+
+
+class Cell(keras.layers.Layer):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x):
+        return tf.matmul(x, self.kernel)
+
+
+class Other(keras.layers.Layer):
+    def call(self, x):
+        return tf.nn.relu(x)
+
 
 MACS = {
     "linear": 784 * 10,
@@ -20,6 +39,7 @@ def test_macs(name):
 
 
 def test_a_layer_of_unknown_cost_is_named():
-    model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(2, name="memory")])
-    with pytest.raises(TypeError, match=r"memory.*LSTM"):
+    """All at once."""
+    model = keras.Sequential([keras.Input((4, 3)), Cell(2, name="memory"), Cell(2), Other(name="other")])
+    with pytest.raises(TypeError, match=r"'memory' is a Cell with weights; Layer 'other' is a Other"):
         cost.macs(model)

@@ -1,6 +1,5 @@
 """One axis at a time, against matrices: row i of a network's matrix is non-zero where unit i reads."""
 
-import dataclasses
 import itertools
 import math
 import subprocess
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from cnn_models.analysis.fields import ReceptiveField, meet
 from cnn_models.analysis.geometry import Axis, merged
-from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Transposed, Window, same
+from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Rolled, Transposed, Window, same
 from cnn_models.analysis.views import View, joined
 
 TESTS = settings(deadline=None, max_examples=150, derandomize=True)
@@ -170,8 +169,8 @@ def test_same_padding(n, kernel, stride, dilation):
     assert window.after - window.before in (0, 1)
     unknown = same(kernel, stride, dilation, None)
     fronts = {same(kernel, stride, dilation, length).before for length in range(20, 40)}
-    assert unknown.anchored == (len(fronts) == 1)
-    assert not unknown.anchored or fronts == {unknown.before}
+    assert unknown.varies == (len(fronts) > 1)
+    assert {unknown.resolved(length) == same(kernel, stride, dilation, length) for length in range(1, 20)} == {True}
 
 
 def test_padding_of_an_unknown_size_is_undefined():
@@ -182,12 +181,15 @@ def test_padding_of_an_unknown_size_is_undefined():
 
 
 def test_branches_of_one_unknown_padding_still_compare():
-    """A residual block behind it: both branches have the same unknown shift, so the size is known."""
+    """A residual block behind it: both branches have the same unknown shift, so the size is known.
+
+    Equal layers on the same input have the same shift, too.
+    """
     trunk = Axis.of_input(None).through(same(3, 2, 1, None))
     block = merged([trunk, trunk.through(Window(3, before=1, after=1))])
     assert (block.size, block.stride, block.padding) == (7, 2, None)
     other = Axis.of_input(None).through(same(3, 2, 1, None))
-    assert merged([trunk, other.through(Window(3, before=1, after=1))]).size is None
+    assert merged([trunk, other.through(Window(3, before=1, after=1))]).size == 7
 
 
 def test_a_centre_that_depends_on_an_unknown_size_is_undefined():
@@ -226,9 +228,26 @@ def test_groups():
     assert stack(Axis.of_input(8), Groups(1, 1)) == Axis.of_input(8)
 
 
-def test_upsampling_after_an_unknown_padding_is_undefined():
-    axis = stack(Axis.of_input(None), Resampling(2), same(3, 2, 1, None))
-    assert (axis.size, axis.stride, axis.centres, axis.views) == (None, None, (), ())
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (Resampling(2), same(3, 2, 1, None)),  # an even number of units, whatever the size
+        (Window(2, 3), same(3, 2, 1, None), Resampling(2), same(5, 3, 1, None)),
+        (same(3, 2, 1, None), same(3, 2, 1, None), same(2, 3, 1, None)),
+        (Transposed(3, 2, 1, crop=0, extra=3), same(4, 3, 1, None), Groups(2, 1)),
+    ],
+)
+def test_every_remainder_of_an_unknown_size_is_told_apart(layers):
+    """Each is the axis of that size, and what is defined is the same for all sizes."""
+    unknown, known = (stack(Axis.of_input(None), *layers), [stack(Axis.of_input(n), *layers) for n in range(60, 132)])
+    for name in ("size", "stride", "padding", "centres"):
+        answers = {getattr(axis, name) for axis in known}
+        assert getattr(unknown, name) == (answers.pop() if len(answers) == 1 else () if name == "centres" else None)
+
+
+def test_too_many_remainders_are_undefined():
+    axis = stack(Axis.of_input(None), *[same(5, 3, 1, None), same(4, 7, 1, None)] * 5)
+    assert (axis.size, axis.stride, axis.centres) == (None, None, ())
 
 
 def test_branches_that_do_not_align():
@@ -359,7 +378,7 @@ def test_joined_views_of_equal_centres_are_one():
     assert joined([small, large]) == (large,)
     (aside,) = joined([small, View(((0, 1),), 1)])
     assert aside == View(((0, 1),), 1, paths=(small, View(((0, 1),), 1)))
-    assert len(joined([small, dataclasses.replace(small, anchor="unknown")])) == 2
+    assert len(joined([small, View(((0, 0),), 2)])) == 2
 
 
 def test_a_chain_of_causal_branches_reports_the_range_of_its_centres():
@@ -392,19 +411,107 @@ def test_branches_of_one_unit_are_not_broadcast():
     assert (both.size, both.stride, both.centre) == ((3,), (1,), (1.0,))
 
 
-def test_axes_that_a_merge_crosses_lose_their_order():
+def test_axes_that_a_merge_crosses():
+    """A picture and its transpose: no closed form, but what every unit reads."""
     image = ReceptiveField.of_input({1: 4, 2: 4})
     crossed = meet([image, image.moved({1: 2, 2: 1})])
-    assert (crossed.size, crossed.positions) == ((None, None), (None, None))
+    assert (crossed.size, crossed.positions) == ((None, None), ((1, 2), (1, 2)))
     with pytest.raises(ValueError, match="rearranged"):
         crossed.unit((0, 0))
-    assert crossed.collapsed({None}).size == (4, 4)
+    assert crossed.box({1: 0, 2: 3}) == ((0, 3), (0, 3))
+    assert crossed.box({1: 2, 2: 2}) == ((2, 2), (2, 2))
+    assert crossed.collapsed({1, 2}).size == (4, 4)
+
+
+# Layouts: any reshape and permutation, against NumPy's.
+
+
+@st.composite
+def moves(draw):
+    """A shape, and a chain of permutations, new shapes and layers along one axis."""
+    sizes = draw(st.lists(st.sampled_from([1, 2, 3, 4]), min_size=1, max_size=2))
+    chain = []
+    shape = (1, *sizes, 2)
+    for _ in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(["permute", "reshape", "window", "mix", "collapse", "roll"]))
+        if kind == "permute":
+            order = draw(st.permutations(range(len(shape))))
+            chain.append((kind, order))
+            shape = tuple(shape[axis] for axis in order)
+        elif kind == "reshape":
+            factors = [prime for size in shape for prime in _primes(size)]
+            factors = draw(st.permutations(factors)) if draw(st.booleans()) else factors
+            cuts = sorted(draw(st.lists(st.integers(0, len(factors)), max_size=4)))
+            groups = [factors[a:b] for a, b in itertools.pairwise([0, *cuts, len(factors)])]
+            shape = tuple(math.prod(group) for group in groups)
+            chain.append((kind, shape))
+        else:
+            axis = draw(st.integers(0, len(shape) - 1))
+            chain.append((kind, axis))
+            if kind == "collapse":
+                shape = (*shape[:axis], 1, *shape[axis + 1 :])
+    return sizes, chain
+
+
+def _primes(number):
+    for prime in (2, 3):
+        if number % prime == 0 and number > 1:
+            return [prime, *_primes(number // prime)]
+    return []
+
+
+@TESTS
+@given(moves())
+def test_every_unit_is_where_numpy_puts_it(plan):
+    """Each unit as the set of positions that it reads, moved by NumPy; the hull of the set along each axis."""
+    sizes, chain = plan
+    field = ReceptiveField.of_input(dict(enumerate(sizes, start=1)))
+    shape = (1, *sizes, 2)
+    ends = [np.stack([place, place]) for place in np.indices(shape)[1:-1]]  # first and last, along each axis
+    for kind, how in chain:
+        if kind == "permute":
+            field = field.moved({axis: place for place, axis in enumerate(how)})
+            ends = [end.transpose(0, *(axis + 1 for axis in how)) for end in ends]
+            shape = tuple(shape[axis] for axis in how)
+            continue
+        if kind == "reshape":
+            field = field.reshaped(shape, how)
+            ends = [end.reshape(2, *how) for end in ends]
+            shape = how
+            continue
+        rows = {
+            "window": lambda n: [list(range(max(i - 1, 0), min(i + 2, n))) for i in range(n)],
+            "roll": lambda n: [[(i - 1) % n] for i in range(n)],
+            "mix": lambda n: [list(range(n))] * n,
+            "collapse": lambda n: [list(range(n))],
+        }[kind](shape[how])
+        if kind in ("window", "roll"):
+            field = field.through({how: Window(3, before=1, after=1) if kind == "window" else Rolled(1)})
+        else:
+            field = field.mixed({how}) if kind == "mix" else field.collapsed({how})
+        ends = [
+            np.stack([hulls(end, rows, how, pick) for pick, end in zip((np.min, np.max), pair, strict=True)])
+            for pair in ends
+        ]
+        shape = (*shape[:how], len(rows), *shape[how + 1 :])
+    if any(line.axis.rearranged for part in field.parts for line in part):
+        with pytest.raises(ValueError, match="rearranged"):  # not known, rather than guessed
+            field.box(dict.fromkeys(range(len(shape)), 0))
+        return
+    for index in itertools.product(*map(range, shape)):
+        expected = tuple((int(first[index]), int(last[index])) for first, last in ends)
+        assert field.box(dict(enumerate(index))) == expected
+
+
+def hulls(end, rows, axis, pick):
+    """The lowest or highest end over the positions that each unit along an axis reads."""
+    return np.stack([pick(end.take(row, axis), axis) for row in rows], axis)
 
 
 def test_no_framework_is_imported():
     program = (
         "import sys, cnn_models.analysis.geometry, cnn_models.analysis.sampling, cnn_models.analysis.fields\n"
-        "heavy = {'keras', 'tensorflow', 'pandas', 'numpy'} & set(sys.modules)\n"
+        "heavy = {'keras', 'tensorflow', 'pandas', 'torch', 'jax'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,11 +246,19 @@ def model_with_two_inputs():
     return keras.Model([left, right], keras.layers.Concatenate(name="both")(seen))
 
 
-def model_with_an_unknown_layer():
+def model_of_sequences():
     import keras
 
     inputs = keras.Input((8, 8))
     return keras.Model(inputs, keras.layers.GRU(3, name="gru")(inputs))
+
+
+def model_with_an_unknown_layer():
+    import keras
+
+    inputs = keras.Input((8, 8, 1))
+    cropped = keras.layers.RandomCrop(4, 4, name="crop")(keras.layers.Conv2D(1, 3, name="conv")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(cropped)))
 
 
 def model_with_colours(count):
@@ -270,8 +279,7 @@ def model_with_zero_weights():
         (model_with_two_inputs, ["inspect"], "inputs are left, right: name one as `source` (--source)"),
         (model_with_two_inputs, ["inspect", "--source", "top"], "not 'top'"),
         (model_with_two_inputs, ["features", "--layer", "both"], "has 2 inputs"),
-        (model_with_an_unknown_layer, ["inspect"], "'gru' is a GRU"),
-        (model_with_an_unknown_layer, ["features", "--layer", "gru"], "not one picture"),
+        (model_of_sequences, ["features", "--layer", "gru"], "not one picture"),
         (lambda: model_with_colours(4), ["features", "--layer", "conv"], "4 colours cannot be drawn"),
         (lambda: model_with_colours(1), ["features", "--layer", "conf"], "Did you mean conv?"),
         (model_with_zero_weights, ["features", "--layer", "conv"], "No channel of layer 'conv' has a picture"),
@@ -285,6 +293,14 @@ def test_models_that_cannot_be_analysed_give_one_line(model, words, message, tmp
     assert message in err
     assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
+
+
+def test_a_layer_without_a_rule_hides_only_what_depends_on_it(tmp_path, capsys):
+    model_with_an_unknown_layer().save(tmp_path / "mine.keras")
+    assert main(["inspect", str(tmp_path / "mine.keras"), "--results", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "?: Layer 'crop' is a RandomCrop, called on (None, 6, 6, 1)" in out
+    assert re.search(r"conv \(Conv2D\) .* 3×3", out)
 
 
 def test_the_receptive_fields_of_a_model_with_several_inputs_refer_to_the_source(tmp_path, capsys):

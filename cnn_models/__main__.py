@@ -1,0 +1,75 @@
+"""The command `cnn-models`: what is known of a model without training it.
+
+cnn-models inspect mine.keras
+cnn-models inspect keras.applications.EfficientNetB0 --csv table.csv
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnn_models import loading
+from cnn_models.version import VERSION
+
+if TYPE_CHECKING:
+    from cnn_models.analysis.table import LayerTable
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Executes the command line; returns the exit status."""
+    arguments = _parser().parse_args(words)
+    try:
+        loading.check(arguments.model)
+        import cnn_models
+
+        model = loading.open_model(arguments.model)
+        table = cnn_models.layer_table(model, source=arguments.source, input_shape=arguments.input)
+    except (TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for path, write in ((arguments.csv, _write_csv), (arguments.json, _write_json)):
+        if path is not None:
+            write(table, path)
+    print(table)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cnn-models", description=__doc__.partition("\n")[0])
+    parser.add_argument("--version", action="version", version=VERSION)
+    inspect = parser.add_subparsers(required=True).add_parser(
+        "inspect", help="receptive field and cost of each layer of a model"
+    )
+    inspect.add_argument("model", help="a .keras file, a network of this package, or keras.applications.NAME")
+    inspect.add_argument("--source", help="for a model with several inputs: the one that fields refer to")
+    inspect.add_argument("--input", type=_shape, metavar="224,224,3", help="sizes of an input of unknown size")
+    inspect.add_argument("--csv", type=Path, help="also write the table to this file")
+    inspect.add_argument("--json", type=Path, help="also write the table to this file")
+    return parser
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected sizes like 224,224,3, got '{text}'") from None
+
+
+def _write_csv(table: "LayerTable", path: Path) -> None:
+    cells = table.cells()
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(cells[0]) if cells else [])
+        writer.writeheader()
+        writer.writerows(cells)
+
+
+def _write_json(table: "LayerTable", path: Path) -> None:
+    path.write_text(json.dumps(table.cells(), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

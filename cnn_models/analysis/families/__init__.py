@@ -1,0 +1,1 @@
+"""What each family of layers and operations reads: one module a family, one function a rule."""

@@ -1,0 +1,196 @@
+"""Opens custom layers and subclassed models: calls them on symbolic tensors and returns the graph of what they did.
+
+Like `cnn_models.analysis.graph`, this module uses private attributes of Keras 3, which has no public ones for graphs.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras.src.backend.common import global_state
+
+_NAMES = "object_name_uids"
+Leaf = Callable[[Any], bool]
+"""Whether a layer is one whole, which is not opened."""
+Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
+
+
+@dataclasses.dataclass
+class Opened:
+    """The graph of one call of a layer, for a batch of one.
+
+    Attributes:
+        inputs: the symbolic tensors among the arguments of the call, in their order.
+        outputs: the outputs; those that are constants, or depend on the shapes of the inputs alone, are no symbolic
+            tensors.
+        nodes: the recorded calls of layers and operations, in the order of computation.
+        prefixes: for the id of each recorded call, the names of the opened layers inside this layer that contain it.
+        inside: the opened layers inside this layer, each with its name and its outputs.
+    """
+
+    inputs: list[keras.KerasTensor]
+    outputs: list[Any]
+    nodes: list[Any]
+    prefixes: dict[int, str]
+    inside: list[tuple[str, Any, list[keras.KerasTensor]]]
+
+
+def opened(layer: Any, arguments: Arguments, leaf: Leaf) -> Opened | None:
+    """Opens one call of a layer.
+
+    Args:
+        layer: a layer or model whose `call` works on symbolic tensors, that is, uses Keras's layers and operations.
+        arguments: positional and keyword arguments of the call; symbolic tensors say with which shapes.
+        leaf: whether a layer inside is not opened.
+
+    Returns:
+        The graph; None if the layer cannot be opened.
+    """
+    positional, named = arguments
+    inputs: dict[int, keras.KerasTensor] = {}
+
+    def fresh(value: Any) -> Any:
+        if not isinstance(value, keras.KerasTensor):
+            return value
+        if id(value) not in inputs:
+            shape = (value.shape[0] or 1, *value.shape[1:]) if value.shape else ()
+            inputs[id(value)] = keras.Input(batch_shape=shape, dtype=value.dtype, name=f"argument_{len(inputs)}")
+        return inputs[id(value)]
+
+    with _own_names():
+        given = keras.tree.map_structure(fresh, (positional, dict(named)))
+        opener = _Opener(leaf)
+        try:
+            with opener.calls_in_line():
+                outputs = _call(layer, *given)
+            made = [each for each in keras.tree.flatten(outputs) if each is not None]
+            return opener.graph(list(inputs.values()), made)
+        except Exception:  # whatever a layer's own code raises on symbolic tensors
+            return None
+
+
+def opened_model(model: keras.Model, leaf: Leaf) -> Opened | None:
+    """The graph of a subclassed model, on the shapes with which it was built; None if it cannot be opened."""
+    if isinstance(model, keras.Function):  # a functional model whose class overrides `call`
+        return opened(model, ((model._inputs_struct,), {}), leaf)
+    shapes = model._build_shapes_dict
+    if not shapes:
+        return None
+    inputs = {
+        name.removesuffix("_shape"): keras.tree.map_shape_structure(lambda shape: keras.KerasTensor(shape), each)
+        for name, each in shapes.items()
+    }
+    values = list(inputs.values())
+    return opened(model, (tuple(values), {}) if len(values) == 1 else ((), inputs), leaf)
+
+
+def _call(layer: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
+    """The symbolic outputs of a layer at inference."""
+    if isinstance(layer, keras.layers.TimeDistributed):  # it works on NumPy's shapes, so it is written anew
+        (inputs,) = positional
+        steps = keras.ops.reshape(inputs, (-1, *inputs.shape[2:]))
+        outputs = layer.layer(steps)
+        return keras.ops.reshape(outputs, (1, -1, *outputs.shape[1:]))
+    if getattr(layer, "_call_has_training_arg", False):
+        named = {**named, "training": False}
+        positional = positional[: list(layer.call_signature_parameters).index("training")]
+    return layer.call(*positional, **named)
+
+
+class _Opener:
+    """Follows the calls inside a layer, also through the custom layers that it contains."""
+
+    def __init__(self, leaf: Leaf) -> None:
+        self.leaf = leaf
+        self.path: list[str] = []
+        self.prefixes: dict[int, str] = {}
+        self.inside: list[tuple[str, Any, list[keras.KerasTensor]]] = []
+
+    @contextlib.contextmanager
+    def calls_in_line(self) -> Iterator[None]:
+        """Within the block, calling a custom layer on symbolic tensors executes its `call`, where that works.
+
+        Keras itself computes only the shapes of its outputs, and cannot record a call that returns None among them.
+        """
+        usual = keras.Layer.__call__
+        opener = self
+
+        def call(layer: Any, *positional: Any, **named: Any) -> Any:
+            symbolic = any(isinstance(each, keras.KerasTensor) for each in keras.tree.flatten((positional, named)))
+            if not symbolic or not layer.built or isinstance(layer, keras.Function) or opener.leaf(layer):
+                return usual(layer, *positional, **named)
+            return opener.enter(layer, positional, named, usual)
+
+        keras.Layer.__call__ = call
+        try:
+            yield
+        finally:
+            keras.Layer.__call__ = usual
+
+    def enter(self, layer: Any, positional: Sequence[Any], named: dict[str, Any], usual: Callable[..., Any]) -> Any:
+        """Executes the call of a custom layer; records it as a whole if that fails."""
+        self.path.append(layer.name)
+        prefix = "".join(f"{name}/" for name in self.path)
+        try:
+            outputs = _call(layer, positional, named)
+        except Exception:  # whatever a layer's own code raises on symbolic tensors
+            return usual(layer, *positional, **named)
+        finally:
+            self.path.pop()
+        tensors = [each for each in keras.tree.flatten(outputs) if isinstance(each, keras.KerasTensor)]
+        given = [each for each in keras.tree.flatten((positional, named)) if isinstance(each, keras.KerasTensor)]
+        for node in _behind(tensors, {id(tensor) for tensor in given}):
+            self.prefixes.setdefault(id(node), prefix)
+        self.inside.append((prefix.rstrip("/"), layer, tensors))
+        return outputs
+
+    def graph(self, inputs: list[keras.KerasTensor], outputs: list[Any]) -> Opened:
+        """The graph between symbolic tensors."""
+        nodes = _behind([each for each in outputs if isinstance(each, keras.KerasTensor)])
+        for node in nodes:
+            _forget(node)
+        return Opened(inputs, outputs, nodes, self.prefixes, self.inside)
+
+
+def _forget(node: Any) -> None:
+    """Leaves layers as they were before a call: a layer with two calls would have no one `output`."""
+    makers = [tensor._keras_history.operation for tensor in node.input_tensors]
+    for recorded in (node.operation._inbound_nodes, *(maker._outbound_nodes for maker in makers)):
+        if node in recorded:
+            recorded.remove(node)
+
+
+def _behind(outputs: Sequence[keras.KerasTensor], until: Collection[int] = ()) -> list[Any]:
+    """The recorded calls that made some tensors, in the order of computation.
+
+    Args:
+        outputs: the tensors.
+        until: ids of tensors that are not followed.
+    """
+    nodes: dict[int, Any] = {}
+    reached: set[int] = set()
+    waiting: list[Any] = list(outputs)
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, keras.KerasTensor):  # a call, all of whose inputs have been made
+            nodes.setdefault(id(each), each)
+        elif id(each) not in reached and id(each) not in until:
+            reached.add(id(each))
+            made = each._keras_history
+            node = made.operation._inbound_nodes[made.node_index]
+            if not node.is_input:
+                waiting += [node, *node.input_tensors]
+    return list(nodes.values())
+
+
+@contextlib.contextmanager
+def _own_names() -> Iterator[None]:
+    """Within the block, Keras numbers new layers and operations from 0; afterwards, as if there had been none."""
+    before = global_state.get_global_attribute(_NAMES)
+    global_state.set_global_attribute(_NAMES, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAMES, before)

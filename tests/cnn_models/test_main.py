@@ -1,0 +1,46 @@
+"""The command `cnn-models`, and the package as others see it."""
+
+import csv
+import json
+
+import keras
+import pytest
+from keras import layers
+
+import cnn_models
+from cnn_models.__main__ import main
+
+
+def test_the_table_is_printed_and_written(tmp_path, capsys):
+    files = {"--csv": tmp_path / "table.csv", "--json": tmp_path / "table.json"}
+    words = [str(word) for pair in files.items() for word in pair]
+    assert main(["inspect", "lenet1", *words]) == 0
+    model = cnn_models.build("lenet1")
+    assert f"{model.count_params():,}" in capsys.readouterr().out
+    with files["--csv"].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["parameters"]) for row in rows) == model.count_params()
+    assert [row["receptive_field"] for row in json.loads(files["--json"].read_text())] == [
+        row["receptive_field"] for row in rows
+    ]
+
+
+def test_an_input_of_unknown_size_is_given_one(tmp_path, capsys):
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, layers.Conv2D(4, 3)(inputs)).save(tmp_path / "any.keras")
+    assert main(["inspect", str(tmp_path / "any.keras")]) == 0
+    assert "give one, as input_shape=(224, 224, 3) or --input 224,224,3" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "any.keras"), "--input", "9,8,3"]) == 0
+    assert f"{7 * 6 * 9 * 3 * 4:,}" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "any.keras"), "--input", "9,8"]) == 2
+    assert "fits none of the inputs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["inspect", "lenet9"], ["inspect", "nowhere.keras"]])
+def test_what_cannot_be_opened_is_one_line(words, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_package_lists_its_names():
+    assert {*cnn_models.__all__} <= {*dir(cnn_models)}
