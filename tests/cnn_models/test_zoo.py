@@ -1,7 +1,5 @@
 """The zoo: exact counts, from the arithmetic of the papers, and one battery over every network."""
 
-import re
-
 import keras
 import numpy as np
 import pytest
@@ -60,11 +58,6 @@ PARAMETERS = {
 }
 
 
-def largest():
-    """Of networks whose names differ in numbers alone, the last one: it has all that the others have, and more."""
-    return list({re.sub(r"-\d+", "-#", name): name for name in PARAMETERS}.values())
-
-
 def test_every_network_has_a_pinned_count():
     assert set(PARAMETERS) == set(cnn_models.MODELS)
 
@@ -86,7 +79,7 @@ def test_a_seed_decides_the_weights_whatever_was_built_before(name):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", largest())
+@pytest.mark.parametrize("name", zoo.LARGEST)
 def test_one_step_lowers_the_loss(name, digits):
     import tensorflow as tf
 
@@ -103,7 +96,7 @@ def test_one_step_lowers_the_loss(name, digits):
     assert float(loss(labels, model(images))) < float(before)
 
 
-@pytest.mark.parametrize("name", largest())
+@pytest.mark.parametrize("name", zoo.LARGEST)
 def test_saved_and_loaded_gives_the_same_output(name, digits, tmp_path):
     model = zoo.built(name)
     images = digits.test.images[:8] / np.float32(255) - np.float32(0.5)

@@ -425,7 +425,7 @@ def test_what_is_defined_for_an_unknown_size_is_right_for_every_size(size, plan)
 # Whole networks.
 
 
-@pytest.mark.parametrize("name", cnn_models.MODELS)
+@pytest.mark.parametrize("name", zoo.LARGEST)
 def test_every_layer_of_the_zoo(name):
     model = zoo.built(name)
     clone = smooth(model)
@@ -723,11 +723,15 @@ def test_attention_along_one_axis_and_of_tokens():
     assert receptive_field(keras.Model(inputs, layers.MultiHeadAttention(1, 4)(tokens, tokens))).size == (4, 5)
 
 
-def test_attention_behind_a_mask_is_not_guessed():
+def test_attention_behind_a_mask_that_excludes_positions_is_not_guessed():
     inputs = keras.Input((8, 3))
-    masked = layers.MultiHeadAttention(1, 4)(inputs, inputs, attention_mask=ops.ones((1, 8, 8)))
+    none, causal = (
+        keras.Model(inputs, layers.MultiHeadAttention(1, 4)(inputs, inputs, attention_mask=mask))
+        for mask in (ops.ones((1, 8, 8)), ops.tril(ops.ones((1, 8, 8))))
+    )
+    assert receptive_field(none).size == (8,)
     with pytest.raises(TypeError, match="a MultiHeadAttention with attention_mask"):
-        receptive_field(keras.Model(inputs, masked))
+        receptive_field(causal)
 
 
 def test_matrix_products():
