@@ -158,10 +158,13 @@ IDENTITY := import sys; print("Python %s in %s" % (sys.version.split()[0], sys.b
 same_python = [ "$$(.venv/bin/python -c '$(IDENTITY)' 2> /dev/null)" = "$$("$$python" -c '$(IDENTITY)')" ]
 , := ,
 
-# uv fetches and compiles in parallel; in a terminal it shows its progress. pip, which every Python has, installs uv.
+# uv fetches and compiles in parallel; in a terminal it shows its progress. pip, which every Python has, installs uv and knows
+# which index this machine uses.
 define install
-echo "Installing $1 into .venv …"; .venv/bin/uv pip install --python .venv/bin/python --require-hashes --compile-bytecode \
-  $$([ -t 2 ] || echo --quiet) $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} -r $1 && touch $@
+echo "Installing $1 into .venv …"; \
+  index=$${PIP_INDEX_URL:-$$(.venv/bin/python -m pip config get global.index-url 2> /dev/null)}; \
+  .venv/bin/uv pip install --python .venv/bin/python --require-hashes --compile-bytecode \
+  $$([ -t 2 ] || echo --quiet) $${index:+--default-index "$$index"} -r $1 && touch $@
 endef
 
 .python:

@@ -19,7 +19,7 @@ RECIPES = {
     "plain": Training("lenet5-relu", epochs=1, precision="float64"),
     "distorted": Training("linear", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1), precision="float64"),
     "moving": Training("linear", epochs=1, view=View(Canvas(56, "everywhere", moving=True)), precision="float64"),
-    "1998": Training("lenet5-1998", epochs=1, rubbish_penalty=0.1, precision="float64"),
+    "1998": Training("linear", epochs=1, rubbish_penalty=0.1, precision="float64"),
     "float16": Training("linear", epochs=1, steps_per_epoch=1, precision="mixed_float16"),
 }
 

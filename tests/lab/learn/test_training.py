@@ -85,8 +85,13 @@ def test_training_learns_and_reports(digits):
 
 
 class Halved(keras.layers.Layer):
+    """It calls TensorFlow, so nobody can look inside."""
+
     def call(self, x):
-        return x / 2
+        return tf.math.divide(x, 2)
+
+    def compute_output_shape(self, shape):
+        return shape
 
 
 def test_costs_that_nobody_knows_are_no_fact_and_end_no_run(digits):

@@ -117,15 +117,16 @@ def calm_scripted(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("study", "undisturbed", "wanted", "earliest"),
-    [(trained, "calm", IN_TRAINING, 0.5), (scripted, "calm_scripted", EACH, 0.1)],
+    ("study", "undisturbed", "wanted", "earliest", "latest"),
+    [(trained, "calm", IN_TRAINING, 0.5, 0.6), (scripted, "calm_scripted", EACH, 0.1, 1.2)],
 )
 def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
-    tmp_path, request, study, undisturbed, wanted, earliest
+    tmp_path, request, study, undisturbed, wanted, earliest, latest
 ):
+    """From `earliest` seconds on, up to `latest` times what the undisturbed study takes."""
     calm, calm_seconds = request.getfixturevalue(undisturbed)
     chance = random.Random(1)
-    latest = (study is trained and 2 * SPACING) or 1.2 * calm_seconds
+    latest = (study is trained and 2 * SPACING) or latest * calm_seconds
     kept, kills, wiped, began = {}, 0, 0, time.monotonic()
     while True:
         process = study(tmp_path / "stormy")
