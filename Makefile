@@ -101,7 +101,7 @@ $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 list: .venv/.runtime ## list the experiments with their questions and variants
 	@$(RUN) list
 
-tables: .venv/.runtime ## write all tables and figures again from the records (RESULTS)
+tables: .venv/.runtime ## write all tables again from the records, and the figures of those that changed (RESULTS)
 	@$(RUN) tables $(call options,tables)
 
 summary: .venv/.runtime ## print parameters, receptive fields and test errors side by side (RESULTS)
@@ -176,7 +176,7 @@ endef
 	@$(find_python); [ ! -e .venv ] || $(same_python) || clear=--clear; \
 	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])') (a minute or two, once) …"; \
 	  "$$python" -m venv $$clear .venv && \
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
 	@$(call install,requirements.txt)
 
 .venv/.development: .venv/.runtime requirements-dev.txt

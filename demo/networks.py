@@ -11,10 +11,11 @@ from pathlib import Path
 
 import cnn_models
 from demo.inside import Network
+from lab.store import records as kept
 from lab.store.record import Record
 from lab.store.records import Records
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "networks"
+REFERENCE = kept.REFERENCE / "networks"
 
 
 @dataclasses.dataclass(frozen=True)

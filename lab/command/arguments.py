@@ -223,7 +223,7 @@ COMMANDS = (
         "of its receptive field. The experiment of this name is `run features`.",
     ),
     Command("bench", "measure speed side by side; leave the machine idle meanwhile", BENCH),
-    Command("tables", "write all tables and figures again from the records", (RESULTS,)),
+    Command("tables", "write all tables again from the records, and the figures of those that changed", (RESULTS,)),
 )
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.declare.run import Run
-
-KEPT = Path(__file__).parents[2] / "results" / "reference"  # tables of earlier runs, on another machine
+from lab.store.records import REFERENCE
 
 
 def longest_first(runs: Sequence[Run], results: Path) -> list[Run]:
@@ -18,7 +17,7 @@ def longest_first(runs: Sequence[Run], results: Path) -> list[Run]:
         results: folder whose tables say how long the variants took; else the tables that the project keeps say it.
     """
     known: dict[tuple[str, str], float] = {}
-    for folder in (KEPT, results):
+    for folder in (REFERENCE, results):
         known |= _seconds(folder / f"{runs[0].experiment}.csv") if runs else {}
     # What nobody has timed yet may be the longest of all.
     return sorted(runs, key=lambda run: known.get((run.variant, run.dataset), math.inf), reverse=True)
@@ -33,5 +32,10 @@ def _seconds(table: Path) -> dict[tuple[str, str], float]:
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
         return {(row["variant"], row["dataset"]): float(row.get("train_seconds_mean") or 0) for row in rows}
-    except (OSError, ValueError, KeyError):  # a damaged table is made anew from its records when the runs have ended
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        csv.Error,
+    ):  # a damaged table is made anew from its records when the runs have ended
         return {}

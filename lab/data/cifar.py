@@ -120,7 +120,11 @@ def _read(tar: tarfile.TarFile, name: str) -> bytes:
 def _rows_of_png(content: bytes) -> np.ndarray:
     from PIL import Image  # here, as every command reads this module
 
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+    try:
+        opened = Image.open(io.BytesIO(content), formats=["PNG"])
+    except Image.DecompressionBombError as error:  # which is neither an OSError nor a ValueError
+        raise ValueError(str(error)) from error
+    with opened as image:
         if image.mode != "RGB" or image.width != SHAPE[0] * SHAPE[1]:
             raise ValueError(f"a picture of {image.width} {image.mode} pixels a row has no rows of CIFAR-10's")
         return np.asarray(image).reshape(-1, *SHAPE)

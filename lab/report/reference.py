@@ -18,10 +18,9 @@ from lab.errors import UsageError
 from lab.report import ledger, notes, printing, summary, tables
 from lab.report.draw import figures
 from lab.store.files import sole_writer, sync, write_whole
-from lab.store.records import Records
+from lab.store.records import REFERENCE, Records
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
 SUMMARY, END_OF_SUMMARY = "<!-- summary -->", "<!-- end of summary -->"

@@ -113,13 +113,16 @@ def seeds_path(results: Path, experiment: str) -> Path:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a table whole, under a lock that all writers of this folder share; see `_write_csv`."""
+    """Writes a table whole, under a lock that all writers of this folder share.
+
+    A file that has this content already keeps its time, so that its figure is known to be current.
+    """
     with sole_writer(path.parent):
         _write_csv(frame, path)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A file that has this content already keeps its time, so that its figure is known to be current."""
+    """As `write_csv`; the caller holds the lock."""
     content = frame.to_csv(index=False, lineterminator="\n").encode()
     if not path.exists() or path.read_bytes() != content:
         write_whole(path, lambda part: part.write_bytes(content))

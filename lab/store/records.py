@@ -21,6 +21,7 @@ from lab.store.files import write_whole
 from lab.store.record import KINDS, File, Record, fault, finite
 
 FAILED = ".failed"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"  # the project's own runs, made on another machine
 
 
 class Unwritable(OSError):

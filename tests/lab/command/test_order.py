@@ -1,5 +1,7 @@
 """The longest runs go first."""
 
+import pytest
+
 from lab.command.order import longest_first
 from lab.declare.recipe import Training
 from lab.declare.run import Run
@@ -21,10 +23,14 @@ def test_a_variant_that_took_longer_goes_first_with_all_its_seeds(tmp_path):
     assert found == [(name, seed) for name in ("new", "long", "short", "facts") for seed in range(2)]
 
 
-def test_without_a_table_or_with_a_damaged_one_the_order_is_the_declarations(tmp_path):
+DAMAGED = [b"", b"\xff\xfe", b"variant,dataset\na\n", f"{HEAD}a,digits,many\n".encode(), b'variant\n"' + b"a" * 200_000]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=range(len(DAMAGED)))
+def test_without_a_table_or_with_a_damaged_one_the_order_is_the_declarations(tmp_path, content):
     asked = runs("b", "a")
     assert longest_first(asked, tmp_path) == asked
-    (tmp_path / "not-kept.csv").write_text(f"{HEAD}a,digits,many\n")
+    (tmp_path / "not-kept.csv").write_bytes(content)
     assert longest_first(asked, tmp_path) == asked
     assert longest_first([], tmp_path) == []
 

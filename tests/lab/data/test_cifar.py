@@ -93,6 +93,12 @@ def test_another_archive_is_not_taken_for_the_package(archive):
         cifar.read_package(archive)
 
 
+def test_a_picture_of_enormous_size_is_a_reason_as_any_other_wrong_file(package, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", EACH * 1024 // 3)  # more than twice as many are refused
+    with pytest.raises(ValueError, match="exceeds limit"):
+        cifar.read_package(package)
+
+
 def test_the_checksum_is_that_of_the_files(archive, contents):
     digests = tuple(hashlib.sha256(content).hexdigest() for content in contents)
     assert cifar.checksum_of(cifar.read_archive(archive)) == cifar.combined(digests)
