@@ -163,8 +163,7 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    from lab.report import summary
-    from lab.report.draw import figures
+    from lab.report import refresh, summary
     from lab.store.records import Records
 
     records = Records(options.existing_folder(args.results))
@@ -172,7 +171,7 @@ def _tables(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.results} holds no records: run an experiment first, as make lenet.")
     options.writable_folder(args.results)
     failed = False
-    for path, made in figures.write_all(records):
+    for path, made in refresh.write_all(records):
         if isinstance(made, str):
             print(f"{path}: {made}", file=sys.stderr)
             failed = True

@@ -101,10 +101,9 @@ def _run_experiment(part: plan.Planned, call: Call) -> bool:
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:
     """Writes the table and the figure; prints the table and the answers to the lecture's claims."""
-    from lab.report import ledger, notes, printing, summary  # they take seconds to import
-    from lab.report.draw import figures
+    from lab.report import ledger, notes, printing, refresh, summary  # they take seconds to import
 
-    frame, figure = figures.write(experiment, records)
+    frame, figure = refresh.write(experiment, records)
     summary.write(records.results)
     note = " ".join(notes.notes(experiment, frame))
     printing.show(screen, frame, notes.columns(experiment, frame), experiment.question, experiment, note)

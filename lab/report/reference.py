@@ -15,8 +15,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import ledger, notes, printing, summary, tables
-from lab.report.draw import figures
+from lab.report import ledger, notes, printing, refresh, summary, tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import REFERENCE, Records
 
@@ -85,7 +84,7 @@ def _copy(experiment: Experiment, results: Records, copy: Records) -> None:
 
 def _check(experiment: Experiment, results: Path, copy: Records) -> None:
     """Makes table and figure of the copy, and refuses it where they are not those that were seen before."""
-    _, figure = figures.write(experiment, copy)
+    _, figure = refresh.write(experiment, copy)
     table = f"{experiment.name}.csv"
     if (copy.results / table).read_bytes() != (results / table).read_bytes():
         raise UsageError(

@@ -9,10 +9,9 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from cnn_models.zoo import MODELS
@@ -21,10 +20,12 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.report import printing, tables
-from lab.report.draw import figures, summary_figure
+from lab.report import printing, refresh, tables
 from lab.report.evidence_rows import judged_rows
 from lab.store.files import sole_writer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = (
     "model",
@@ -145,7 +146,9 @@ def write(results: Path) -> pd.DataFrame:
     with sole_writer(results):  # tables are read under it, too, so that no older summary replaces a newer one
         found = frame(results)
         tables.write_csv(found, path)
-        if not figures.is_current(drawn, path) and (drawing := figure(found)):
+        if not refresh.is_current(drawn, path) and (drawing := figure(found)):
+            from lab.report.draw import figures
+
             figures.save(drawing, drawn)
     return found
 
@@ -181,8 +184,10 @@ def markdown(found: pd.DataFrame) -> str:
     )
 
 
-def figure(found: pd.DataFrame) -> Figure | None:
+def figure(found: pd.DataFrame) -> "Figure | None":
     """Test error against parameters in the first part after the layers; None where there is none."""
+    from lab.report.draw import summary_figure
+
     title, rows = next(((title, rows) for title, rows in groups(found) if title != LAYERS_TITLE), ("", found[:0]))
     shown = rows[(rows["params"].fillna(0) > 0) & (rows["test_error_percent_mean"] > 0)]  # axes are logarithmic
     return None if shown.empty else summary_figure.draw(title, shown)

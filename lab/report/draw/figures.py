@@ -1,7 +1,6 @@
 """Figures: a table in, one vector picture out. Nothing here imports TensorFlow."""
 
 import collections
-import functools
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.transforms import Bbox
 
-import experiments
-from cnn_models.names import unknown
-from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
-from lab.report import tables
 from lab.report.draw import drawing
 from lab.report.draw.drawing import POINTS_PER_INCH, STYLE
 from lab.report.row import Declared
@@ -27,60 +22,6 @@ from lab.store.record import Record
 from lab.store.records import Records
 
 DIGITS = 9  # of a place, as a share of the figure: far below a pixel, far above the solver's rounding
-
-
-def write(experiment: Experiment, records: Records) -> tuple[pd.DataFrame, Path | None]:
-    """Makes the experiment's table and figure from its records, and returns the table and the figure's path.
-
-    A figure that is current is not drawn again: that takes most of the time.
-    One lock from reading the records to the last file: of two calls at once, the later one's table and figure stay.
-    """
-    with sole_writer(records.results):
-        frame = tables.write(experiment, records)
-        path, arrays = records.results / f"{experiment.name}.svg", records.folder(experiment.name)
-        if is_current(path, records.results / f"{experiment.name}.csv", arrays, *arrays.glob("*.npz")):
-            return frame, path
-        return frame, draw(experiment, frame, records)
-
-
-def is_current(figure: Path, *sources: Path) -> bool:
-    """Whether a figure is newer than what it is drawn from, and than the code that draws it.
-
-    Args:
-        figure: its file.
-        sources: its table, whose time changes with its content alone, and other files and folders.
-    """
-    if not figure.exists():
-        return False
-    return figure.stat().st_mtime_ns > max(_code_changed(), *(source.stat().st_mtime_ns for source in sources))
-
-
-@functools.cache
-def _code_changed() -> int:
-    """When a file of the code that declares and draws figures last changed, in nanoseconds."""
-    code = (*Path(experiments.__file__).parent.rglob("*.py"), *Path(tables.__file__).parent.rglob("*.py"))
-    return max(file.stat().st_mtime_ns for file in code)
-
-
-def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:
-    """Makes all tables and figures of a results folder anew.
-
-    Yields:
-        For each folder of records the table's path with the table; or the folder with why there is none, which
-        keeps no other from its table. `catalogue.broken` tells of those whose experiment's file cannot be read.
-    """
-    known = {experiment.name: experiment for experiment in catalogue.whole()}
-    for name in records.experiments():
-        if name not in catalogue.names():
-            yield records.folder(name), unknown("experiment", name, known)
-        if name not in known:
-            continue
-        try:
-            yield records.results / f"{name}.csv", write(known[name], records)[0]
-        # Records come from other versions and other people's programs: what one experiment's own columns and
-        # chart make of them is not foreseen here, and must not cost the others theirs.
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            yield records.folder(name), f"no table or figure can be made of these: {type(error).__name__}: {error}"
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Path | None:

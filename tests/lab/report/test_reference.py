@@ -8,8 +8,7 @@ import pytest
 from lab.declare import catalogue
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import reference
-from lab.report.draw import figures
+from lab.report import reference, refresh
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +21,7 @@ def study(tmp_path):
     """A folder of results that holds a whole study, with what else may lie there."""
     folder = tmp_path / "results" / "runs" / "filters"
     shutil.copytree(KEPT / "runs" / "filters", folder)
-    figures.write(FILTERS, Records(tmp_path / "results"))
+    refresh.write(FILTERS, Records(tmp_path / "results"))
     record = next(folder.glob("*.json"))
     for name in (f".part-{record.name}", f".part-{record.stem}.npz", f"{record.stem}.keras", "left.npz"):
         (folder / name).write_bytes(b"of no record")
@@ -115,7 +114,7 @@ def test_a_study_of_nothing_but_failures_is_not_kept(tmp_path, kept):
     lenet = catalogue.find("lenet")
     variant = lenet.variants[0]
     records.save_failed(Run("lenet", variant.name, "mnist", variant.settings, 0), "MemoryError", "")
-    figures.write(lenet, records)
+    refresh.write(lenet, records)
     before = content(kept)
     with pytest.raises(UsageError, match="nothing that a figure could show"):
         reference.keep(lenet, tmp_path / "results", kept, kept.parent / "README.md")

@@ -13,8 +13,8 @@ from experiments import parameters
 from lab.command.main import main
 from lab.declare import catalogue
 from lab.declare.run import Run
-from lab.report import reference, summary, tables
-from lab.report.draw import figures
+from lab.report import reference, refresh, summary, tables
+from lab.report.draw import summary_figure
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]
@@ -163,7 +163,7 @@ def test_the_figure_is_drawn_anew_only_where_the_table_or_the_code_changed(tmp_p
     summary.write(tmp_path)
     second = figure.read_bytes()
     assert second not in (first, b"as it was")
-    os.utime(figure, ns=(0, figures._code_changed() - 1))
+    os.utime(figure, ns=(0, refresh._code_changed() - 1))
     figure_of_old_code = figure.stat().st_mtime_ns
     summary.write(tmp_path)
     assert figure.read_bytes() == second
@@ -188,7 +188,7 @@ def _extent(text):
 @pytest.mark.parametrize("number", range(1, 8))
 def test_names_in_the_figure_cover_neither_each_other_nor_marks(kept, number):
     title, rows = list(summary.groups(kept))[number]
-    inside, names, marks = boxes(summary.summary_figure.draw(title, rows))
+    inside, names, marks = boxes(summary_figure.draw(title, rows))
     assert len(names) == len(rows)
     for (one, box), (other, beside) in itertools.combinations(names.items(), 2):
         assert not box.overlaps(beside), (one, other)

@@ -19,7 +19,7 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
-from lab.report import tables
+from lab.report import refresh, tables
 from lab.report.draw import figures
 from lab.report.evidence_rows import judged_rows, read
 from lab.report.judge import Outcome, judge
@@ -206,7 +206,7 @@ def test_a_variant_that_is_declared_no_more_is_compared_with_none(tmp_path):
 
 def test_rows_that_differ_in_precision_alone_have_labels_that_say_so(tmp_path):
     study(tmp_path, [("b", {}, 1.0), ("b", {"precision": "mixed_bfloat16"}, 2.0)])
-    _, figure = figures.write(TWO_SETS, Records(tmp_path))
+    _, figure = refresh.write(TWO_SETS, Records(tmp_path))
     text = figure.read_text()
     assert ">b, precision mixed_bfloat16<" in text
     assert ">b<" in text
@@ -302,7 +302,7 @@ def test_table_and_figure_are_written_under_one_lock(tmp_path):
     records = Records(tmp_path)
     save(records, "a", 0, 0.97)
     charted = dataclasses.replace(EXPERIMENT, figure=f"{__name__}.whether_locked", figure_options={})
-    _, figure = figures.write(charted, records)
+    _, figure = refresh.write(charted, records)
     assert figure == tmp_path / "lenet.svg"
 
 
@@ -350,7 +350,7 @@ def test_a_figure_is_drawn_without_arrays_that_are_gone_or_damaged(tmp_path, cap
     gone, damaged, *_ = sorted((tmp_path / "runs" / "filters").glob("*.npz"))
     gone.unlink()
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    frame, _ = figures.write(experiment, Records(tmp_path))
+    frame, _ = refresh.write(experiment, Records(tmp_path))
     assert len(frame) == len(experiment.variants)
     said = capsys.readouterr().err
     assert gone.name in said
@@ -364,7 +364,7 @@ def test_a_figure_is_drawn_again_only_where_what_it_shows_changed(tmp_path, caps
     figure = tmp_path / "filters.svg"
 
     def drawn():
-        figures.write(experiment, Records(tmp_path))
+        refresh.write(experiment, Records(tmp_path))
         return figure.stat().st_mtime_ns
 
     first = drawn()
