@@ -18,6 +18,7 @@ ORDER = (
     "stride-vs-pooling",
     "depth-sweep",
     "lenet",
+    "speedrun",
     "tune",
     "features",
     "image-to-image",

@@ -1,8 +1,10 @@
 """Keras's `model.fit`: `keras_fit arrays` calls fit(x, y), `keras_fit dataset` uses tf.data and steps_per_execution.
 
-By default Keras compiles with XLA, which is slow on CPUs. A last argument `plain` turns that off.
+By default Keras compiles with XLA, which is slow on CPUs. A last argument `plain` turns that off; a last argument `jax`
+trains on the backend JAX.
 """
 
+import os
 import sys
 import time
 
@@ -11,9 +13,10 @@ from lab.bench.rivals import BATCH, EPOCHS, PEAK_RATE, WARM_UP, WEIGHT_DECAY, co
 STEPS_PER_EXECUTION = 100  # like this suite's loop
 
 
-def main(how: str, compiled: bool) -> None:
+def main(how: str, compiled: bool, backend: str) -> None:
     """Trains with `fit`, and measures the seconds of each epoch."""
     configure_tensorflow()
+    os.environ["KERAS_BACKEND"] = backend
     import keras
     import tensorflow as tf
 
@@ -65,4 +68,4 @@ def main(how: str, compiled: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[-1] != "plain")
+    main(sys.argv[1], sys.argv[-1] != "plain", "jax" if sys.argv[-1] == "jax" else "tensorflow")

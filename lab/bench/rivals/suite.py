@@ -1,5 +1,10 @@
-"""This suite's training loop: `python -m lab.bench.rivals.suite [THREADS [BATCH [PRECISION]]]`."""
+"""This suite's training loop: `python -m lab.bench.rivals.suite [THREADS [BATCH [PRECISION]]]`.
 
+`python -m lab.bench.rivals.suite pair` trains two networks at once, in processes of one thread each, as two workers do.
+"""
+
+import json
+import subprocess
 import sys
 import time
 
@@ -35,6 +40,19 @@ def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32")
     print_result(clock.seconds, outcome["metrics"]["test_accuracy"])
 
 
+def pair() -> None:
+    """Prints the seconds of an epoch of a run: half of those that it takes beside another."""
+    command = [sys.executable, "-m", "lab.bench.rivals.suite", "1"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [process.communicate()[0] for process in both]
+    results = [json.loads(output.strip().splitlines()[-1]) for output in ended]
+    seconds = [value / 2 for result in results for value in result["values"]]
+    print(json.dumps({"values": seconds, "accuracy": results[0]["accuracy"]}))
+
+
 if __name__ == "__main__":
-    threads, batch, precision = [*sys.argv[1:], *["", "", ""][len(sys.argv) - 1 :]]
-    main(int(threads or THREADS), int(batch or BATCH), precision or "float32")
+    if sys.argv[1:] == ["pair"]:
+        pair()
+    else:
+        threads, batch, precision = [*sys.argv[1:], *["", "", ""][len(sys.argv) - 1 :]]
+        main(int(threads or THREADS), int(batch or BATCH), precision or "float32")

@@ -1,4 +1,7 @@
-"""PyTorch's usual training loop: `torch_loop eager`, or `torch_loop compiled` with torch.compile."""
+"""PyTorch's usual training loop: `torch_loop eager`, or `torch_loop compiled` with torch.compile.
+
+With the settings that are fastest on a CPU: the fused optimizer, and denormal numbers taken for zero.
+"""
 
 import sys
 import time
@@ -15,6 +18,7 @@ def main(how: str) -> None:
     from lab.data import datasets
 
     torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
     torch.manual_seed(0)
     mnist = datasets.load("mnist")
     train, test = mnist.train, mnist.test
@@ -26,7 +30,7 @@ def main(how: str) -> None:
         *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
     )
     assert sum(parameter.numel() for parameter in model.parameters()) == 61_706
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=WEIGHT_DECAY, fused=True)
     steps = len(labels) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, steps * EPOCHS, pct_start=WARM_UP)
     loss_of = nn.CrossEntropyLoss()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lab.bench import benchmark
-from lab.bench.benchmark import CONTESTS, Contest, Way
+from lab.bench.contests import CONTESTS, LENET, Contest, Way
 from lab.command.main import main
 
 
@@ -58,7 +58,7 @@ def test_a_study_below_its_accuracy_ends_the_benchmark(tmp_path, monkeypatch):
     def study(accuracy):
         write = "import sys; open(sys.argv[1] + '/lenet.csv', 'w').write('test_accuracy_mean\\n' + sys.argv[2])"
         command = lambda folder, turn: (sys.executable, "-c", write, folder, str(accuracy))  # noqa: E731
-        return Way("ours", command, table=benchmark.LENET, least=0.99)
+        return Way("ours", command, table=LENET, least=0.99)
 
     monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.991),)),))
     assert benchmark.write(tmp_path, repeats=1)["accuracy_mean"].tolist() == [0.991]
