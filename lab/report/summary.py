@@ -21,7 +21,7 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.report import printing, tables
+from lab.report import csv_files, printing, tables
 from lab.report.draw import figures, summary_figure
 from lab.report.evidence_rows import judged_rows
 from lab.store.files import sole_writer
@@ -144,7 +144,7 @@ def write(results: Path) -> pd.DataFrame:
     path, drawn = results / "summary.csv", results / "summary.svg"
     with sole_writer(results):  # tables are read under it, too, so that no older summary replaces a newer one
         found = frame(results)
-        tables.write_csv(found, path)
+        csv_files.write(found, path)
         if not figures.is_current(drawn, path) and (drawing := figure(found)):
             figures.save(drawing, drawn)
     return found
