@@ -30,6 +30,7 @@ TARGETS := help setup ray list tables summary report demo bench test smoke check
 #= experiment VARIANT=lenet5-relu for tune: the network whose recipe is searched
 #= experiment RETRIES=0 how often a failed run is tried again
 #= experiment FORCE=1 run again what already has a record
+#= experiment RATES=1 run no row, but choose each row's learning rate by the experiment's grid, on validation pictures
 #= demo PORT=7860 port of the page (default: the first free one from 7860)
 #= bench ONLY=epoch,start only these measurements; an unknown name lists all
 #= bench REPEATS=5 how often each is measured (default: 5, fewer if quick)
@@ -40,7 +41,7 @@ HASH := \#
 TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, "", $$3); \
            for (i = 1; i <= n; i++) print targets[i] ":" $$3 }' $(firstword $(MAKEFILE_LIST)))
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
-SWITCHES := FORCE PLAIN QUICK
+SWITCHES := FORCE PLAIN QUICK RATES
 # Environment variables that programs read. `make NAME=value` passes these on too.
 SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_% UV_%
 

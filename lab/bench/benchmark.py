@@ -21,7 +21,7 @@ import pandas as pd
 
 from lab.bench.contests import CONTESTS, Contest, Way
 from lab.errors import UsageError
-from lab.report import tables
+from lab.report import csv_files
 from lab.store import environment
 
 REPEATS = 5
@@ -71,7 +71,7 @@ def write(
         if word not in words():
             raise UsageError(unknown("measurement", word, dict.fromkeys(words())))
     path = results / "benchmark.csv"
-    kept = tables.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
+    kept = csv_files.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
     if "contest" not in kept:
         raise UsageError(f"{path} was not written by this command: move it away, or leave out --only.")
     rows: list[Any] = kept[~kept["contest"].isin(list(only or ()))].to_dict("records")
@@ -81,7 +81,7 @@ def write(
             continue
         rows += _measure(contest, turns)
         frame = pd.DataFrame(rows).sort_values("contest", key=lambda column: column.map(words().index), kind="stable")
-        tables.write_csv(frame, path)
+        csv_files.write(frame, path)
         speed_figure.draw(frame, results / "benchmark.svg")
     return frame
 
@@ -153,4 +153,4 @@ def _accuracy(folder: Path, table: tuple[str, str] | None) -> dict[str, float]:
     if table is None:
         return {}
     name, column = table
-    return {"accuracy": float(tables.read(folder / f"{name}.csv")[column].max())}
+    return {"accuracy": float(csv_files.read(folder / f"{name}.csv")[column].max())}

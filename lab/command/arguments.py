@@ -154,6 +154,12 @@ RUN = (
         default=0,
     ),
     _option("--force", None, "run again what already has a record", action="store_true"),
+    _option(
+        "--rates",
+        None,
+        "run no row, but choose each row's learning rate by the experiment's grid, on validation pictures",
+        action="store_true",
+    ),
     RESULTS,
 )
 

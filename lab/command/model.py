@@ -21,14 +21,14 @@ def inspect(args: argparse.Namespace) -> None:
     options.writable_folder(args.results)
     model = _open(args.model)
     import cnn_models
-    from lab.report import tables
+    from lab.report import csv_files
 
     try:
         table = cnn_models.layer_table(model, source=args.source)
     except (TypeError, ValueError) as error:
         raise UsageError(_first_line(error)) from error
     path = args.results / f"inspect-{_model_name(args.model)}.csv"
-    tables.write_csv(table.frame(), path)
+    csv_files.write(table.frame(), path)
     print(f"{table}\ntable: {path}")
 
 

@@ -45,7 +45,7 @@ def planned(experiment: Experiment, call: Call) -> Planned:
     from lab.data import datasets
 
     _check_search_options(experiment, call)
-    runs = plan(experiment, call)
+    runs = _runs_of_rates(experiment, call) if call.rates else plan(experiment, call)
     _check_reads_runs(experiment, call)
     hosts = call.hosts if experiment.dataset in datasets.DATASETS else None
     return Planned(experiment, runs, lay_out(experiment, runs, call), hosts)
@@ -86,6 +86,20 @@ def plan(experiment: Experiment, call: Call) -> list[Run]:
                 )
             runs += [Run(experiment.name, variant.name, name, settings, seed) for seed in seeds]
     return _with_needed(runs) if call.force else runs
+
+
+def _runs_of_rates(experiment: Experiment, call: Call) -> list[Run]:
+    """The runs that choose the learning rates of an experiment's rows.
+
+    Raises:
+        UsageError: the experiment has no grid of rates, or the call asks for what its grid decides.
+    """
+    if experiment.rates is None:
+        raise UsageError(f"{experiment.name} has no grid of learning rates to choose from: leave out --rates.")
+    if call.seeds:
+        raise UsageError("A grid of learning rates has seeds of its own: leave out --seeds.")
+    rows = plan(experiment, dataclasses.replace(call, seeds=1, force=False))
+    return experiment.rates.runs(rows)
 
 
 def _check_fit(experiment: Experiment, variants: Sequence[Variant], dataset: str) -> int | None:

@@ -32,6 +32,8 @@ def run(call: Call) -> int:
     """
     planned = [plan.planned(catalogue.find(name), call) for name in call.names]
     options.writable_folder(call.results)
+    if call.rates:
+        return int(sum(_choose_rates(part, call) for part in planned) > 0)
     failed = []
     for part in [*plan.needed_first(planned, call), *planned]:
         search_failed, ready = _search(part, call) if part.experiment.search else (False, part)
@@ -66,11 +68,42 @@ def _search(part: plan.Planned, call: Call) -> tuple[bool, plan.Planned]:
     return bool(outcome.failed), dataclasses.replace(part, runs=plan.plan(found, call))
 
 
-def _run_experiment(part: plan.Planned, call: Call) -> bool:
-    """Runs one experiment, writes its table and figure, and prints the table.
+def _choose_rates(part: plan.Planned, call: Call) -> bool:
+    """Chooses the learning rates of one experiment's rows, writes their table and prints it.
 
     Returns:
         Whether a run failed or was left out.
+    """
+    from lab.command import progress
+    from lab.report import printing, rates
+
+    _, failed = _execute_runs(part, dataclasses.replace(call, results=call.results / rates.FOLDER))
+    frame = rates.write(part.experiment, call.results)
+    title = f"{part.experiment.name}: which learning rate serves each row best on validation pictures"
+    printing.show(progress.screen(), frame, rates.PRINTED, title)
+    print(f"table: {rates.path(call.results, part.experiment.name)}")
+    return failed
+
+
+def _run_experiment(part: plan.Planned, call: Call) -> bool:
+    """Runs one experiment, writes its table and figure, and prints the table and the answers.
+
+    Returns:
+        Whether a run failed or was left out.
+    """
+    from lab.command import progress
+
+    records, failed = _execute_runs(part, call)
+    if not part.hosts or part.hosts.chief:
+        _show(part.experiment, records, progress.screen())
+    return failed
+
+
+def _execute_runs(part: plan.Planned, call: Call) -> tuple["Records", bool]:
+    """Executes the runs of one experiment.
+
+    Returns:
+        The records; and whether a run failed or was left out.
     """
     from lab.command import progress
     from lab.execute.job import RunList
@@ -93,10 +126,9 @@ def _run_experiment(part: plan.Planned, call: Call) -> bool:
     _print_failed(outcome)
     if not part.hosts or part.hosts.chief:
         print(display.summary())
-        _show(part.experiment, job.records, screen)
     for dataset, count in collections.Counter(run.dataset for run in left_out).items():
         print(f"not run: {_counted(count)} on {dataset}, whose data is missing (see above).", file=sys.stderr)
-    return bool(outcome.failed or left_out)
+    return job.records, bool(outcome.failed or left_out)
 
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:

@@ -26,6 +26,7 @@ class Call:
         hosts: those that train each run together.
         retries: how often a run that fails is tried again.
         force: run again what has a record.
+        rates: choose learning rates instead of running the rows, see `lab.declare.rates`.
         tuner, trials, trial_seeds, variant: of a search, see `lab.declare.search.Search`; `variant` names the network.
     """
 
@@ -44,6 +45,7 @@ class Call:
     hosts: Hosts | None = None
     retries: int = 0
     force: bool = False
+    rates: bool = False
     tuner: str | None = None
     trials: int | None = None
     trial_seeds: int | None = None

@@ -13,6 +13,7 @@ from typing import Any
 from cnn_models.names import unknown
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Evidence
+from lab.declare.rates import Rates
 from lab.errors import UsageError
 
 FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
@@ -116,6 +117,7 @@ class Experiment:
         reads_runs: whether its runs read what other runs left beside their records, so that all have to be here.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
         search: a search that finds recipes for its rows; None: its rows are run as they are declared.
+        rates: the grid of learning rates from which each row's was chosen on validation pictures; None: none was.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Experiment:
     reading: str = ""
     surprises: str = ""
     search: Tuning | None = None
+    rates: Rates | None = None
 
     def __post_init__(self) -> None:
         self._refuse_single_words()

@@ -13,6 +13,7 @@ from cnn_models.search_space import Choice, space
 from cnn_models.zoo import MODELS
 from lab.declare.call import Call
 from lab.declare.experiment import TRIAL, Experiment
+from lab.declare.rates import TRIAL_SEED
 from lab.declare.recipe import HANDWRITING, Distortion, Recipe, Training, with_options
 from lab.declare.run import Run, digest, flat
 from lab.errors import UsageError
@@ -20,7 +21,6 @@ from lab.errors import UsageError
 TUNERS = ("hyperband", "random", "bayesian")
 TRIALS = 20  # unless the user says otherwise; Hyperband counts its own
 LEAST_TRIALS = 3  # of Hyperband, which by itself makes one or two where there are fewer than three epochs
-TRIAL_SEED = 100  # and the following: of trials, so that no table's seed has been tuned with
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,6 +61,13 @@ class Feed:
         passes = -(-self.steps * self.batch_size // self.examples)
         return np.concatenate([generator.permutation(self._chosen) for _ in range(passes)])
 
+    def learned(self, places: np.ndarray, seed: int) -> Split:
+        """The training pictures of these places, as the data set has them, with the classes that are learned."""
+        train, labels = self.dataset.train, self.dataset.train.labels
+        if self.recipe.random_labels:
+            labels = arrays.shuffled_labels(labels, seed)
+        return Split(train.images[places], labels[places])
+
     def on_device(self, places: np.ndarray) -> np.ndarray:
         """Where on the device the pictures of these places are, int32; brought there if they stay in files."""
         if not self.dataset.stored:

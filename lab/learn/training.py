@@ -190,6 +190,14 @@ class Trainer:
             images = distort(images, self.training.distortion, batch.seed, batch.first, batch.whole)
         return self.views.batch(images, batch)
 
+    def learned(self, seed: int, count: int) -> Split:
+        """Up to so many training pictures, as the network is shown them in a run of this seed, but for distortion."""
+        places = np.unique(self.feed.order(seed, self.epochs)[: min(count, self.feed.examples)])
+        split = self.feed.learned(places, seed)
+        numbers = tf.constant([seed, self.epochs * self.steps])  # of the step that would come next
+        batch = Batch(tf.constant(places, tf.int32), numbers, 0, len(places))
+        return Split(self.views.batch(tf.constant(split.images), batch).numpy(), split.labels)
+
     def order(self, seed: int, epoch: int) -> np.ndarray | Shuffled:
         """See `lab.learn.loop.Learner`."""
         return self.feed.order(seed, epoch)

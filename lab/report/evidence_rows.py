@@ -46,6 +46,8 @@ class Rows:
         row = self._row(variant)
         if not int(row["seeds"]):
             return {}
+        if isinstance(starved := row.get("starved"), str):
+            raise NotJudged(f"{variant} is no evidence: {starved}")
         if not self._runs:
             raise NotJudged("the values of each seed are not there: make tables makes them from the records")
         runs = self._runs.get(str(row["specification"]), pd.DataFrame())

@@ -14,7 +14,7 @@ from lab.declare import catalogue
 from lab.declare.claims import CLAIMS, Claim
 from lab.declare.evidence import Comparison, Identity
 from lab.declare.experiment import Experiment
-from lab.report import evidence_rows, tables
+from lab.report import csv_files, evidence_rows
 from lab.report.judge import Compared, Finding, Judged, Outcome, Verdict, judged, verdict
 
 CLAIM_COLUMNS = (
@@ -126,8 +126,8 @@ def answers(experiment: Experiment, results: Path) -> Iterator[str]:
 def write(results: Path) -> list[Entry]:
     """Writes `claims.csv` and `statements.csv` into a results folder, and returns what they say."""
     judged_claims = entries(results)
-    tables.write_csv(claims(judged_claims), results / "claims.csv")
-    tables.write_csv(statements(judged_claims), results / "statements.csv")
+    csv_files.write(claims(judged_claims), results / "claims.csv")
+    csv_files.write(statements(judged_claims), results / "statements.csv")
     return judged_claims
 
 

@@ -84,6 +84,8 @@ def _reasons(experiment: Experiment, row: pd.Series, drawn: bool) -> Iterator[st
         yield deviation_of(row)
     if row["variant"] in experiment.named and row["dataset"] not in experiment.datasets_of(row["variant"]):
         yield f"on {row['dataset']}"
+    if isinstance(starved := row.get("starved"), str):
+        yield starved
     if drawn and row["seeds"] < MIN_SEEDS:
         yield f"{row['seeds']} of at least {MIN_SEEDS} seeds"
 

@@ -15,7 +15,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import ledger, notes, printing, refresh, summary, tables
+from lab.report import csv_files, ledger, notes, printing, refresh, summary, tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import REFERENCE, Records
 
@@ -119,7 +119,7 @@ def write_pages(reference: Path = REFERENCE, readme: Path = README) -> None:
     texts = {
         reference / "README.md": page(reference),
         readme: with_summary(
-            with_ledger(readme.read_text(), tables.read(reference / "claims.csv")), summary.frame(reference)
+            with_ledger(readme.read_text(), csv_files.read(reference / "claims.csv")), summary.frame(reference)
         ),
     }
     for path, text in texts.items():

@@ -10,6 +10,7 @@ from typing import Any
 from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.run import Run, canonical, digest
+from lab.report.starvation import Ending, ending
 from lab.report.statistics import over_seeds_and_pictures
 from lab.store.record import Record
 
@@ -21,10 +22,12 @@ class Finished:
     Attributes:
         metrics: its measures by name.
         misread: the test pictures that it misread, by what they are misread of: "test", or "test_shift4".
+        ending: how its training ended.
     """
 
     metrics: dict[str, float]
     misread: "dict[str, array.array[int]]"
+    ending: Ending
 
     def pictures(self, name: str) -> int | None:
         """How many test pictures an error is of, as it and the number of mistakes say; None where they do not."""
@@ -58,7 +61,7 @@ class Row:
         self.facts = self.facts or record.facts
         if record.status == "finished":
             misread = {name: array.array("l", places) for name, places in (record.misread or {}).items()}
-            self.finished[record.seed] = Finished(record.metrics, misread)
+            self.finished[record.seed] = Finished(record.metrics, misread, ending(record))
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""

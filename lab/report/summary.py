@@ -20,7 +20,7 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.report import printing, refresh, tables
+from lab.report import csv_files, printing, refresh, tables
 from lab.report.evidence_rows import judged_rows
 from lab.store.files import sole_writer
 
@@ -145,7 +145,7 @@ def write(results: Path) -> pd.DataFrame:
     path, drawn = results / "summary.csv", results / "summary.svg"
     with sole_writer(results):  # tables are read under it, too, so that no older summary replaces a newer one
         found = frame(results)
-        tables.write_csv(found, path)
+        csv_files.write(found, path)
         if not refresh.is_current(drawn, path) and (drawing := figure(found)):
             from lab.report.draw import figures
 

@@ -6,7 +6,7 @@ the names of columns; formatting is for the printed table alone.
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
 from lab.errors import UsageError
+from lab.report import csv_files, rates
 from lab.report.comparison import compare
 from lab.report.row import Declared, Row, in_words, of_zoo
+from lab.report.starvation import signs
 from lab.report.statistics import summarise
-from lab.store.files import sole_writer, write_whole
+from lab.store.files import sole_writer
 from lab.store.record import Record
 from lab.store.records import Records
 
@@ -47,8 +49,14 @@ def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
     return table_and_seeds(experiment, records)[0]
 
 
-def table_and_seeds(experiment: Experiment, records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def table_and_seeds(
+    experiment: Experiment, records: Iterable[Record], at_edge: Collection[tuple[str, str]] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The experiment's table, see `table`, and every seed's values.
+
+    Args:
+        experiment, records: as of `table`.
+        at_edge: rows, by variant and data set, whose learning rate is at an edge of its grid.
 
     Returns:
         The table, and one row a finished run: its row's names, `seed` and its measures.
@@ -56,12 +64,16 @@ def table_and_seeds(experiment: Experiment, records: Iterable[Record]) -> tuple[
     declaration = Declared(experiment)
     rows = _rows(experiment, records)
     _derive(declaration, rows)
-    return _table(declaration, rows), _by_seed(declaration, rows)
+    return _table(declaration, rows, at_edge), _by_seed(declaration, rows)
 
 
-def _table(declaration: Declared, rows: list[Row]) -> pd.DataFrame:
+def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str, str]]) -> pd.DataFrame:
     experiment = declaration.experiment
     described = [_describe(declaration, row) for row in rows]
+    for row, line in zip(rows, described, strict=True):
+        edge = line["declared"] and (row.variant, row.dataset) in at_edge
+        if found := signs((run.ending for run in row.finished.values()), edge):
+            line["starved"] = ", ".join(found)
     if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
         for row, line in zip(rows, described, strict=True):
             line["deviations"] = in_words(declaration.deviations(row)) or None
@@ -99,11 +111,12 @@ def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv`, and that of its seeds, from the records alone, and returns the first."""
     with sole_writer(records.results):  # records are read under it, too, so that no older table replaces a newer one
-        frame, seeds = table_and_seeds(experiment, records.each(experiment.name))
+        at_edge = rates.at_edge(records.results, experiment.name)
+        frame, seeds = table_and_seeds(experiment, records.each(experiment.name), at_edge)
         path = seeds_path(records.results, experiment.name)
         path.parent.mkdir(exist_ok=True)
-        _write_csv(seeds, path)
-        _write_csv(frame, records.results / f"{experiment.name}.csv")
+        csv_files.replace(seeds, path)
+        csv_files.replace(frame, records.results / f"{experiment.name}.csv")
     return frame
 
 
@@ -112,42 +125,13 @@ def seeds_path(results: Path, experiment: str) -> Path:
     return results / "seeds" / f"{experiment}.csv"
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a table whole, under a lock that all writers of this folder share.
-
-    A file that has this content already keeps its time, so that its figure is known to be current.
-    """
-    with sole_writer(path.parent):
-        _write_csv(frame, path)
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """As `write_csv`; the caller holds the lock."""
-    content = frame.to_csv(index=False, lineterminator="\n").encode()
-    if not path.exists() or path.read_bytes() != content:
-        write_whole(path, lambda part: part.write_bytes(content))
-
-
-def read(path: Path) -> pd.DataFrame:
-    """A table as it was written.
-
-    Raises:
-        UsageError: the file is no table; the message says how to make it anew.
-    """
-    try:
-        return pd.read_csv(path)
-    except ValueError as error:  # as all errors of pandas's parser, and of decoding
-        reason = str(error).strip().splitlines()[-1]
-        raise UsageError(f"{path} is no table ({reason}): make it anew, by make tables.") from error
-
-
 def read_of(experiment: Experiment, path: Path) -> pd.DataFrame:
     """An experiment's table as it was written.
 
     Raises:
         UsageError: the file is none; the message says how to make it anew.
     """
-    frame = read(path)
+    frame = csv_files.read(path)
     whole = set(EVERY) <= set(frame)
     numbers = whole and all(pd.api.types.is_numeric_dtype(frame[name]) for name in ("seeds", "diverged", "failed"))
     if not (numbers or (whole and frame.empty)):
@@ -161,7 +145,7 @@ def read_seeds(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: the file is none; the message says how to make it anew.
     """
-    frame = read(path)
+    frame = csv_files.read(path)
     numbers = frame[[name for name in frame if name not in OF_SEEDS or name == "seed"]]
     if not (set(OF_SEEDS) <= set(frame) and (frame.empty or all(map(pd.api.types.is_numeric_dtype, numbers.dtypes)))):
         raise UsageError(f"{path} is no table of seeds: make it anew from its records, by make tables.")

@@ -235,6 +235,7 @@ def test_random_labels_are_the_same_classes_as_often_and_teach_nothing_of_the_te
     assert true["metrics"]["test_accuracy"] > 0.8
     assert random["metrics"]["test_accuracy"] < 0.3
     assert random["history"]["train_accuracy"][-1] > 0.6
+    assert random["metrics"]["train_error_percent"] < 40  # of the labels that were learned
 
 
 def test_a_table_of_networks_alone_has_no_figure(tmp_path):

@@ -16,6 +16,7 @@ from lab.learn.pictures import normalise
 if TYPE_CHECKING:
     from lab.learn.training import Trainer
 
+TRAINING_PICTURES = 5_000  # at most, of those learned from, on which the error is measured once training has ended
 FIELD_PICTURES = 200  # of the validation split, over which effective fields and gradients are taken
 
 
@@ -43,7 +44,10 @@ def of(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]
 
 
 def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """Accuracy, misread pictures and what else is asked of the answers, on the test split as it is and shifted."""
+    """Accuracy, misread pictures and what else is asked of the answers, on the test split as it is and shifted.
+
+    And the error on training pictures, which says whether the network has learned what it was shown.
+    """
     test = trainer.view(trainer.dataset.test, seed)
     seen = {"test": test.images} | {
         f"test_shift{pixels}": arrays.shifted(test.images, pixels) for pixels in trainer.training.measures.test_shifts
@@ -66,6 +70,8 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
         metrics[f"{name}_accuracy"] = accuracy
         metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
         metrics[f"{name}_loss"] = loss
+    _, predictions = trainer.evaluate(learned := trainer.learned(seed, TRAINING_PICTURES))
+    metrics["train_error_percent"] = 100 * float(np.mean(predictions != learned.labels))
     if trainer.training.measures.consistency_shift:
         metrics["shift_consistency_percent"] = 100 * consistency(
             trainer, test, trainer.training.measures.consistency_shift

@@ -206,6 +206,9 @@ def test_training_pictures_lie_where_the_canvas_says_whole(digits, moving):
     assert np.array_equal(first, second) != moving
     left = images.shape[2] // 2 + np.argmax(first.any(axis=(0, 1, 3)))
     assert left < 28
+    learned = trainer.learned(0, 10_000)
+    assert len(learned.labels) == len(digits.train.labels)
+    assert moving or np.array_equal(learned.images[:50], first)
     middles = [np.flatnonzero(picture.any(axis=(0, 2))).mean() for picture in first]
     assert max(middles) < 35  # a digit's own middle is within a few pixels of its frame's
     assert np.ptp([np.flatnonzero(picture.any(axis=(1, 2))).mean() for picture in first]) > 20
@@ -221,6 +224,11 @@ def test_only_the_chosen_examples_are_learned_from(digits):
     assert not np.array_equal(order, trainer.order(2, 1))
     outcome = trainer.run(2)
     assert outcome["status"] == "finished"
+    chosen = np.sort(arrays.nested_order(digits.train.labels, 2)[:100])
+    learned = trainer.learned(2, 1_000)
+    np.testing.assert_array_equal(learned.images, digits.train.images[chosen])
+    wrong = trainer.evaluate(learned)[1] != digits.train.labels[chosen]
+    assert outcome["metrics"]["train_error_percent"] == pytest.approx(100 * wrong.mean())
 
 
 def test_fewer_examples_than_a_batch_make_a_batch(digits):

@@ -14,7 +14,7 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.execute.in_process import InProcess
 from lab.execute.job import Job, RunList
-from lab.report import notes, page, printing, tables
+from lab.report import csv_files, notes, page, printing, tables
 from lab.store.records import Records
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
@@ -33,7 +33,7 @@ def printed(experiment, frame, width=140):
 @pytest.mark.parametrize("name", catalogue.names())
 def test_headings_take_two_lines_at_most_and_no_word_is_broken(name, width):
     experiment = catalogue.find(name)
-    frame = tables.read(REFERENCE / f"{name}.csv")
+    frame = csv_files.read(REFERENCE / f"{name}.csv")
     lines = printed(experiment, frame, width).splitlines()
     rules = [place for place, line in enumerate(lines) if line.strip() and not line.strip().strip("─")]
     assert rules
@@ -46,8 +46,9 @@ def test_headings_take_two_lines_at_most_and_no_word_is_broken(name, width):
 
 def test_every_part_of_a_wide_table_says_which_row_is_which():
     stride = catalogue.find("stride-vs-pooling")
-    frame = tables.read(REFERENCE / "stride-vs-pooling.csv")
-    lines = [line.split() for line in printed(stride, frame, 80).splitlines() if line.startswith(" average ")]
+    frame = csv_files.read(REFERENCE / "stride-vs-pooling.csv")
+    names = (" average ", " average† ")  # the second where the row is starved
+    lines = [line.split() for line in printed(stride, frame, 80).splitlines() if line.startswith(names)]
     assert len(lines) > 4
     assert [line[1] for line in lines] == ["mnist", "fashion-mnist"] * (len(lines) // 2)
 
@@ -107,7 +108,7 @@ def test_a_line_under_the_table_says_what_it_is_of_and_what_is_not_judged(tmp_pa
     for run in runs:
         frame = save(tmp_path, **({"variant": "lenet1"} | run))
     assert said in " ".join(printed(LENET, frame).splitlines())
-    assert said in " ".join(notes.notes(LENET, tables.read(tmp_path / "lenet.csv")))
+    assert said in " ".join(notes.notes(LENET, csv_files.read(tmp_path / "lenet.csv")))
     text = page.write(tmp_path).read_text().replace("&#39;", "'")
     assert all(note in text for note in notes.notes(LENET, frame))
 

@@ -12,7 +12,7 @@ from lab.declare.evidence import Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.report import ledger, tables
+from lab.report import csv_files, ledger, tables
 from lab.report.evidence_rows import Rows, judged_rows, read
 from lab.report.judge import Outcome, Verdict, judge
 from lab.report.statistics import holm, mcnemar, paired
@@ -131,7 +131,7 @@ def test_a_table_of_an_earlier_day_has_its_reasons_too(tmp_path):
     save(tmp_path, "lenet5-relu", 3, epochs=1)
     experiment = catalogue.find("lenet")
     frame = tables.write(experiment, Records(tmp_path)).drop(columns="deviations")
-    rows = Rows(experiment, frame, tables.read(tables.seeds_path(tmp_path, "lenet")))
+    rows = Rows(experiment, frame, csv_files.read(tables.seeds_path(tmp_path, "lenet")))
     finding = judge(Statement("so", Mean("lenet5-relu", "test_error_percent").at_most(1)), rows)
     assert finding.numbers == "lenet5-relu was not run as declared, but with another recipe"
 

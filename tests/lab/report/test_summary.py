@@ -13,7 +13,7 @@ from experiments import parameters
 from lab.command.main import main
 from lab.declare import catalogue
 from lab.declare.run import Run
-from lab.report import reference, refresh, summary, tables
+from lab.report import csv_files, reference, refresh, summary, tables
 from lab.report.draw import summary_figure
 from lab.store.records import Records
 
@@ -66,7 +66,7 @@ def test_a_network_data_set_and_view_have_one_row_with_numbers(kept):
 def test_fields_are_those_that_the_tables_measured(kept):
     compared = 0
     for name in ("depth-sweep", "stride-vs-pooling"):
-        table = tables.read(REFERENCE / f"{name}.csv").set_index(["variant", "dataset"])
+        table = csv_files.read(REFERENCE / f"{name}.csv").set_index(["variant", "dataset"])
         for _, row in kept[kept["source"].str.startswith(f"{name}/")].iterrows():
             of = table.loc[(row["source"].partition("/")[2], row["dataset"])]
             assert row["receptive_field_px"] == of["receptive_field_pixels"]

@@ -19,7 +19,7 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
-from lab.report import refresh, tables
+from lab.report import csv_files, refresh, tables
 from lab.report.draw import figures
 from lab.report.evidence_rows import judged_rows, read
 from lab.report.judge import Outcome, judge
@@ -57,7 +57,7 @@ def test_a_row_a_variant_in_declared_order_with_its_interval(tmp_path):
         save(records, "b", seed, 0.5)
     save(records, "a", 3, None, "diverged")
     written = tables.write(EXPERIMENT, records)
-    frame = tables.read(tmp_path / "lenet.csv")
+    frame = csv_files.read(tmp_path / "lenet.csv")
     pd.testing.assert_frame_equal(frame, written, check_dtype=False)
     assert frame["variant"].tolist() == ["b", "a"]
     row = frame.iloc[1]

@@ -24,7 +24,7 @@ from lab.errors import UsageError
 from lab.execute.job import Job
 from lab.execute.pool import WorkerPool
 from lab.learn.training import Trainer
-from lab.report import ledger, tables
+from lab.report import csv_files, ledger, tables
 from lab.report.draw import figures
 from lab.store.record import Record
 from lab.store.records import Records
@@ -407,7 +407,7 @@ def survived(tmp_path_factory):
 
 def test_a_killed_worker_loses_no_trial(survived):
     assert len(written(survived)) == 5
-    frame = tables.read(survived / "tune.csv")
+    frame = csv_files.read(survived / "tune.csv")
     assert frame["variant"].tolist() == ["default", "tuned", "runner-up", *[TRIAL] * 5]
     assert (frame["failed"] == 0).all()
     assert (survived / "tune.svg").stat().st_size > 1_000
@@ -427,7 +427,7 @@ def test_a_killed_search_goes_on_where_it_stopped(survived, tmp_path):
     now = written(tmp_path)
     assert kept.items() <= now.items(), "a finished execution was lost or repeated"
     assert now.keys() == written(survived).keys(), "the trials differ from those of the other search"
-    mine, other = (tables.read(folder / "tune.csv").set_index("specification") for folder in (tmp_path, survived))
+    mine, other = (csv_files.read(folder / "tune.csv").set_index("specification") for folder in (tmp_path, survived))
     same = ["variant", "validation_accuracy_mean", "test_error_percent_mean"]
     pd.testing.assert_frame_equal(mine[same], other[same])
 

@@ -1,0 +1,48 @@
+"""How each row's learning rate is chosen: by one grid for all, on validation pictures, with seeds of their own."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from lab.declare.recipe import Measures, Training
+from lab.declare.run import Run
+from lab.errors import UsageError
+
+TRIAL_SEED = 100  # and the following: of all runs that choose a recipe, so that no table's seed has been tuned with
+LEAST_RATES = 3  # fewer have no middle, so that whatever is chosen lies at an edge
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """The learning rates among which that of each row is chosen before its runs.
+
+    Every row has the same grid, the same tuning seeds and the epochs of its own recipe; the test split is never read.
+
+    Attributes:
+        tried: peak learning rates, rising.
+        seeds: runs a rate, with the seeds 100, 101, …, which are in no table of results.
+    """
+
+    tried: tuple[float, ...]
+    seeds: int = 3
+
+    def __post_init__(self) -> None:
+        if len(self.tried) < LEAST_RATES or list(self.tried) != sorted(set(self.tried)):
+            raise UsageError(f"A grid has at least {LEAST_RATES} learning rates, rising; got {self.tried}.")
+
+    def runs(self, rows: Iterable[Run]) -> list[Run]:
+        """The runs that choose the rates of these rows.
+
+        Args:
+            rows: one run of each row; those that train nothing have no rate.
+        """
+        seeds = range(TRIAL_SEED, TRIAL_SEED + self.seeds)
+        return [
+            Run(row.experiment, row.variant, row.dataset, self._trial(row.settings, rate), seed)
+            for row in rows
+            if isinstance(row.settings, Training)
+            for rate in self.tried
+            for seed in seeds
+        ]
+
+    def _trial(self, recipe: Training, rate: float) -> Training:
+        return dataclasses.replace(recipe, learning_rate=rate, splits="search", measures=Measures())

@@ -1,0 +1,75 @@
+"""The table of learning rates: how well each served each row on validation pictures, and which is chosen."""
+
+import collections
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from lab.declare.experiment import Experiment
+from lab.report import csv_files
+from lab.report.row import Row
+from lab.report.statistics import summarise
+from lab.store.records import Records
+
+FOLDER = "rates"  # of a results folder: records and tables of the runs that choose
+NAMES = ("variant", "dataset", "learning_rate", "seeds", "diverged")
+ERROR = "validation_error_percent"
+COLUMNS = (*NAMES, f"{ERROR}_mean", f"{ERROR}_std", "chosen", "at_edge")
+PRINTED = ("variant", "dataset", "learning_rate", f"{ERROR}_mean", f"{ERROR}_std", "seeds", "chosen", "at_edge")
+
+
+def write(experiment: Experiment, results: Path) -> pd.DataFrame:
+    """Makes `rates/<experiment>.csv` in a results folder from the records of the runs that choose; returns it."""
+    frame = table(experiment, Records(results / FOLDER))
+    csv_files.write(frame, path(results, experiment.name))
+    return frame
+
+
+def path(results: Path, experiment: str) -> Path:
+    """Where the table of an experiment's learning rates is."""
+    return results / FOLDER / f"{experiment}.csv"
+
+
+def table(experiment: Experiment, records: Records) -> pd.DataFrame:
+    """One line a row of the experiment and learning rate.
+
+    Returns:
+        Columns `COLUMNS`: the validation error's mean and standard deviation are over the seeds; `chosen` says whether
+        this rate has the lowest mean of those at which no seed diverged; and `at_edge`, whether it is the least or the
+        largest that was tried, so that a better one may lie beyond.
+    """
+    found: dict[tuple[str, str], dict[float, Row]] = collections.defaultdict(dict)
+    for record in records.each(experiment.name):
+        rate = record.settings["learning_rate"]
+        rows = found[record.variant, record.dataset]
+        rows.setdefault(rate, Row(record.variant, record.dataset, record.digest, record.settings)).add(record)
+    lines = []
+    order = {name: place for place, name in enumerate(experiment.rows)}
+    for (variant, dataset), rows in sorted(found.items(), key=lambda item: (item[0][1], order.get(item[0][0], -1))):
+        errors = {rate: _error(row) for rate, row in rows.items()}
+        best = min(errors, key=lambda rate: (errors[rate], rate))
+        for rate in sorted(rows):
+            summary = summarise([100 * (1 - value) for value in rows[rate].values("validation_accuracy").values()])
+            lines.append(
+                dict(zip(NAMES, (variant, dataset, rate, summary.n, rows[rate].counted["diverged"]), strict=True))
+                | {f"{ERROR}_mean": summary.mean, f"{ERROR}_std": summary.std}
+                | {"chosen": rate == best, "at_edge": rate == best and rate in (min(rows), max(rows))}
+            )
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _error(row: Row) -> float:
+    """The mean validation error; infinite where a seed diverged, or none finished."""
+    values = row.values("validation_accuracy").values()
+    return math.inf if row.counted["diverged"] or not values else 100 * (1 - sum(values) / len(values))
+
+
+def at_edge(results: Path, experiment: str) -> frozenset[tuple[str, str]]:
+    """The rows, by variant and data set, whose chosen learning rate is the least or the largest that was tried."""
+    file = path(results, experiment)
+    if not file.exists():
+        return frozenset()
+    frame = csv_files.read(file)
+    edges = frame[frame["at_edge"].astype(bool)]
+    return frozenset(zip(edges["variant"], edges["dataset"], strict=True))
