@@ -124,6 +124,7 @@ CLAIMS: dict[str, Claim] = {
         "Соберем это все в сверточную сеть",
         "LeNet-5 архитектура (1998) для распознавания рукописных цифр (датасет MNIST)",
         "LeNet-5 recognises handwritten digits.",
+        leading="lenet",
     ),
     "softmax-logistic": Claim(
         "Softmax",

@@ -117,6 +117,8 @@ class Experiment:
         reads_runs: whether its runs read what other runs left beside their records, so that all have to be here.
         surprises: what surprised in our own runs, kept in results/reference, and what came of looking into it.
         search: a search that finds recipes for its rows; None: its rows are run as they are declared.
+        budget: whether how much training it takes is the question, so that rows are evidence though more training
+            would improve them.
         rates: the grid of learning rates from which each row's was chosen on validation pictures; None: none was.
     """
 
@@ -144,6 +146,7 @@ class Experiment:
     surprises: str = ""
     search: Tuning | None = None
     rates: Rates | None = None
+    budget: bool = False
 
     def __post_init__(self) -> None:
         self._refuse_single_words()

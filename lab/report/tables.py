@@ -72,7 +72,8 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
     described = [_describe(declaration, row) for row in rows]
     for row, line in zip(rows, described, strict=True):
         edge = line["declared"] and (row.variant, row.dataset) in at_edge
-        if found := signs((run.ending for run in row.finished.values()), edge):
+        found = () if experiment.budget else signs((run.ending for run in row.finished.values()), edge)
+        if found:
             line["starved"] = ", ".join(found)
     if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
         for row, line in zip(rows, described, strict=True):

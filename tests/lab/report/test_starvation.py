@@ -75,6 +75,8 @@ def test_a_starved_row_is_marked_and_no_evidence(tmp_path):
     assert row["starved"] == STILL
     with pytest.raises(NotJudged, match=f"lenet5-1998 is no evidence: {STILL}"):
         read(lenet, tmp_path).values("lenet5-1998", "test_error_percent")
+    budget = dataclasses.replace(lenet, budget=True)  # how much training it takes is the question
+    assert "starved" not in tables.write(budget, records)
 
 
 def test_a_row_whose_rate_was_at_an_edge_is_marked(tmp_path):
