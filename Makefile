@@ -35,13 +35,14 @@ TARGETS := help setup ray list tables summary report demo bench test smoke check
 #= bench ONLY=epoch,start only these measurements; an unknown name lists all
 #= bench REPEATS=5 how often each is measured (default: 5, fewer if quick)
 #= bench QUICK=1 only the most telling measurements, fewer times
+#= test ALL=1 also the slow tests, and those of several hosts and nodes: a quarter of an hour more
 #= test PYTEST=-x options of pytest, as PYTEST='-k "zoo or depth"'
 #= all PYTHON=python3.11 the Python that makes .venv: 3.11, 3.12 or 3.13
 HASH := \#
 TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, "", $$3); \
            for (i = 1; i <= n; i++) print targets[i] ":" $$3 }' $(firstword $(MAKEFILE_LIST)))
 VARIABLES := $(sort $(foreach pair,$(TAKES),$(lastword $(subst :, ,$(pair)))))
-SWITCHES := FORCE PLAIN QUICK RATES
+SWITCHES := ALL FORCE PLAIN QUICK RATES
 # Environment variables that programs read. `make NAME=value` passes these on too.
 SURROUNDINGS := CNN_CACHE DIGITS KILLS SPACING STORM_SEEDS CUDA_% OMP_% PIP_% RAY_% TF_% UV_%
 
@@ -122,12 +123,12 @@ ray: .venv/.ray ## install Ray into .venv, for CLUSTER and its tests
 setup: .venv/.runtime ## build .venv from requirements.txt if it is missing or out of date
 
 # Four at a time at most, whatever the cores: each has a TensorFlow of its own. Then those that need the machine alone.
-test: .venv/.development .venv/.demo ## run the tests, one a core (PYTEST="-k zoo": as pytest is told, one by one)
+test: .venv/.development .venv/.demo ## run the tests in some minutes, one a core (ALL=1: also the slow ones; PYTEST="-k zoo": as pytest is told, one by one)
 	@.venv/bin/python -c 'import os, shlex; shlex.split(os.environ.get("PYTEST", ""))' 2> /dev/null || \
 	  { echo "error: a quotation mark of PYTEST=$$PYTEST is not closed" >&2; exit 2; }
 	@$(if $(PYTEST),PYTEST_ADDOPTS="$$PYTEST_ADDOPTS $$PYTEST" .venv/bin/python -m pytest, \
-	  .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not alone" && \
-	  .venv/bin/python -m pytest -m alone)
+	  .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not alone$(if $(call asked,ALL),, and not slow)" \
+	  $(if $(call asked,ALL),&& .venv/bin/python -m pytest -m alone))
 
 smoke: .venv/.runtime ## try everything out in a minute or two: lenet on MNIST, one seed, one epoch (DATASET, WORKERS, DEVICES, PLAIN, PRECISION)
 	@folder=$$(mktemp -d) && $(RUN) run lenet --seeds=1 --epochs=1 --results="$$folder" $(call options,smoke) && rm -r $$folder

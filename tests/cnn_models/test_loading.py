@@ -187,6 +187,7 @@ def test_names_and_files_are_refused_before_keras_is_imported(tmp_path):
     assert lines[1::2] == ["False"] * 4
 
 
+@pytest.mark.slow
 def test_the_suite_opens_its_own_networks_in_a_fresh_process(tmp_path):
     rows = ("ladder-local", "reduce-blur-max", "lenet5-1998")
     for name in rows:

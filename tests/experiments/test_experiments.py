@@ -116,6 +116,7 @@ def enough(experiment):
 
 # A search chooses its rows itself: `tests/lab/search` runs it whole.
 @pytest.mark.parametrize("name", [name for name in NAMES if not catalogue.find(name).search])
+@pytest.mark.slow
 def test_rows_of_every_kind_run_on_real_data_and_make_table_and_figure(name, tmp_path, monkeypatch):
     shorter = dataclasses.replace(translation.READER, epochs=1, steps_per_epoch=20)  # its tests are its own
     monkeypatch.setattr(translation, "READER", shorter)
@@ -172,6 +173,7 @@ def test_quick_commands_import_nothing_heavy(command):
     assert out.stdout.strip().endswith("[]")
 
 
+@pytest.mark.slow
 def test_our_own_tables_and_figures_are_made_from_their_records(tmp_path):
     """All of them, by one command, from nothing but our own runs' records."""
     shutil.copytree(REFERENCE / "runs", tmp_path / "runs")
@@ -215,6 +217,7 @@ def test_our_own_pages_are_made_from_the_tables():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
     experiment = catalogue.find(name)
     rows = [(variant, dataset) for variant in experiment.variants for dataset in experiment.datasets_of(variant.name)]

@@ -153,6 +153,7 @@ def test_every_layer_row_names_its_network_and_what_it_is_compared_with():
         features.Layer("bn-6", layer="relu1", condition="traind")
 
 
+@pytest.mark.slow
 def test_a_network_that_is_missing_is_trained_once_and_recorded(tmp_path):
     records = Records(tmp_path)
     records.folder("features").mkdir(parents=True)
@@ -181,6 +182,7 @@ def test_a_network_that_is_missing_is_trained_once_and_recorded(tmp_path):
     assert 0 <= outcome["metrics"]["selectivity"] <= 1
 
 
+@pytest.mark.slow
 def test_a_layer_reads_the_network_of_its_own_recipe_alone(tmp_path):
     records = Records(tmp_path)
     records.folder("features").mkdir(parents=True)

@@ -33,6 +33,7 @@ def translators(found):
 
 
 @pytest.mark.parametrize("judged", [False, True])
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights_whatever_ran_before(found, translators, judged):
     second = translators[judged]
     first = second if judged else work.Translator(second.settings, found)
@@ -46,6 +47,7 @@ def test_equal_seeds_give_equal_weights_whatever_ran_before(found, translators, 
 
 
 @pytest.mark.parametrize("adversarial", [False, True])
+@pytest.mark.slow
 def test_a_translator_learns_to_be_more_like_digits_than_the_filling(found, adversarial):
     translator = work.Translator(Translation(epochs=4, examples=640, adversarial=adversarial), found)
     events = []
@@ -64,6 +66,7 @@ def test_a_translator_learns_to_be_more_like_digits_than_the_filling(found, adve
     assert learned["test_ssim"] > filled["test_ssim"]
 
 
+@pytest.mark.slow
 def test_a_target_that_is_mostly_black_is_not_learned_as_black(found):
     train = dataclasses.replace(found.train, inputs=np.where(found.train.targets > 100, 255, 0).astype("uint8"))
     translator = work.Translator(Translation(epochs=3), dataclasses.replace(found, train=train, validation=train))
@@ -99,6 +102,7 @@ def test_likeness_is_numpys_and_scikit_images(found):
     assert work.likeness(targets, targets) == {"test_l1_levels": 0, "test_ssim": 1}
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_read_and_keeps_network_and_pictures(tmp_path, monkeypatch):
     # Its own recipe takes six times as many steps.
     monkeypatch.setattr(work, "READER", dataclasses.replace(work.READER, epochs=1, steps_per_epoch=200))
@@ -119,6 +123,7 @@ def test_a_run_is_measured_read_and_keeps_network_and_pictures(tmp_path, monkeyp
     assert "network" not in kept["digits"].attached
 
 
+@pytest.mark.slow
 def test_a_folder_of_colour_pairs_is_learned_from_without_a_reader(tmp_path):
     generator = np.random.default_rng(0)
     for number in range(24):

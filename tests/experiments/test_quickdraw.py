@@ -255,6 +255,7 @@ def test_a_recipe_that_needs_a_place_for_every_picture_is_refused(bucket):
             Trainer(Training("linear", **wrong), fetched)
 
 
+@pytest.mark.slow
 def test_merged_channels_are_the_whole_drawing_in_training_and_test():
     drawn = datasets.load("quickdraw-strokes")
     trainer = Trainer(Training("lenet5-relu", epochs=1, view=View(merged_channels=True)), drawn)

@@ -33,6 +33,7 @@ def few():
     return dataclasses.replace(digits, train=part, validation=part, test=part)
 
 
+@pytest.mark.slow
 def test_a_map_is_the_accuracy_at_each_place(digits):
     canvas, grid = Canvas(40), 3
     settings = Training(

@@ -396,6 +396,7 @@ def grow(shape, plan):
 
 @settings(deadline=None, max_examples=200, derandomize=True)
 @given(st.lists(st.integers(5, 13), min_size=1, max_size=2), plans)
+@pytest.mark.slow
 def test_random_networks(sizes, plan):
     shape = (*sizes, 1)
     model = grow(shape, plan)
@@ -465,6 +466,7 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("name", "side", "layer", "size", "stride", "padding"), PUBLISHED)
+@pytest.mark.slow
 def test_published_values(name, side, layer, size, stride, padding):
     model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
     field = receptive_field(model, layer)
@@ -503,6 +505,7 @@ def test_a_published_network_whose_alignment_depends_on_the_size():
     assert receptive_field(model).aligned is None
 
 
+@pytest.mark.slow
 def test_a_published_network_that_never_reads_its_last_row():
     """NASNet-Mobile's `valid` stem drops the last of 224 rows and columns."""
     model = keras.applications.NASNetMobile(weights=None, include_top=False, input_shape=(224, 224, 3))

@@ -70,6 +70,7 @@ def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path, capsys):
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_interrupted_call_keeps_finished_runs_and_goes_on_later(tmp_path):
     words = ("--epochs", "2", "--workers", "1")
     started = start(tmp_path, "--seeds", "2000", *words)  # it is still running when the first record appears
@@ -84,6 +85,7 @@ def test_an_interrupted_call_keeps_finished_runs_and_goes_on_later(tmp_path):
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
 
 
+@pytest.mark.slow
 def test_an_interrupted_call_does_not_wait_for_runs_in_progress(tmp_path):
     started = start(tmp_path, "--seeds", "2", "--epochs", "100000")  # it would run for days
     until(lambda: list(tmp_path.glob("runs/lenet/.locks/lenet1.*")), started)
@@ -113,6 +115,7 @@ def interrupted(started, sent):
     return started.returncode
 
 
+@pytest.mark.slow
 def test_a_killed_worker_fails_only_its_run_and_the_summary_names_it(tmp_path):
     words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "3", "--epochs", "15"]
     started = subprocess.Popen(
@@ -198,6 +201,7 @@ def without_fashion(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "DEBIAN", tmp_path / "no package")
 
 
+@pytest.mark.slow
 def test_runs_with_data_are_executed_and_the_others_named_with_how_to_get_their_data(without_fashion, tmp_path, capsys):
     words = [
         "run",

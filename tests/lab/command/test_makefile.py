@@ -196,6 +196,7 @@ def test_another_python_than_that_of_the_environment_is_refused(copy, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_setup_makes_the_environment_and_prints_its_progress(copy):
     shutil.rmtree(copy / ".venv")
     done = make(copy, "setup", f"PYTHON={sys.executable}")

@@ -82,6 +82,7 @@ def test_only_gpus_visible_to_cuda_count(monkeypatch, two_gpus):
     assert machine.visible_gpus() == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_the_tests_see_no_gpu_on_any_machine(two_gpus):
     assert machine.visible_gpus() == []
     seen = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"

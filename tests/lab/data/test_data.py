@@ -232,6 +232,7 @@ def test_whoever_asks_a_host_says_so_and_the_machine_is_asked_first(name):
     assert places == sorted(places, key=lambda place: place is not None)
 
 
+@pytest.mark.slow
 def test_first_uses_at_once_fetch_once(caches, mnist_arrays):
     fetched = []
 

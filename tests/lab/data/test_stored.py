@@ -93,6 +93,7 @@ def drawings(folder, rows):
     return str(folder)
 
 
+@pytest.mark.slow
 def test_memory_of_training_does_not_grow_with_the_number_of_drawings(tmp_path):
     """One process learns from few drawings, then from many. Its largest resident memory, in megabytes, is noted."""
     folders = [drawings(tmp_path / str(rows), rows) for rows in (5_000, 60_000)]

@@ -21,6 +21,7 @@ from tests.support.waiting import SECONDS
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_each_worker_claims_its_own_gpus_or_hides_all():
     claim = (
         "import os, sys; from lab.learn import devices\n"
@@ -55,12 +56,14 @@ def replicas():
 EQUAL = 1e-9
 
 
+@pytest.mark.slow
 def test_two_replicas_train_like_one(replicas):
     for recipe in ("plain", "distorted", "moving", "1998"):
         assert replicas[recipe]["weights"] < EQUAL, recipe
         assert replicas[recipe]["metrics"] < EQUAL * max(1, replicas[recipe]["loss"]), recipe
 
 
+@pytest.mark.slow
 def test_a_float16_step_of_two_replicas_equals_that_of_one_up_to_rounding(replicas):
     # A number of float16 is rounded by up to 2^-11 of it, and a gradient passes through fewer than a hundred
     # such roundings of all its size: 5 %. Seen: 0.07 %. One picture that counts twice for another gives 12 %, a
@@ -68,6 +71,7 @@ def test_a_float16_step_of_two_replicas_equals_that_of_one_up_to_rounding(replic
     assert replicas["float16"]["gradients"] < 100 * 2**-11
 
 
+@pytest.mark.slow
 def test_records_name_the_two_virtual_cpus_of_a_run_and_its_operations(tmp_path, capsys):
     words = ["run", "lenet", "--dataset", "digits", "--variants", "lenet1", "--seeds", "1", "--epochs", "1", "--plain"]
     assert main([*words, "--devices", "cpu:2", "--results", str(tmp_path)]) == 0

@@ -116,6 +116,7 @@ def _children(parent):
     return [pid for pid, ppid, command in rows if ppid == str(parent) and "spawn_main" in command]
 
 
+@pytest.mark.slow
 def test_a_call_ends_when_another_host_never_connects(addresses, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config(addresses, 0))
     run = Run("lenet", "lenet5-relu", "digits", Training("lenet5-relu"), 0)

@@ -25,6 +25,7 @@ def imported_with(work):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_keras_starts_without_the_packages_that_no_worker_uses():
     assert imported_with("lab.learn.training.TrainingWork") == ["TrainingWork"]
 

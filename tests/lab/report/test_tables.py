@@ -268,6 +268,7 @@ def test_the_figure_is_drawn_from_the_table_and_is_the_same_each_time(tmp_path):
     assert "test error, %; one seed" in text
 
 
+@pytest.mark.slow
 def test_equal_figures_have_equal_places_wherever_the_layout_lies_in_memory():
     # Unrounded, a quarter of such figures differ from the rest: in digits far behind the point, and in the sign of a
     # 0. That all of 12 were equal by chance has a probability of 3 %.

@@ -405,6 +405,7 @@ def survived(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_trial(survived):
     assert len(written(survived)) == 5
     frame = csv_files.read(survived / "tune.csv")
@@ -415,6 +416,7 @@ def test_a_killed_worker_loses_no_trial(survived):
     assert frame.loc[frame["variant"] != TRIAL, "comparison"].str.contains("baseline|too few seeds: 1").all()
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_where_it_stopped(survived, tmp_path):
     process = start(tmp_path, "--workers", "1")
     until(lambda: len(written(tmp_path)) >= KILLED_AFTER, process)
@@ -432,6 +434,7 @@ def test_a_killed_search_goes_on_where_it_stopped(survived, tmp_path):
     pd.testing.assert_frame_equal(mine[same], other[same])
 
 
+@pytest.mark.slow
 def test_replicas_share_the_batches_of_a_trial(tmp_path):
     process = start(tmp_path, "--trials", "1", "--workers", "1", "--devices", "cpu:2", "--variants", "tuned")
     output, _ = process.communicate()

@@ -120,6 +120,7 @@ def calm_scripted(tmp_path_factory):
     ("study", "undisturbed", "wanted", "earliest", "latest"),
     [(trained, "calm", IN_TRAINING, 0.5, 0.6), (scripted, "calm_scripted", EACH, 0.1, 1.2)],
 )
+@pytest.mark.slow
 def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
     tmp_path, request, study, undisturbed, wanted, earliest, latest
 ):
@@ -314,6 +315,7 @@ def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, namespace):
     }  # it was full before, between and after records
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_one_line_and_the_next_call_goes_on(tmp_path, namespace):
     study = "run lenet --dataset digits --variants lenet1 --seeds 2 --epochs 1 --workers 1 --results"
     script = f"""
