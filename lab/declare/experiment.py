@@ -29,6 +29,7 @@ TAKEN = (
         "help",
         "list",
         "lock",
+        "quick",
         "ray",
         "report",
         "setup",
