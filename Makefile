@@ -8,36 +8,40 @@ FOUND := $(sort $(subst _,-,$(filter-out __%,$(basename $(notdir $(wildcard expe
            $(patsubst experiments/%/__init__.py,%,$(wildcard experiments/*/__init__.py)))))
 ORDER := $(shell sed -n 's/^    "\(.*\)",$$/\1/p' experiments/__init__.py 2> /dev/null)
 EXPERIMENTS := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
-TARGETS := help setup ray list tables summary report demo bench test smoke check lock clean
+TARGETS := help quick setup ray list tables summary report demo bench test smoke check lock clean
 .PHONY: $(TARGETS) $(EXPERIMENTS) .python
 
-# The variables: targets that take it, an example, and its help. TRIAL_SEEDS=1 becomes the option --trial-seeds=1, which
-# has the same help in lab/command/arguments.py.
+# The variables, in groups (#:): targets that take it, an example, and its help. TRIAL_SEEDS=1 becomes the option
+# --trial-seeds=1, which has the same help in lab/command/arguments.py.
+#: what an experiment runs
 #= experiment SEEDS=5 number of runs of each variant, with the seeds 0, 1, 2, …
 #= experiment EPOCHS=10 passes over the training pictures, for all variants
 #= experiment VARIANTS=a,b run only these variants
-#= experiment,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)
+#= experiment,quick,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)
 #= experiment CLASSES=cat,dog for quickdraw: download the official drawings of these classes, or of all 345 with `all`
-#= experiment,tables,summary,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
-#= experiment,smoke WORKERS=2 number of worker processes (default: one per core)
+#= experiment FORCE=1 run again what already has a record
+#= experiment RATES=1 run no row, but choose each row's learning rate by the experiment's grid, on validation pictures
+#= experiment RETRIES=0 how often a failed run is tried again
+#= experiment,quick,tables,summary,report,demo,bench RESULTS=results folder of records, tables and figures (default: results)
+#: where and how it runs
+#= experiment,quick,smoke WORKERS=2 number of worker processes (default: one per core)
 #= experiment,smoke DEVICES=cpu:2 devices of each run: cpu, gpu, or with their number, as cpu:2 (default: one GPU if there are any)
-#= experiment,smoke PLAIN=1 train by Keras's own operations, also where there are faster ones
 #= experiment,smoke PRECISION=float32 number format of the layers: float32, float64, mixed_bfloat16 or mixed_float16
+#= experiment,smoke PLAIN=1 train by Keras's own operations, also where there are faster ones
 #= experiment CLUSTER=ray run on a Ray cluster: `ray` for this machine's own, or host:port of the head node
+#: how tune searches
 #= experiment TUNER=hyperband for tune: the search method, hyperband, random or bayesian (default: hyperband)
 #= experiment TRIALS=12 for tune: number of recipes to try (default: 23 by hyperband, 20 by the others)
 #= experiment TRIAL_SEEDS=1 for tune: number of runs of each trial, with the seeds 100, 101, …
 #= experiment VARIANT=lenet5-relu for tune: the network whose recipe is searched
-#= experiment RETRIES=0 how often a failed run is tried again
-#= experiment FORCE=1 run again what already has a record
-#= experiment RATES=1 run no row, but choose each row's learning rate by the experiment's grid, on validation pictures
+#: other targets
 #= demo PORT=7860 port of the page (default: the first free one from 7860)
 #= bench ONLY=epoch,start only these measurements; an unknown name lists all
 #= bench REPEATS=5 how often each is measured (default: 5, fewer if quick)
 #= bench QUICK=1 only the most telling measurements, fewer times
 #= test ALL=1 also the slow tests, and those of several hosts and nodes: a quarter of an hour more
 #= test PYTEST=-x options of pytest, as PYTEST='-k "zoo or depth"'
-#= all PYTHON=python3.11 the Python that makes .venv: 3.11, 3.12 or 3.13
+#= all PYTHON=python3.11 the Python that makes .venv: 3.11, 3.12 or 3.13 (default: the newest)
 HASH := \#
 TAKES := $(shell awk '/^$(HASH)= / { n = split($$2, targets, ","); sub(/=.*/, "", $$3); \
            for (i = 1; i <= n; i++) print targets[i] ":" $$3 }' $(firstword $(MAKEFILE_LIST)))
@@ -85,20 +89,59 @@ endif
 endif
 $(foreach name,$(SWITCHES),$(if $(filter-out 0 no false 1 yes true,$($(name))),$(error $(name) is 1 or 0, got '$($(name))')))
 
+# Prints the help in 80 columns: experiments, targets (##) and variables (#=) of this file. Only what awk has on every
+# system. An experiment's minutes are those of our own runs, its text is the first line of its file.
+define HELP
+function say(head, text,   words, count, i, line) {
+  count = split(text, words, " "); line = sprintf("%-25s", head)
+  for (i = 1; i <= count; i++) {
+    if (length(line) + length(words[i]) > 79) { print line; line = sprintf("%25s", "") }
+    line = line " " words[i]
+  }
+  print line
+}
+function about(name,   file, line) {
+  file = "experiments/" name; gsub(/-/, "_", file)
+  if ((getline line < (file ".py")) <= 0) getline line < (file "/__init__.py")
+  if (line !~ /^"""/) return ""
+  gsub(/"""/, "", line); sub(/ \(slides? .*/, "", line); sub(/\.$$/, "", line)
+  return line
+}
+BEGIN {
+  print "Usage: make TARGET [VARIABLE=value …]"
+  print "\nExperiments in the lecture's order, with their minutes on two cores:"
+  while ((getline line < "results/reference/minutes.csv") > 0) { split(line, cells, ","); minutes[cells[1]] = cells[2] }
+  count = split(experiments, names, " ")
+  for (i = 1; i <= count; i++) say(sprintf("  %-19s%3s", names[i], minutes[names[i]]), about(names[i]))
+  print "  (no minutes: up to a few; make list: their questions and variants)\n\nOther targets:"
+}
+/^[a-z-]+:.*## / { name = $$1; sub(/:$$/, "", name); sub(/.*## /, ""); say("  " name, $$0) }
+/^$(HASH)[:] / { sub(/^..  */, ""); variables = variables "\n\n" $$0 }
+/^$(HASH)= / { variables = variables "\n" $$0 }
+END {
+  count = split(variables, lines, "\n")
+  for (i = 2; i <= count; i++) {
+    if (lines[i] !~ /^$(HASH)=/) { print (lines[i] ? "Variables: " : "") lines[i]; continue }
+    split(lines[i], words, " "); text = lines[i]; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", text); say("  " words[3], text)
+  }
+}
+endef
+export HELP
+
 help: ## print this list
-	@( echo "Usage: make TARGET [VARIABLE=value …]"; \
-	echo; echo "Experiments (make list says more):"; \
-	for name in $(EXPERIMENTS); do \
-	  printf '  %-22s %s\n' $$name "$$(sed -n '1{/^"""/!q;s/^"""//;s/"""$$//;p}' $$(ls experiments/$${name//-/_}.py experiments/$${name//-/_}/__init__.py 2> /dev/null))"; done; \
-	echo; echo "Other targets:"; \
-	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-	  printf '  %-22s %s\n' "$$name" "$$text"; done; \
-	echo; echo "Variables:"; \
-	sed -n 's/^#= [a-z,]* \([^ ]*\) \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-	  printf '  %-22s %s\n' "$$name" "$$text"; done; ) || [ $$? = 141 ] # 141: `make help | head` closes the pipe, which is no error
+	@awk -v experiments="$(EXPERIMENTS)" "$$HELP" $(firstword $(MAKEFILE_LIST)) || [ $$? = 141 ] # 141: `make help | head` closes the pipe
 
 $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(call options,experiment)
+
+# In a folder of its own, so that no table has both these rows and those of the declared recipes.
+quick: .venv/.runtime ## a first look at five experiments in about 3 minutes, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
+	@folder="$${RESULTS:-results/quick}"; \
+	echo "A first look, about 3 minutes on two cores: pictures, shifts and parameters, then 14 networks for one epoch each."; \
+	$(RUN) run filters equivariance parameters --results="$$folder" $(call option,WORKERS) && \
+	$(RUN) run compare-fc lenet --seeds=1 --epochs=1 --results="$$folder" $(call option,DATASET) $(call option,WORKERS) && \
+	$(RUN) report --results="$$folder" && \
+	echo "This was a look: from one seed and one epoch nothing trained is judged. The real calls: make compare-fc, make lenet."
 
 list: .venv/.runtime ## list the experiments with their questions and variants
 	@$(RUN) list
@@ -147,9 +190,9 @@ clean: ## remove .venv and the caches of tools; results stay
 	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Sets $python to the Python that makes .venv: PYTHON, or the first of these that works.
+# Sets $python to the Python that makes .venv: PYTHON, or that of .venv, or the newest supported one.
 WORKS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-find_python = for python in $(if $(PYTHON),"$$PYTHON",.venv/bin/python python3.11 python3.12 python3.13 python3); do \
+find_python = for python in $(if $(PYTHON),"$$PYTHON",.venv/bin/python python3.13 python3.12 python3.11 python3); do \
     "$$python" -c '$(WORKS)' 2> /dev/null && break; \
     $(if $(PYTHON),echo "error: PYTHON=$$PYTHON is $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])' \
       2> /dev/null || echo 'no Python that can be started'); expected is Python 3.11$(,) 3.12 or 3.13" >&2; exit 2;) python=; \
@@ -176,7 +219,8 @@ endef
 # The stamp file is written last, so that an interrupted installation does not count as done.
 .venv/.runtime: requirements.txt requirements-setup.txt | $(if $(PYTHON),.python)
 	@$(find_python); [ ! -e .venv ] || $(same_python) || clear=--clear; \
-	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])') (a minute or two, once) …"; \
+	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])'): once, 2.6 GB of disk," \
+    "two to five minutes …"; \
 	  "$$python" -m venv $$clear .venv && \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
 	@$(call install,requirements.txt)

@@ -11,6 +11,7 @@ import functools
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -105,9 +106,14 @@ def call_of(args: argparse.Namespace) -> Call:
 
 def _list(args: argparse.Namespace) -> int:
     for experiment in catalogue.whole():
-        print(f"{experiment.name}\n    {experiment.question}")
-        print(f"    variants: {', '.join(variant.name for variant in experiment.variants)}")
+        variants = f"variants: {', '.join(variant.name for variant in experiment.variants)}"
+        print(experiment.name, *map(_indented, (experiment.question, variants)), sep="\n")
     return _report_broken()
+
+
+def _indented(text: str) -> str:
+    """A paragraph for a terminal of 80 columns; names with hyphens stay whole."""
+    return textwrap.fill(text, 80, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _report_broken() -> int:

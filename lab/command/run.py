@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.command import options, plan
@@ -38,7 +39,17 @@ def run(call: Call) -> int:
     for part in [*plan.needed_first(planned, call), *planned]:
         search_failed, ready = _search(part, call) if part.experiment.search else (False, part)
         failed += [search_failed, _run_experiment(ready, call)]
+    if not call.hosts or call.hosts.chief:
+        print(_next(call.results, any(failed)))
     return int(any(failed))
+
+
+def _next(results: Path, failed: bool) -> str:
+    """One line: what to do after a call."""
+    if failed:
+        return "next: the same call again; it keeps what is finished and tries the rest."
+    where = "" if results == Path("results") else f" RESULTS={results}"
+    return f"next: make report{where}, for all answers and figures in one file."
 
 
 def _search(part: plan.Planned, call: Call) -> tuple[bool, plan.Planned]:

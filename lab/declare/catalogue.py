@@ -34,7 +34,9 @@ def find(name: str) -> Experiment:
         raise UsageError(f"{_shown(file)} is no file of an experiment: name it in small letters, as my_question.py.")
     declared = getattr(_module(file), "EXPERIMENT", None)
     if not isinstance(declared, Experiment):
-        raise UsageError(f"{_shown(file)} declares no experiment: it needs EXPERIMENT = Experiment(…), see README.md.")
+        raise UsageError(
+            f"{_shown(file)} declares no experiment: it needs EXPERIMENT = Experiment(…), see docs/adding.md."
+        )
     if declared.name != name:
         raise UsageError(f"{_shown(file)} declares '{declared.name}'; by its file name it must be '{name}'.")
     return declared

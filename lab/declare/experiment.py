@@ -30,6 +30,7 @@ TAKEN = (
         "help",
         "list",
         "lock",
+        "quick",
         "ray",
         "report",
         "setup",

@@ -1,28 +1,22 @@
 """Keeps our own runs: their records, tables and figures under results/reference, and what they say in Markdown.
 
-`results/reference/README.md`, and ledger and summary between marks of the project's README, are written here, never
-by hand.
+`results/reference/README.md`, and the parts between marks of README.md and docs/ (see `lab.report.blocks`), are written
+here, never by hand.
 """
 
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
-import pandas as pd
-
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import csv_files, ledger, notes, printing, refresh, summary, tables
+from lab.report import blocks, ledger, notes, printing, refresh, summary, tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import REFERENCE, Records
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-BEGIN, END = "<!-- ledger -->", "<!-- end of ledger -->"
-SUMMARY, END_OF_SUMMARY = "<!-- summary -->", "<!-- end of summary -->"
 HEAD = """# What came out
 
 Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
@@ -33,15 +27,16 @@ longer than on a quiet one. This page is written from the
 tables by `python -m experiments keep`."""
 
 
-def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, readme: Path = README) -> None:
-    """Copies an experiment's records, without networks, its table and its figure; renews ledger and README.
+def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, root: Path = ROOT) -> None:
+    """Copies an experiment's records, without networks, its table and its figure; renews ledger and pages.
 
     All is made and verified beside what was kept before, which is replaced only then.
 
     Args:
         experiment: what to keep.
         results: where it was run.
-        reference, readme: the folder that keeps it, and the page with the ledger.
+        reference: the folder that keeps it.
+        root: the folder of README.md and docs/, which have parts made of the tables.
 
     Raises:
         UsageError: the results hold no such study, or not the whole of it; what was kept before stays.
@@ -60,7 +55,7 @@ def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, rea
             os.replace(copy.results / path, reference / path)
         ledger.write(reference)
         summary.write(reference)
-        write_pages(reference, readme)
+        write_pages(reference, root)
 
 
 def _seeds(experiment: Experiment) -> Path:
@@ -114,14 +109,11 @@ def _replace(new: Path, old: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_pages(reference: Path = REFERENCE, readme: Path = README) -> None:
-    """Writes what is kept as Markdown: a page of all tables and figures, ledger and summary in the README."""
-    texts = {
-        reference / "README.md": page(reference),
-        readme: with_summary(
-            with_ledger(readme.read_text(), csv_files.read(reference / "claims.csv")), summary.frame(reference)
-        ),
-    }
+def write_pages(reference: Path = REFERENCE, root: Path = ROOT) -> None:
+    """Writes what is kept as Markdown: a page of all tables and figures, and the parts of README.md and docs/."""
+    blocks.write_minutes(reference)
+    texts = {reference / "README.md": page(reference)}
+    texts |= {path: blocks.renewed(path.read_text(), reference) for path in blocks.pages(root)}
     for path, text in texts.items():
         write_whole(path, lambda part, text=text: part.write_text(text))  # type: ignore[misc]
 
@@ -148,21 +140,3 @@ def _section(experiment: Experiment, reference: Path) -> str:
             *(text for text in words if text),
         ]
     )
-
-
-def with_ledger(readme: str, claims: pd.DataFrame) -> str:
-    """The README with the answers to all claims between its two marks."""
-    lines = ["| claim of the lecture | verdict | answer |", "| --- | --- | --- |"]
-    for _, claim in claims.astype(object).fillna("").iterrows():
-        lines.append(f"| {claim['statement']} | {claim['verdict']} | {claim['answer'] or claim['reason']} |")
-    return _between(BEGIN, END, "\n".join(lines), readme)
-
-
-def with_summary(readme: str, found: pd.DataFrame) -> str:
-    """The README with the summary between its two marks."""
-    return _between(SUMMARY, END_OF_SUMMARY, summary.markdown(found), readme)
-
-
-def _between(begin: str, end: str, text: str, page: str) -> str:
-    whole = f"{begin}\n{text}\n{end}"
-    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: whole, page, flags=re.DOTALL)

@@ -180,7 +180,7 @@ def markdown(found: pd.DataFrame) -> str:
         f"{printing.markdown(shown, printed_columns(shown))}\n\n"
         f"From above: {'; '.join(title for title, _ in first)}. ± is half the 95 % interval of the mean over seeds. "
         f"{len(found) - len(shown)} more rows, of fewer examples, other data sets and other views of the pictures, are "
-        "in [summary.csv](results/reference/summary.csv); `make summary` prints all."
+        "in [summary.csv](../results/reference/summary.csv); `make summary` prints all."
     )
 
 

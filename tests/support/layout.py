@@ -8,8 +8,13 @@ PAGE = ROOT / "docs" / "layout.md"
 ROOMS = ("experiments", "cnn_models", "lab", "demo")
 HEAD = """# Every file in one line
 
-Where to look for what. `python -m tests.support.layout` writes this page from the modules' docstrings; what may import
-what is in [test_architecture.py](../tests/test_architecture.py).
+This page says where to look for what. It is written from the modules' docstrings, by
+
+```
+.venv/bin/python -m tests.support.layout
+```
+
+What may import what is in [test_architecture.py](../tests/test_architecture.py).
 """
 
 

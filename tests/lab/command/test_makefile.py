@@ -16,6 +16,7 @@ import pytest
 
 from demo.__main__ import parser as demo
 from lab.command.arguments import parser
+from lab.declare import catalogue
 
 ROOT = Path(__file__).parents[3]
 STAMPS = ("runtime", "development", "demo", "ray")
@@ -146,6 +147,36 @@ def test_make_help_piped_to_head_prints_no_error(copy):
         assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
 
 
+def test_help_fits_80_columns_and_has_every_experiment_with_its_minutes_and_every_target_and_variable(copy):
+    for name in ("experiments", "results"):
+        shutil.rmtree(copy / name, ignore_errors=True)
+        (copy / name).symlink_to(ROOT / name)
+    done = make(copy, "help")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    firsts = [line.split() for line in lines if re.match(r"  \S", line)]
+    assert [first[0] for first in firsts[: len(catalogue.names())]] == catalogue.names()  # in the lecture's order
+    minutes = dict(re.findall(r"^([\w-]+),(\d+)$", (ROOT / "results/reference/minutes.csv").read_text(), re.MULTILINE))
+    assert minutes.items() <= {first[0]: first[1] for first in firsts}.items()
+    makefile = (ROOT / "Makefile").read_text()
+    assert set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)) <= {first[0] for first in firsts}
+    assert {name for _, name, _ in LINE.findall(makefile)} <= {first[0].partition("=")[0] for first in firsts}
+
+
+def test_quick_runs_five_experiments_for_one_seed_and_one_epoch_and_reports(copy):
+    said = [line for line in make(copy, "quick", "DATASET=digits").stdout.splitlines() if line.startswith("[")]
+    calls = [json.loads(line)[0] for line in said]
+    assert [word for words in calls for word in words if not word.startswith("--")] == [
+        *("run", "filters", "equivariance", "parameters"),
+        *("run", "compare-fc", "lenet"),
+        "report",
+    ]
+    assert {"--seeds=1", "--epochs=1", "--dataset=digits"} <= set(calls[1])
+    assert all("--results=results/quick" in words for words in calls)
+    assert "--results=~/x y" in make(copy, "quick", "RESULTS=~/x y").stdout
+
+
 def of_version(path, version):
     """A script that runs this Python but reports another version."""
     program = (
@@ -176,14 +207,29 @@ def test_a_program_that_is_not_python_is_refused_in_one_line(copy, python):
 
 def test_without_a_supported_python_one_line_names_the_supported_versions(copy, tmp_path):
     shutil.rmtree(copy / ".venv")
-    tools = tmp_path / "tools"
+    tools = only_python(tmp_path / "tools")
     of_version(tools / "python3", "3.9.18")
-    for tool in ("make", "bash", "sh", "awk", "sed", "tr", "head"):
-        (tools / tool).symlink_to(shutil.which(tool))
     done = make(copy, "setup", PATH=str(tools))
     assert done.stderr.splitlines()[0].startswith("error: no Python 3.11, 3.12 or 3.13 was found; install one")
     assert done.returncode == 2
     assert not (copy / ".venv").exists()
+
+
+def test_the_newest_supported_python_makes_the_environment(copy, tmp_path):
+    """It is named before anything is installed; here the making itself fails, as the versions are not real."""
+    shutil.rmtree(copy / ".venv")
+    for version in ("3.11.2", "3.12.1", "3.14.0"):
+        of_version(tmp_path / f"python{version.rpartition('.')[0]}", version)
+    done = make(copy, "setup", PATH=f"{tmp_path}:{only_python(tmp_path / 'tools')}")
+    assert done.stdout.startswith("Making .venv with Python 3.12.1: once, 2.6 GB of disk")
+
+
+def only_python(folder):
+    """A folder with the tools that the Makefile calls, and no Python."""
+    folder.mkdir()
+    for tool in ("make", "bash", "sh", "awk", "sed", "tr", "head"):
+        (folder / tool).symlink_to(shutil.which(tool))
+    return folder
 
 
 def test_another_python_than_that_of_the_environment_is_refused(copy, tmp_path):
@@ -203,6 +249,6 @@ def test_setup_makes_the_environment_and_prints_its_progress(copy):
     if "No matching distribution found for uv" in done.stderr:
         pytest.skip("PyPI cannot be reached")
     assert done.returncode == 0, done.stderr
-    assert re.match(r"Making \.venv with Python 3\.1\d\.\d+ .*\nInstalling requirements\.txt into \.venv", done.stdout)
+    assert re.match(r"Making \.venv with Python 3\.1\d\.\d+: .*\nInstalling requirements\.txt into \.venv", done.stdout)
     assert (copy / ".venv" / ".runtime").exists()
     assert make(copy, "setup").stdout == "make: Nothing to be done for 'setup'.\n"

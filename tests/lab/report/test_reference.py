@@ -39,7 +39,7 @@ def kept(tmp_path):
     for name in ("filters.csv", "filters.svg", "gradients.csv", "claims.csv"):
         shutil.copy(KEPT / name, folder)
     shutil.copy(ROOT / "README.md", tmp_path)
-    reference.write_pages(folder, tmp_path / "README.md")
+    reference.write_pages(folder, tmp_path)
     return folder
 
 
@@ -50,7 +50,7 @@ def content(folder):
 
 
 def keep(study, kept):
-    reference.keep(FILTERS, study, kept, kept.parent / "README.md")
+    reference.keep(FILTERS, study, kept, kept.parent)
 
 
 def test_a_whole_study_is_kept_without_parts_networks_and_what_no_record_names(study, kept):
@@ -117,7 +117,7 @@ def test_a_study_of_nothing_but_failures_is_not_kept(tmp_path, kept):
     refresh.write(lenet, records)
     before = content(kept)
     with pytest.raises(UsageError, match="nothing that a figure could show"):
-        reference.keep(lenet, tmp_path / "results", kept, kept.parent / "README.md")
+        reference.keep(lenet, tmp_path / "results", kept, kept.parent)
     assert content(kept) == before
 
 

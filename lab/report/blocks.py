@@ -1,0 +1,154 @@
+"""The parts of README.md and docs/ that are written from tables: each stands between two marks that name it.
+
+A page says `<!-- begin: claims -->` and `<!-- end: claims -->`; what lies between is replaced by `renewed`.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lab.declare import catalogue
+from lab.report import csv_files, summary, tables
+
+MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
+CORES = 2  # of the machine that the minutes are for
+IDENTITY, UNJUDGED = "true by construction", "not judged"
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages of the project that have such parts."""
+    found = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return [page for page in found if page.exists() and MARKED.search(page.read_text())]
+
+
+def renewed(page: str, reference: Path) -> str:
+    """A page with all its parts written anew from the tables in a folder of results; one without its table stays."""
+    return MARKED.sub(lambda found: f"{found[1]}{_block(found, reference)}{found[3]}", page)
+
+
+def _block(found: re.Match[str], reference: Path) -> str:
+    table, write = BLOCKS[found[2]]
+    if not (reference / table).exists():
+        return found[0].removeprefix(found[1]).removesuffix(found[3])
+    return f"{write(reference)}\n"
+
+
+def write_minutes(reference: Path) -> None:
+    """Writes how long each experiment takes on two cores, by the seconds that its runs measured: `minutes.csv`."""
+    seeds = {name: tables.seeds_path(reference, name) for name in catalogue.names()}
+    rows = [(name, _minutes(path)) for name, path in seeds.items() if path.exists()]
+    frame = pd.DataFrame(rows, columns=["experiment", "minutes_on_two_cores"])
+    csv_files.write(frame.astype({"minutes_on_two_cores": "Int64"}), reference / "minutes.csv")
+
+
+def _minutes(seeds: Path) -> int | None:
+    """Minutes of all runs; None where no run measured its seconds, as none is long."""
+    frame = tables.read_seeds(seeds)
+    timed = [name for name in map(str, frame) if name.endswith("_seconds")]
+    return math.ceil(frame[timed].sum().sum() / 60 / CORES) if timed else None
+
+
+def _read_minutes(reference: Path) -> dict[str, int]:
+    """Minutes by experiment, of those that measured them."""
+    frame = csv_files.read(reference / "minutes.csv").dropna()
+    return dict(zip(frame["experiment"], frame["minutes_on_two_cores"].astype(int), strict=True))
+
+
+def commands(reference: Path) -> str:
+    """The first commands of a new user, with their times."""
+    lenet = _read_minutes(reference).get("lenet", "some")
+    lines = [
+        ("make quick", "a first look at five experiments: one seed, one epoch, about 3 minutes"),
+        ("make lenet", f"the LeNets of 1990-1998 on MNIST, five seeds each: about {lenet} minutes on two cores"),
+        ("make report", "the lecture's claims with their answers in one file, results/report.html"),
+        ("make help", "all experiments with their minutes, and all variables"),
+    ]
+    return "```\n" + "\n".join(f"{command:13} # {about}" for command, about in lines) + "\n```"
+
+
+def experiments(reference: Path) -> str:
+    """All experiments in the order of the lecture, with their minutes and their questions."""
+    minutes = _read_minutes(reference)
+    lines = ["| command | minutes | question |", "| --- | ---: | --- |"]
+    lines += [f"| `make {one.name}` | {minutes.get(one.name, '–')} | {one.question} |" for one in catalogue.whole()]
+    return "\n".join(lines)
+
+
+def answers(reference: Path) -> str:
+    """The answers to the claims that were measured; how many are identities, and how many are not judged."""
+    claims = csv_files.read(reference / "claims.csv")
+    measured = claims[~claims["verdict"].isin([IDENTITY, UNJUDGED])]
+    lines = ["| verdict | answer |", "| --- | --- |"]
+    lines += [f"| {claim['verdict']} | {claim['answer']} |" for _, claim in measured.iterrows()]
+    identities, unjudged = ((claims["verdict"] == verdict).sum() for verdict in (IDENTITY, UNJUDGED))
+    return "\n".join(lines) + (
+        f"\n\nOf the lecture's {len(claims)} claims {identities} more are {IDENTITY}, and checked against an "
+        f"independent computation; {unjudged} are {UNJUDGED}."
+    )
+
+
+def ledger(reference: Path) -> str:
+    """All claims of the lecture with their verdicts and answers."""
+    claims = csv_files.read(reference / "claims.csv")
+    lines = ["| claim of the lecture | verdict | answer |", "| --- | --- | --- |"]
+    for _, claim in claims.astype(object).fillna("").iterrows():
+        lines.append(f"| {claim['statement']} | {claim['verdict']} | {claim['answer'] or claim['reason']} |")
+    return "\n".join(lines)
+
+
+def speed(reference: Path) -> str:
+    """The benchmark: each way beside this suite."""
+    frame = csv_files.read(reference / "benchmark.csv")
+    lines = [
+        "| measure | way | median | lowest to highest | turns | this suite ÷ this | goal | reads |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for measure, rows in frame.groupby("measure", sort=False):
+        named = itertools.chain([str(measure)], itertools.repeat(""))  # in the first of its rows alone
+        lines += [f"| {' | '.join([next(named), *_way(row)])} |" for _, row in rows.iterrows()]
+    return "\n".join(lines)
+
+
+def _way(row: pd.Series) -> Iterator[str]:
+    """The cells of one way of a contest, without its measure."""
+    factor, unit = {"FLOP/s": (1e9, "GFLOP/s"), "milliseconds": (1, "ms")}.get(row["unit"], (1, "s"))
+    median, lowest, highest = (f"{row[name] / factor:.3g}" for name in ("median", "lowest", "highest"))
+    memory = "" if pd.isna(row["peak_megabytes_mean"]) else f", {row['peak_megabytes_mean']:.0f} MB"
+    ratio, goal, accuracy = (row[name] for name in ("suite_by_this_median", "wanted_at_most", "accuracy_mean"))
+    yield from (row["way"], f"{median} {unit}{memory}", f"{lowest} to {highest}", f"{row['repeats']}")
+    yield "–" if ratio == 1 else f"{ratio:.2g}"
+    yield "–" if pd.isna(goal) else f"≤ {goal:g}"
+    yield "–" if pd.isna(accuracy) else f"{100 * accuracy:.1f} %"
+
+
+def summary_of_networks(reference: Path) -> str:
+    """What networks cost, see and misread."""
+    return summary.markdown(summary.frame(reference))
+
+
+def fan_out(reference: Path) -> str:
+    """Several runs by worker processes beside other ways to do them."""
+    lines = ["| runs | by | beside | takes by it | pairs |", "| --- | --- | --- | ---: | ---: |"]
+    for _, row in csv_files.read(reference / "fan-out.csv").iterrows():
+        low, middle, high = (1 / row[f"ratio_{name}"] for name in ("max", "median", "min"))
+        lines.append(
+            f"| {row['measure']} | {row['second']} | {row['first']} | {middle:.2f} ({low:.2f} to {high:.2f}) "
+            f"| {row['pairs']} |"
+        )
+    return "\n".join(lines)
+
+
+# What a mark names: the table it is made of, and the function that writes it, given the folder of results.
+BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
+    "commands": ("minutes.csv", commands),
+    "experiments": ("minutes.csv", experiments),
+    "answers": ("claims.csv", answers),
+    "claims": ("claims.csv", ledger),
+    "summary": ("summary.csv", summary_of_networks),
+    "speed": ("benchmark.csv", speed),
+    "fan-out": ("fan-out.csv", fan_out),
+}
