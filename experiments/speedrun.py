@@ -1,8 +1,12 @@
 """How few passes over MNIST's digits suffice to read 99.0 % of its test digits (after slide "Соберем это все в
 сверточную сеть").
 
-The recipe was chosen on MNIST's validation split with seeds 1000 to 1002, which are in no table. `make bench
-ONLY=speedrun` measures the seconds beside those of Keras's and PyTorch's own examples, in one call.
+The recipe was chosen on MNIST's validation split with seeds 1000 to 1002, which are in no table. What was tried
+(validation accuracy, the mean of three seeds, two passes): batches of 64 with peak learning rates of 6e-3, 1e-2,
+1.5e-2, 2e-2: 98.95, 99.03, 98.97, 98.94 %; of 96 with 1.5e-2: 98.98; of 32 with 4e-3 and 1e-2: 98.97, 99.01, and half
+as long again; weight decay of 0.2: 98.91; a warm-up of 0.1 or 0.3 of the steps: 98.97, 99.00; labels smoothed by 0.1:
+99.05; three passes: 99.09. `make bench ONLY=speedrun` measures the seconds beside those of Keras's and PyTorch's own
+examples, in one call.
 """
 
 from cnn_models.papers import LECUN_1998
@@ -63,7 +67,7 @@ EXPERIMENT = Experiment(
         "seeds",
         "train_seconds_mean",
     ),
-    figure_options={"title": "How many of MNIST's test digits LeNet-5 misreads after a few passes"},
+    figure_options={"title": "How many of MNIST's test digits LeNet-5 misreads after few passes"},
     reading="99.0 % read is an error of 1.00 %. Seconds are of training alone, on the machine of the runs; start-up "
     "and the time beside other frameworks are in the benchmark.",
 )
