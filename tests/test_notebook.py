@@ -18,6 +18,7 @@ def test_the_kept_notebook_has_outputs_and_none_is_an_error_or_a_warning():
     assert all(output["output_type"] != "error" and output.get("name") != "stderr" for output in outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Jupyter's own parts
 def test_every_cell_runs():
     from nbclient import NotebookClient
