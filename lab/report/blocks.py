@@ -119,10 +119,10 @@ def _way(row: pd.Series) -> Iterator[str]:
     median, lowest, highest = (f"{row[name] / factor:.3g}" for name in ("median", "lowest", "highest"))
     memory = "" if pd.isna(row["peak_megabytes_mean"]) else f", {row['peak_megabytes_mean']:.0f} MB"
     ratio, goal, accuracy = (row[name] for name in ("suite_by_this_median", "wanted_at_most", "accuracy_mean"))
-    yield from (row["way"], f"{median} {unit}{memory}", f"{lowest} to {highest}", f"{row['repeats']}")
+    yield from (row["way"], f"{median}\u00a0{unit}{memory}", f"{lowest} to {highest}", f"{row['repeats']}")
     yield "–" if ratio == 1 else f"{ratio:.2g}"
-    yield "–" if pd.isna(goal) else f"≤ {goal:g}"
-    yield "–" if pd.isna(accuracy) else f"{100 * accuracy:.1f} %"
+    yield "–" if pd.isna(goal) else f"≤\u00a0{goal:g}"
+    yield "–" if pd.isna(accuracy) else f"{100 * accuracy:.1f}\u00a0%"
 
 
 def summary_of_networks(reference: Path) -> str:
