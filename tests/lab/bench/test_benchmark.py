@@ -60,9 +60,9 @@ def test_a_study_below_its_accuracy_ends_the_benchmark(tmp_path, monkeypatch):
         command = lambda folder, turn: (sys.executable, "-c", write, folder, str(accuracy))  # noqa: E731
         return Way("ours", command, table=LENET, least=0.99)
 
-    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.991),)),))
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("speedrun", "a study", "seconds", (study(0.991),)),))
     assert benchmark.write(tmp_path, repeats=1)["accuracy_mean"].tolist() == [0.991]
-    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("study", "a study", "seconds", (study(0.989),)),))
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("speedrun", "a study", "seconds", (study(0.989),)),))
     with pytest.raises(RuntimeError, match="did not reach"):
         benchmark.write(tmp_path, repeats=1)
 
