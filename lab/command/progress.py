@@ -26,7 +26,7 @@ class Display:
         self._progress = progress
         self._fractions: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
-        self._all = progress.add_task(title, total=total, note="")
+        self._all = progress.add_task(title, total=total, note="starting TensorFlow")  # until something is known
 
     def expect(self, total: int) -> None:
         """Sets the number of runs to expect."""
@@ -86,7 +86,7 @@ class Display:
         self._move()
 
     def _move(self) -> None:
-        self._progress.update(self._all, completed=self.done + sum(self._fractions.values()))
+        self._progress.update(self._all, completed=self.done + sum(self._fractions.values()), note="")
 
 
 class Screen(Console):

@@ -89,6 +89,8 @@ class Loop:
         """Trains until all epochs are done or one has a value that is not finite; see `lab.declare.work.Work`."""
         history: dict[str, list[float]] = {}
         finite = True
+        # The first call compiles, which takes seconds in which nothing else would be seen.
+        report({"done": 0, "total": self.learner.epochs, "note": "compiling"})
         self.callbacks.on_train_begin()
         began = time.perf_counter()
         for epoch in range(self.learner.epochs):

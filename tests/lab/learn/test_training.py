@@ -79,7 +79,8 @@ def test_training_learns_and_reports(digits):
     assert outcome["metrics"]["test_accuracy"] > 0.85
     assert outcome["metrics"]["test_shift4_accuracy"] < outcome["metrics"]["test_accuracy"]
     assert len(outcome["history"]["validation_loss"]) == 6
-    assert [event["done"] for event in events] == [1, 2, 3, 4, 5, 6]
+    assert [event["done"] for event in events] == [0, 1, 2, 3, 4, 5, 6]
+    assert events[0]["note"] == "compiling"
     assert {event["total"] for event in events} == {6}
     assert outcome["facts"]["params"] == 61_706
 
