@@ -218,10 +218,14 @@ endef
 
 # The stamp file is written last, so that an interrupted installation does not count as done.
 .venv/.runtime: requirements.txt requirements-setup.txt | $(if $(PYTHON),.python)
-	@$(find_python); [ ! -e .venv ] || $(same_python) || clear=--clear; \
-	  echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])'): once, 2.6 GB of disk," \
-    "two to five minutes …"; \
-	  "$$python" -m venv $$clear .venv && \
+	@$(find_python); if [ -e .venv/.runtime ] && $(same_python); then \
+	    echo "Renewing .venv: only what changed is installed …"; \
+	  else \
+	    [ ! -e .venv ] || $(same_python) || clear=--clear; \
+	    echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])'): once, 2.6 GB of disk," \
+	      "two to five minutes …"; \
+	    "$$python" -m venv $$clear .venv; \
+	  fi && \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
 	@$(call install,requirements.txt)
 

@@ -140,6 +140,12 @@ def test_parts_between_marks_are_those_of_the_kept_tables():
         assert blocks.renewed(page.read_text(), REFERENCE) == page.read_text()
 
 
+def test_the_version_is_one():
+    (cited,) = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited == cnn_models.__version__
+    assert f"## {cited}\n" in TEXTS["CHANGELOG.md"]
+
+
 def test_set_up_is_said_to_cost_the_same_everywhere():
     for page in ("README.md", "docs/running.md", "Makefile"):
         text = " ".join((ROOT / page).read_text().split())
