@@ -18,6 +18,7 @@ ORDER = (
     "gradients",
     "receptive-field",
     "stride-vs-pooling",
+    "all-conv",
     "depth-sweep",
     "lenet",
     "speedrun",

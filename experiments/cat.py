@@ -3,6 +3,7 @@
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Canvas, Measures, RandomCrop, Training, View
 
 SIDE = 64
@@ -46,6 +47,7 @@ EXPERIMENT = Experiment(
         "Biscione and Bowers 2021, Convolutional neural networks are not invariant to translation, but can learn to be",
     ),
     dataset="cifar-10",
+    rates=Rates((1e-3, 3e-3, 7e-3, 1.5e-2)),
     variants=tuple(_row(net, positions) for positions in POSITIONS for net in NETS),
     takes=Takes(channels=3, why="as a photograph has"),
     compared=("test_error_percent", ALL, CAT),

@@ -3,6 +3,7 @@
 from cnn_models.papers import KRIZHEVSKY_2009, SPRINGENBERG_2015
 from cnn_models.zoo import Takes
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, RandomCrop, Training
 
 
@@ -30,6 +31,7 @@ EXPERIMENT = Experiment(
         "KellerJordan, cifar10-airbench: 94 % in seconds on a GPU; ours is its network, much smaller",
     ),
     dataset="cifar-10",
+    rates=Rates((3e-3, 7e-3, 1.5e-2)),
     seeds=2,
     variants=(_row("convnet-8", "8 maps, then up to 64"), _row("convnet-16", "16 maps, then up to 128")),
     takes=Takes(channels=3, why="as a photograph has"),

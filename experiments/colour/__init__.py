@@ -4,6 +4,7 @@ from cnn_models.papers import KRIZHEVSKY_2009
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Fact, Identity, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, RandomCrop, Training, View
 
 ERROR = "test_error_percent"
@@ -37,6 +38,7 @@ EXPERIMENT = Experiment(
     "parameters. Without colour more photographs are misread, but most are still read.",
     sources=("slide: Цветная картинка", "slide: Одного фильтра мало!", KRIZHEVSKY_2009),
     dataset="cifar-10",
+    rates=Rates((3e-3, 7e-3, 1.5e-2)),
     variants=(
         _row("colour", View(), "red, green and blue", "learned in colour"),
         _row("grey", View(grey=True), "luminance alone", "learned in grey"),

@@ -4,6 +4,7 @@ from cnn_models.papers import BRENDEL_2019, GEIRHOS_2019
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, RandomCrop, Training, View
 
 ERROR = "test_error_percent"
@@ -44,6 +45,7 @@ EXPERIMENT = Experiment(
     "shape) better than as edges or in black and white (shape without texture).",
     sources=("slide: Нейросеть учит иерархические шаблоны", GEIRHOS_2019, BRENDEL_2019),
     dataset="cifar-10",
+    rates=Rates((3e-3, 7e-3, 1.5e-2)),
     variants=tuple(_row(name) for name in LEARNED),
     takes=Takes(channels=3, why="as a photograph has"),
     baseline="photographs",
