@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (Rec. 709)
+
 
 def network_input(brightnesses: Any) -> Any:
     """Brightnesses 0…255 to x/255 - 0.5 (slide "Как применить к картинке нейросеть?"), of any shape.

@@ -1,7 +1,10 @@
 """The papers that several modules cite, each in full here and nowhere else."""
 
+BRENDEL_2019 = "Brendel and Bethge 2019, Approximating CNNs with bag-of-local-features models works surprisingly well"
+GEIRHOS_2019 = "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture"
 HE_2016 = "He et al. 2016, Deep residual learning for image recognition"
 ISOLA_2017 = "Isola, Zhu, Zhou, Efros 2017, Image-to-image translation with conditional adversarial networks"
+KRIZHEVSKY_2009 = "Krizhevsky 2009, Learning multiple layers of features from tiny images"
 LECUN_1990 = "LeCun et al. 1990, Handwritten digit recognition with a back-propagation network"
 LECUN_1998 = "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition"
 LUO_2016 = "Luo et al. 2016, Understanding the effective receptive field in deep convolutional neural networks"

@@ -46,6 +46,7 @@ FAMILIES: Mapping[str, Space] = {
         "activation": Choice(("tanh", "relu")),
         "pooling": Choice(("average", "max")),
     },
+    "downsampling.reduced": {"width": Choice((8, 24))},
     "lenet.lenet5_1998": {"rubbish_penalty": Range(1.0, 40.0, log=True)},
 }
 

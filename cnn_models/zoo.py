@@ -239,6 +239,18 @@ MODELS: dict[str, Architecture] = {
         Takes(least=4),  # two poolings of 2×2
         Field("relu6", 32),
     ),
+    # For photographs: lecture slide "Цветная картинка".
+    **{
+        f"convnet-{width}": Architecture(
+            "convnet.convnet",
+            "this suite, after Springenberg et al. 2015 (convolutions of 3×3 and no dense layer) and KellerJordan's "
+            "cifar10-airbench (pooling, then normalisation; the maximum of each map)",
+            {"width": width, "head": "max"},
+            Takes(least=8),  # three poolings of 2×2
+            Field("relu6", 48),
+        )
+        for width in (8, 16)
+    },
     # Deeper: lecture slide "Да и одного сверточного слоя мало!".
     "vgg-6": Architecture(
         "vgg.vgg",

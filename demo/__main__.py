@@ -73,7 +73,7 @@ def serve(results: Path, port: int | None) -> None:
     from lab.learn import startup
 
     startup.start_tensorflow()
-    from demo import networks, page
+    from demo import head, networks, page
     from lab.learn import devices
 
     devices.one_thread()
@@ -90,7 +90,7 @@ def serve(results: Path, port: int | None) -> None:
         footer_links=[],
         theme=page.THEME,
         css=page.CSS,
-        app_kwargs={"middleware": [Middleware(drawings_only)]},
+        app_kwargs={"middleware": [Middleware(drawings_only), Middleware(head.own_head)]},
         prevent_thread_lock=True,
     )
     print(f"Open {url} (interrupt to stop)", flush=True)

@@ -65,7 +65,7 @@ class Digits:
             ValueError: the request is invalid, or a network cannot be opened.
         """
         picture, shift = drawing.normalise(drawing.read(request["drawing"])), _shift(request["shift"])
-        networks = [self.store.open(name) for name in _list(request["networks"], 2)]
+        networks = [self.store.open(name) for name in checked_list(request["networks"], 2)]
         return {
             "empty": not picture.pixels.any(),
             "scale": picture.scale,
@@ -89,7 +89,7 @@ class Digits:
         picture, shift = drawing.normalise(drawing.read(request["drawing"])), _shift(request["shift"])
         network = self.store.open(request["network"])
         inputs = _inputs([_framed(drawing.moved(picture.pixels, *shift), network)])
-        layer, index = _whole(request["layer"]), [_whole(i) for i in _list(request["index"], 3)]
+        layer, index = whole(request["layer"]), [whole(i) for i in checked_list(request["index"], 3)]
         unit = network.unit(inputs, layer, index)
         answer: Answer = {"field": unit.field, "value": inside.written(unit.value)}
         weighted_sum = unit.weighted_sum
@@ -152,7 +152,7 @@ class Doodles:
         if not picture.any():
             return answer
         features, logits = network.activations(_inputs([picture]))[-2:]
-        probabilities = _softmax(logits[0])
+        probabilities = softmax(logits[0])
         near = np.argsort(-self._features(network) @ _unit_length(features)[0], kind="stable")[: self.SIMILAR]
         train = self._sample().train
         return answer | {
@@ -169,12 +169,12 @@ class Doodles:
         Returns:
             `name` of its class and `strokes`, lists of points with coordinates from 0 to 255.
         """
-        name, drawn = self._examples()[_whole(request["number"]) % len(self._examples())]
+        name, drawn = self._examples()[whole(request["number"]) % len(self._examples())]
         return {"name": name, "strokes": [stroke.tolist() for stroke in drawn.strokes]}
 
     def _picture(self, value: Any) -> np.ndarray:
         """The picture of strokes, uint8 `(28, 28)`; empty without a stroke."""
-        lines = [strokes.stroke_of(line) for line in _list(value, self.MOST_POINTS) if line]
+        lines = [strokes.stroke_of(line) for line in checked_list(value, self.MOST_POINTS) if line]
         if sum(map(len, lines)) > self.MOST_POINTS:
             raise ValueError(f"A drawing has at most {self.MOST_POINTS} points.")
         if not lines:
@@ -224,7 +224,7 @@ class Edges:
         read = None
         if request["reader"] is not None:
             network = self.store.open(request["reader"])
-            probabilities = _softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
+            probabilities = softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
             read = int(probabilities.argmax()), float(probabilities.max())
         return {"empty": not edges.any(), "input": packed(edges), "picture": packed(picture), "read": read}
 
@@ -258,7 +258,7 @@ def _look_inside(network: Network, picture: drawing.Picture, shift: Sequence[int
         origin - scale * (move + _frame(network))
         for origin, scale, move in zip(picture.origin, picture.scale, shift, strict=True)
     ]
-    probabilities = _softmax(answers[-1][1]).tolist()
+    probabilities = softmax(answers[-1][1]).tolist()
     return {"origin": begins, "input": packed(then), "layers": layers, "probabilities": probabilities}
 
 
@@ -276,26 +276,28 @@ def _inputs(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return network_input(np.stack(pictures)[..., None].astype("float32"))
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of classes, of the same shape as the logits of one picture."""
     powers = np.exp(logits.astype(float) - logits.max())
     return powers / powers.sum()
 
 
 def _shift(value: Any) -> tuple[int, int]:
-    down, right = (_whole(pixels) for pixels in _list(value, 2))
+    down, right = (whole(pixels) for pixels in checked_list(value, 2))
     if max(abs(down), abs(right)) > drawing.SIDE:
         raise ValueError(f"A picture moves by at most {drawing.SIDE} pixels.")
     return down, right
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
     """A whole number; JSON may contain it as 3 or 3.0."""
     if type(value) is int or (type(value) is float and value.is_integer()):
         return int(value)
     raise ValueError(f"Expected a whole number, got {str(value)[:40]}.")
 
 
-def _list(value: Any, longest: int) -> list[Any]:
+def checked_list(value: Any, longest: int) -> list[Any]:
+    """A list of at most so many."""
     if not isinstance(value, list) or len(value) > longest:
         raise ValueError(f"Expected a list of at most {longest}.")
     return value

@@ -72,7 +72,7 @@ class Network:
     Flatten layers are left out, because their values are those of the layer before.
 
     Args:
-        model: a Sequential or Functional model from pictures `(batch, height, width, 1)` to logits.
+        model: a Sequential or Functional model from pictures `(batch, height, width, channels)` to logits.
 
     Raises:
         TypeError: the receptive field of a layer is not known.
@@ -104,7 +104,7 @@ class Network:
         """Computes the outputs of all layers.
 
         Args:
-            inputs: brightnesses x/255 - 0.5, float32 `(batch, height, width, 1)`.
+            inputs: brightnesses x/255 - 0.5, float32 `(batch, height, width, channels)`.
 
         Returns:
             The output of each layer in the order of computation, float32 `(batch, …)`.
@@ -115,7 +115,7 @@ class Network:
         """Explains the value of one unit.
 
         Args:
-            inputs: brightnesses x/255 - 0.5, float32 `(1, height, width, 1)`.
+            inputs: brightnesses x/255 - 0.5, float32 `(1, height, width, channels)`.
             layer: number of the layer, from 0.
             index: row, column and channel of the unit; for a vector only its channel.
 

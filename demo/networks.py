@@ -28,6 +28,7 @@ class Kind:
         measure: the metric that ranks them, in per cent of the test set.
         words: format of the metric for people.
         higher: whether a higher value is better.
+        without: settings that no recipe of this kind has.
     """
 
     dataset: str
@@ -35,10 +36,11 @@ class Kind:
     measure: str
     words: str
     higher: bool = False
+    without: tuple[str, ...] = ()
 
     def has(self, record: Record) -> bool:
         """Whether a record's network is of this kind, and was trained on unchanged pictures and labels."""
-        changed = record.settings.get("shuffled_pixels") or record.settings.get("random_labels")
+        changed = any(record.settings.get(name) for name in ("shuffled_pixels", "random_labels", *self.without))
         return record.dataset == self.dataset and self.setting in record.settings and not changed
 
     def error(self, record: Record) -> float:
@@ -56,6 +58,7 @@ class Kind:
 MISREADS = ("model", "test_error_percent", "misreads {:.2f} % of the test set")
 DIGITS = Kind("mnist", *MISREADS)
 DOODLES = Kind("quickdraw", *MISREADS)
+PHOTOGRAPHS = Kind("cifar-10", *MISREADS, without=("canvas", "grey", "alteration"))
 EDGES = Kind("mnist", "l1_weight", "read_percent", "{:.1f} % of its pictures are read correctly", higher=True)
 
 

@@ -6,24 +6,27 @@ from typing import Any
 
 import gradio as gr
 
+from demo import head
 from demo.answers import Digits, Doodles, Edges, catch_errors
 from demo.networks import NetworkStore
+from demo.photographs import Photographs
 
 HERE = Path(__file__).parent
 # The page must not load fonts, styles or scripts from other hosts.
 THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 CSS = "@media (max-width: 900px) { .gradio-container .app, .gradio-container .tabitem { padding: 4px !important; } }"
-TITLE = "Look inside a trained network"
 
 
 def build(store: NetworkStore) -> gr.Blocks:
     """Builds the page."""
-    digits, doodles, edges = Digits(store), Doodles(store), Edges(store)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    digits, doodles, edges, photographs = Digits(store), Doodles(store), Edges(store), Photographs(store)
+    with gr.Blocks(title=head.TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Tab("Digits"):
             _tab("digits", [digits.networks, digits.look, digits.unit])
         with gr.Tab("Doodles"):
             _tab("doodles", [doodles.networks, doodles.recognise, doodles.example])
+        with gr.Tab("Photographs"):
+            _tab("photographs", [photographs.networks, photographs.sample, photographs.look, photographs.unit])
         with gr.Tab("Edges to digit"):
             _tab("edges", [edges.networks, edges.picture])
     return page

@@ -13,10 +13,12 @@ from keras import layers
 
 from cnn_models.layers.blur import BlurPool2D
 
-WIDTHS = (8, 16)
+WIDTH = 8
 
 
-def reduced(*, name: str, input_shape: tuple[int, ...], classes: int, reduction: str) -> keras.Model:
+def reduced(
+    *, name: str, input_shape: tuple[int, ...], classes: int, reduction: str, width: int = WIDTH
+) -> keras.Model:
     """Two blocks of two 3×3 convolutions and a reduction, a last convolution, the mean over positions, and logits.
 
     | reduction | after each block's convolutions | parameters for one channel in, ten classes |
@@ -37,19 +39,21 @@ def reduced(*, name: str, input_shape: tuple[int, ...], classes: int, reduction:
         input_shape: height, width, channels of a picture.
         classes: number of classes.
         reduction: one of the names in the table.
+        width: number of maps of the first block; the second has twice as many. The table's counts are for 8.
 
     Returns:
         A model from `(batch, *input_shape)` to logits `(batch, classes)`. Its layer "last" is the last
         convolution.
     """
     sequence: list[Any] = [keras.Input(input_shape)]
-    for block, width in enumerate(WIDTHS, start=1):
+    widths = (width, 2 * width)
+    for block, maps in enumerate(widths, start=1):
         dilation = 2 ** (block - 1) if reduction == "dilation" else 1
-        sequence.append(_convolution(f"block{block}a", width, dilation))
+        sequence.append(_convolution(f"block{block}a", maps, dilation))
         stride = 2 if reduction == "strided" else 1
-        sequence.append(_convolution(f"block{block}b", width, dilation, stride))
-        sequence += _reduction(f"reduction{block}", width, reduction)
-    sequence.append(_convolution("last", WIDTHS[-1], 2 ** len(WIDTHS) if reduction == "dilation" else 1))
+        sequence.append(_convolution(f"block{block}b", maps, dilation, stride))
+        sequence += _reduction(f"reduction{block}", maps, reduction)
+    sequence.append(_convolution("last", widths[-1], 2 ** len(widths) if reduction == "dilation" else 1))
     sequence += [layers.GlobalAveragePooling2D(name="mean"), layers.Dense(classes, name="logits")]
     return keras.Sequential(sequence, name=name)
 

@@ -13,6 +13,7 @@ function show(answer) {
     return status(answer.error);
   }
   find(".classes").textContent = answer.classes.join(", ");
+  find(".hint").hidden = false;
   find(".answers").replaceChildren(...answer.top.map(([name, part]) =>
     make("li", { textContent: `${name}, ${(100 * part).toFixed(1)} %` })));
   status(answer.top.length ? "" : "Nothing is drawn yet.");

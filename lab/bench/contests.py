@@ -201,6 +201,18 @@ CONTESTS = (
             ),
         )
     ),
+    Contest(
+        "photographs",
+        "an epoch of convnet-16 on CIFAR-10: batch 64, float32, one thread",
+        "seconds",
+        (
+            Way("this suite", _rival("photographs", "suite"), prints=True),
+            Way("Keras fit(x, y), without XLA", _rival("photographs", "keras"), prints=True),
+            Way("PyTorch", _rival("photographs", "torch"), prints=True, needs="torch"),
+        ),
+        most=60,
+        quick=0,
+    ),
     *(
         Contest(
             "batch",

@@ -88,7 +88,7 @@ RUN = (
     _option(
         "--dataset",
         "NAME",
-        "run only on mnist, fashion-mnist, cifar-10, quickdraw or digits (the last two need no network)",
+        "run only on mnist, fashion-mnist, cifar-10, or without a network quickdraw, digits or cifar-10-sample",
         type=options.text,
     ),
     _option(

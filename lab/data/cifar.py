@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+SAMPLE = Path(__file__).parents[2] / "data" / "cifar-10" / "sample.png"
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 FOLDER = "cifar-10-batches-bin"
@@ -27,6 +28,7 @@ FILES_SHA256 = (
     "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 )
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (32, 32, 3)  # height, width, channels
 PIXELS = 32 * 32 * 3
 
@@ -80,6 +82,23 @@ def read_package(path: Path) -> dict[str, np.ndarray]:
         "x_test": images[-1],
         "y_test": np.array(labels["test"], "uint8"),
     }
+
+
+def sample() -> np.ndarray:
+    """The photographs that are part of this repository, uint8 `(classes, 10, 32, 32, 3)`, see `data/cifar-10`."""
+    from PIL import Image
+
+    with Image.open(SAMPLE, formats=["PNG"]) as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    return pixels.reshape(len(CLASSES), SHAPE[0], -1, *SHAPE[1:]).swapaxes(1, 2)
+
+
+def read_sample() -> dict[str, np.ndarray]:
+    """The sample as arrays: eight photographs of each class to learn from, two to test."""
+    pictures = sample()
+    parts = {"train": pictures[:, :8], "test": pictures[:, 8:]}
+    images = {f"x_{name}": part.reshape(-1, *SHAPE) for name, part in parts.items()}
+    return images | {f"y_{name}": np.arange(10, dtype="uint8").repeat(part.shape[1]) for name, part in parts.items()}
 
 
 def checksum_of(arrays: dict[str, np.ndarray]) -> str:

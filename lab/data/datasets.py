@@ -18,6 +18,7 @@ from typing import Any
 import filelock
 import numpy as np
 
+from cnn_models.brightness import LUMINANCE
 from lab.data import cifar, download, quickdraw, sources, strokes
 from lab.data.arrays import stratified
 from lab.data.download import OnProgress, cache_folder
@@ -79,7 +80,8 @@ class Dataset:
     def outline(self) -> Outline:
         """What could be known of it beforehand, see `outline`."""
         height, width, channels = self.shape
-        return Outline(self.name, (height, width, channels), self.classes, len(self.train.labels), self.stored)
+        size = len(self.train.labels)
+        return Outline(self.name, (height, width, channels), self.classes, size, self.stored, self.names)
 
 
 def checksum_of(arrays: Arrays) -> str:
@@ -160,7 +162,7 @@ def outline(name: str) -> Outline:
         shape = (strokes.SIDE, strokes.SIDE, BY_CLASS[family][1])
         return Outline(name, shape, len(quickdraw.chosen(classes)), size=None, stored=True)
     recipe = recipe_of(name)
-    return Outline(name, recipe.shape, recipe.classes, recipe.size)
+    return Outline(name, recipe.shape, recipe.classes, recipe.size, names=recipe.names())
 
 
 def by_class(name: str, words: str) -> str:
@@ -201,8 +203,8 @@ def cat() -> np.ndarray:
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
-    """Brightness of a colour picture, uint8 `(height, width)`: Rec. 709's weights of red, green and blue."""
-    return np.round(picture @ np.array([0.2126, 0.7152, 0.0722])).astype("uint8")
+    """Luminance of a colour picture, uint8 `(height, width)`."""
+    return np.round(picture @ np.array(LUMINANCE)).astype("uint8")
 
 
 def _arrays(name: str, recipe: Recipe, on_progress: OnProgress = download.no_progress) -> Arrays:
@@ -342,6 +344,17 @@ DATASETS: dict[str, Recipe] = {
         size=45_000,
         shape=cifar.SHAPE,
         checksum_of=cifar.checksum_of,
+        names=lambda: cifar.CLASSES,
+        split="481cb67ad1926e38d014460e74bbe2fb41cccdb80e4d566fc0567d4bdd10bca9",
+    ),
+    "cifar-10-sample": Recipe(
+        "fd6e2c6045ab6e49e89412fe4f395fc1658f8f91bab3d03894f23c95ccd4a3d4",
+        sources.cifar_10_sample,
+        validation=10,
+        size=70,
+        shape=cifar.SHAPE,
+        names=lambda: cifar.CLASSES,
+        split="444e822ecac7b25b392cedaa756a362f25c79fb39d26c71d2060b96874736495",
     ),
     "digits": Recipe(
         "10d1e76dfe412b021f5bdf329f796a69a3166b1ef30400f2e35946823537a20f",

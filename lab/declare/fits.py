@@ -33,6 +33,16 @@ def recipe_refusal(training: Training, dataset: Outline) -> str | None:
         if training.splits == "final":
             return f"{dataset.name} stays in files, so its training and validation pictures cannot be joined"
     height, width, channels = dataset.shape
+    for alteration in (training.view.alteration, *training.measures.test_alterations):
+        if alteration and (reason := alteration_refusal(alteration, dataset.shape)):
+            return reason
+    named = training.measures.error_of
+    if named and named not in dataset.names:
+        return f"{dataset.name} has no class '{named}'"
+    if training.view.grey:
+        if channels not in (1, 3):
+            return f"pictures of {channels} channels have no luminance"
+        channels = 1
     canvas = training.view.canvas
     if canvas:
         picture = (canvas.object_side or height, canvas.object_side or width)
@@ -40,6 +50,17 @@ def recipe_refusal(training: Training, dataset: Outline) -> str | None:
             return f"pictures of {picture[0]}×{picture[1]} pixels do not fit on a canvas of {canvas.side}×{canvas.side}"
         height = width = canvas.side
     return MODELS[training.model].takes.refusal(training.model, (height, width, channels), dataset.classes)
+
+
+def alteration_refusal(name: str, shape: tuple[int, int, int]) -> str | None:
+    """Why pictures of this height, width and number of channels cannot be altered so; None where they can."""
+    height, width, channels = shape
+    if name.startswith("blocks"):
+        side = int(name.removeprefix("blocks"))
+        return f"blocks of {side} pixels do not divide {height}×{width}" if height % side or width % side else None
+    if name == "permuted_channels":
+        return None if channels == 3 else f"only three channels have other orders, not {channels}"
+    return None if channels in (1, 3) else f"pictures of {channels} channels have no luminance"
 
 
 def refuse(experiment: Experiment, rows: Mapping[str, Any], dataset: Outline) -> None:

@@ -13,6 +13,7 @@ class Outline:
         classes: number of classes.
         size: pictures in the training split; None where only the files say it.
         stored: whether the training split stays in files, see `lab.data.stored`.
+        names: the classes' names, where they are more than numbers.
     """
 
     name: str
@@ -20,3 +21,4 @@ class Outline:
     classes: int
     size: int | None
     stored: bool = False
+    names: tuple[str, ...] = ()

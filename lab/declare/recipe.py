@@ -30,6 +30,19 @@ class Distortion:
 HANDWRITING = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels=2)  # what digits and drawings bear
 
 
+@dataclasses.dataclass(frozen=True)
+class RandomCrop:
+    """Another frame for each training picture, drawn anew each time it is shown.
+
+    Attributes:
+        shift_pixels: largest shift along each axis, whole pixels; what enters is the picture mirrored at its border.
+        flip: half of the pictures are mirrored left to right.
+    """
+
+    shift_pixels: int = 0
+    flip: bool = False
+
+
 POSITIONS = ("centre", "left", "everywhere")
 
 
@@ -79,6 +92,7 @@ class Recipe:
         warmup: share of all steps spent warming up.
         weight_decay: of AdamW, on kernels only.
         distortion: random distortion of training pictures, or None.
+        random_crop: random shifts by whole pixels and mirrored pictures in training, or None.
         rubbish_penalty: None for cross-entropy; else the constant j of LeCun 1998, equation 9, see
             `cnn_models.layers.losses.MapCriterion`.
         examples: learn from this many pictures only: a stratified choice by the run's seed, of which
@@ -103,6 +117,7 @@ class Recipe:
     warmup: float = 0.2
     weight_decay: float = 0.05
     distortion: Distortion | None = None
+    random_crop: RandomCrop | None = None
     rubbish_penalty: float | None = None
     examples: int | None = None
     steps_per_epoch: int | None = None
@@ -130,11 +145,23 @@ class Recipe:
             raise UsageError(f"warmup is a share of all steps, 0 or more and below 1, got {self.warmup}.")
 
 
+# What can be done to a picture without changing its size, see `lab.learn.alterations`.
+ALTERATIONS = ("grey", "permuted_channels", "blocks16", "blocks8", "blocks4", "edges", "two_tones")
+
+
+def _refuse_unknown_alterations(*names: str | None) -> None:
+    for name in names:
+        if name is not None and name not in ALTERATIONS:
+            raise UsageError(unknown("alteration", name, dict.fromkeys(ALTERATIONS)))
+
+
 @dataclasses.dataclass(frozen=True)
 class View:
     """How pictures of all splits are shown to the network; as they are, where nothing is said.
 
     Attributes:
+        alteration: one of `ALTERATIONS`, drawn anew each time a training picture is shown, where it is random.
+        grey: a picture has one channel, its luminance.
         canvas: each picture lies on a larger canvas.
         merged_channels: every channel of a picture is the brightest of all its channels.
         shuffled_pixels: the pixels of all pictures are in one random order, drawn by the seed.
@@ -143,6 +170,11 @@ class View:
     canvas: Canvas | None = None
     merged_channels: bool = False
     shuffled_pixels: bool = False
+    alteration: str | None = None
+    grey: bool = False
+
+    def __post_init__(self) -> None:
+        _refuse_unknown_alterations(self.alteration)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +195,8 @@ class Measures:
             likeliest, and nothing beyond the rank.
         mistakes: which class was taken for which on the test split, and so many of the mistakes that were
             made with the most confidence.
+        test_alterations: accuracy on the test pictures after each of these `ALTERATIONS`, in the place of the view's.
+        error_of: name of a class whose own error is given too, wherever the test pictures are read.
     """
 
     test_shifts: tuple[int, ...] = ()
@@ -172,8 +206,11 @@ class Measures:
     position_grid: int | None = None
     map_at: int | None = None
     mistakes: int | None = None
+    test_alterations: tuple[str, ...] = ()
+    error_of: str | None = None
 
     def __post_init__(self) -> None:
+        _refuse_unknown_alterations(*self.test_alterations)
         _refuse_unless_positive("consistency_shift", self.consistency_shift)
 
 

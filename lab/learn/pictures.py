@@ -5,7 +5,8 @@ import math
 import tensorflow as tf
 
 from cnn_models.brightness import network_input
-from lab.declare.recipe import Distortion
+from lab.declare.recipe import Distortion, RandomCrop
+from lab.learn.views import Batch
 
 
 def normalise(images: tf.Tensor) -> tf.Tensor:
@@ -54,4 +55,34 @@ def distort(
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
+    )
+
+
+def crop(images: tf.Tensor, random_crop: RandomCrop, batch: Batch) -> tf.Tensor:
+    """Another frame for each picture, see `RandomCrop`.
+
+    Args:
+        images: `(batch, height, width, channels)`, brightnesses 0…255.
+        random_crop: how far a picture may shift, and whether some are mirrored.
+        batch: which part of a batch these pictures are; equal seeds give equal frames.
+
+    Returns:
+        Pictures of the same shape, float32, 0…255; every value is that of one pixel.
+    """
+    height, width = images.shape[1:3]
+    draws = tf.random.stateless_uniform([3, batch.whole], batch.seed + 2)
+    right, down, side = tf.unstack(draws[:, batch.first : batch.first + tf.size(batch.places)])
+    most = random_crop.shift_pixels
+    right, down = (tf.floor(draw * (2 * most + 1)) - most for draw in (right, down))
+    # Of a mirrored picture column x shows column width - 1 - x.
+    direction = tf.where(side < 0.5 if random_crop.flip else tf.zeros_like(side, tf.bool), -1.0, 1.0)
+    start = tf.where(direction < 0, width - 1.0, 0.0) + right
+    one, zero = tf.ones_like(right), tf.zeros_like(right)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([direction, zero, start, zero, one, down, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="NEAREST",
+        fill_mode="REFLECT",
     )

@@ -26,7 +26,7 @@ from lab.learn.fast.network import FastNetwork
 from lab.learn.feed import Feed, prepare
 from lab.learn.loop import Loop, set_seed
 from lab.learn.measuring import measures
-from lab.learn.pictures import distort, normalise
+from lab.learn.pictures import crop, distort, normalise
 from lab.learn.step import Steps, arithmetic, loss_of, optimizer_of
 from lab.learn.views import Batch
 from lab.store.records import Attachment, Records
@@ -177,15 +177,26 @@ class Trainer:
         self.views.reset(seed)
         self.validation = self.view(self.dataset.validation, seed)
 
-    def view(self, split: Split, seed: int, positions: str | None = None) -> Split:
-        """A split as the network is shown it in a run of this seed, or with its pictures at other positions."""
+    def view(self, split: Split, seed: int, positions: str | None = None, unaltered: bool = False) -> Split:
+        """A split as the network is shown it in a run of this seed.
+
+        Args:
+            split: pictures as the data set has them.
+            seed: of the run.
+            positions: other positions on the canvas than those it learns from; None: those.
+            unaltered: without the alteration of those it learns from.
+        """
         view = self.training.view
+        if unaltered:
+            view = dataclasses.replace(view, alteration=None)
         if positions and view.canvas:
             view = dataclasses.replace(view, canvas=dataclasses.replace(view.canvas, positions=positions))
         return Split(views.transform_of(view, self.dataset.shape).split(split.images, seed), split.labels)
 
     def show(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
-        """Training pictures as the network is shown them, within a graph: distorted, then as the view says."""
+        """Training pictures as the network is shown them, within a graph: cropped, distorted, then as the view says."""
+        if self.training.random_crop:
+            images = crop(images, self.training.random_crop, batch)
         if self.training.distortion:
             images = distort(images, self.training.distortion, batch.seed, batch.first, batch.whole)
         return self.views.batch(images, batch)

@@ -1,4 +1,4 @@
-"""Views of the pictures: on a canvas, with merged channels, with shuffled pixels.
+"""Views of the pictures: altered, grey, on a canvas, with merged channels, with shuffled pixels.
 
 Each is one class with two halves that show the same: NumPy's for whole splits that are read, and one within
 a graph for batches of training pictures.
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from lab.declare.recipe import Canvas, View
+from lab.learn import alterations
 
 Shape = tuple[int, ...]
 
@@ -88,6 +89,38 @@ class OnCanvas(Transform):
         return tf.floor(low + draws[batch.first : batch.first + tf.size(batch.places)] * (high - low + 1))
 
 
+class Altered(Transform):
+    """Each picture after an alteration, see `lab.learn.alterations`."""
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        super().__init__(shape)
+        self.name = name
+
+    def split(self, images: np.ndarray, seed: int) -> np.ndarray:
+        """See `Transform`."""
+        return alterations.altered(images, self.name, seed)
+
+    def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """See `Transform`."""
+        draws = tf.random.stateless_uniform([batch.whole, alterations.draws_of(self.name, self.shape)], batch.seed + 3)
+        return alterations.alter(images, self.name, draws[batch.first : batch.first + tf.size(batch.places)])
+
+
+class Grey(Transform):
+    """One channel: the luminance."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__((*shape[:2], 1))
+
+    def split(self, images: np.ndarray, seed: int) -> np.ndarray:
+        """See `Transform`."""
+        return np.asarray(alterations.luminance(images)).astype("uint8")
+
+    def batch(self, images: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """See `Transform`."""
+        return alterations.luminance(images)
+
+
 class MergedChannels(Transform):
     """Every channel of a picture is the brightest of all its channels."""
 
@@ -159,6 +192,11 @@ class Chain(Transform):
 def transform_of(view: View, shape: Shape) -> Transform:
     """How pictures of this shape are shown; a new kind of view is a class, and two lines here."""
     views: list[Transform] = []
+    if view.alteration:
+        views.append(Altered(view.alteration, shape))
+    if view.grey:
+        views.append(Grey(shape))
+        shape = views[-1].shape
     if view.canvas:
         views.append(OnCanvas(view.canvas, shape))
         shape = views[-1].shape

@@ -54,6 +54,12 @@ PARAMETERS = {
     **{f"wide-{depth}": stack(depth, width) for depth, width in ((2, 30), (4, 18), (8, 12))},
     "fc-524": (784 + 1) * 524 + (524 + 1) * 10,
     # Kernels, four numbers a map of each normalisation, and the output.
+    **{
+        f"convnet-{w}": 9 * w * (1 + w * (1 * 2 + 2 * 3 + 3 * 5 + 5 * 6 + 6 * 8))
+        + 4 * w * (1 + 2 + 3 + 5 + 6 + 8)
+        + (8 * w + 1) * 10
+        for w in (8, 16)
+    },
     "bn-6": 9 * (8 + 8 * 8 + 8 * 16 + 16 * 16 + 16 * 32 + 32 * 32) + 4 * (8 + 8 + 16 + 16 + 32 + 32) + (32 + 1) * 10,
 }
 
@@ -111,6 +117,10 @@ def test_matched_net_has_as_many_parameters_as_lenet5():
 
 def test_matched_net_has_as_many_multiply_accumulates_as_lenet5():
     assert abs(cost.macs(cnn_models.build("fc-524")) / cost.macs(cnn_models.build("lenet5")) - 1) < 0.01
+
+
+def test_the_network_for_photographs_has_the_parameters_that_its_table_sums_up():
+    assert cnn_models.build("convnet-16", (32, 32, 3)).count_params() == 236_026
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnn_models
-from demo import drawing
+from demo import drawing, head
 from demo.networks import DIGITS, REFERENCE, NetworkStore
-from lab.data import datasets, quickdraw
+from lab.data import cifar, datasets, quickdraw
+from lab.learn.alterations import altered
 from tests.support import pens
 from tests.support.pages import watched
 from tests.support.waiting import SECONDS
@@ -46,6 +48,7 @@ PASTE = """async ([width, height]) => {
   transfer.items.add(new File([await canvas.convertToBlob()], "one.png", { type: "image/png" }));
   document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
 }"""
+TABS = {"Digits": "digits", "Doodles": "doodles", "Photographs": "photographs", "Edges to digit": "edges"}
 SEVEN = [[(80, 70), (200, 70), (130, 230)]]
 ONE = [[(140, 40), (140, 240)]]
 CALLS = "**/component_server/"  # where the page's calls go
@@ -329,11 +332,65 @@ def test_a_page_without_its_lists_reports_it(browser, address):
     with watched(browser) as page:
         page.route(CALLS, lambda route: route.abort())
         page.goto(address)
-        for name, tab in (("Digits", "digits"), ("Doodles", "doodles"), ("Edges to digit", "edges")):
+        for name, tab in TABS.items():
             page.get_by_role("tab", name=name).click()
             settled(page, tab)
             assert page.locator(f"[data-tab={tab}] .status").inner_text() == "The server does not answer."
         page.problems.clear()
+
+
+def test_a_tab_that_loads_its_networks_says_so_and_the_page_says_what_it_is(browser, address):
+    with watched(browser) as page:
+        held = []
+        page.route(CALLS, held.append)
+        page.goto(address)
+        for name, tab in TABS.items():
+            page.get_by_role("tab", name=name).click()
+            panel = page.locator(f"[data-tab={tab}]")
+            assert panel.locator(".status").inner_text() == "Loading the networks …"
+            assert "Draw one of these: ." not in panel.inner_text()
+        assert page.title() == head.TITLE
+        said = page.locator("meta[property], meta[name]").evaluate_all("all => all.map(meta => meta.content).join(' ')")
+        assert head.DESCRIPTION in said
+        assert "radio" not in said
+        page.unroute(CALLS)
+        for route in held:
+            route.continue_()
+        settled(page, "edges")
+
+
+def test_photographs(page, tmp_path):
+    page.get_by_role("tab", name="Photographs").click()
+    tab = page.locator("[data-tab=photographs]")
+    settled(page, "photographs")
+    assert tab.locator(".answer").inner_text().endswith("(it is: cat)")
+    box = tab.locator(".sheet").bounding_box()
+    tab.locator(".sheet").click(position={"x": 0.15 * box["width"], "y": 0.85 * box["height"]})
+    settled(page, "photographs")
+    pixels = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 32, 32).data]"
+    shown = lambda where: np.array(tab.locator(where).evaluate(pixels), "uint8").reshape(32, 32, 4)[..., :3]  # noqa: E731
+    ship = cifar.sample()[8, 1]
+    for where in (".paper canvas", "canvas.seen"):
+        np.testing.assert_array_equal(shown(where), ship)
+    assert tab.locator(".answers li").count() == 10
+    maps = tab.locator(".layer", has=page.locator("h3", has_text="conv2 ")).locator("canvas")
+    maps.hover(position={"x": 20, "y": 20})
+    page.wait_for_selector("[data-tab=photographs] .unit .sum")
+    settled(page, "photographs")
+    assert tab.locator(".unit h3").inner_text().startswith("conv2, map 0, ")
+    assert tab.locator(".unit .seen").inner_text().endswith("5×5 pixels")
+    paper, mark = (tab.locator(where).bounding_box() for where in (".paper canvas", ".field"))
+    assert mark["width"] == pytest.approx(5 * paper["width"] / 32, abs=1)
+    tab.locator(".how").select_option("edges")
+    settled(page, "photographs")
+    np.testing.assert_array_equal(shown("canvas.seen"), altered(ship[None], "edges", 0)[0])
+    red = tmp_path / "red.png"
+    Image.new("RGB", (90, 60), "red").save(red)
+    tab.locator("input[type=file]").set_input_files(red)
+    page.wait_for_function("document.querySelector('[data-tab=photographs] .paper canvas').title === ''")
+    settled(page, "photographs")
+    assert (shown(".paper canvas") == [255, 0, 0]).all()
+    assert "it is" not in tab.locator(".answer").inner_text()
 
 
 def test_doodles(page):

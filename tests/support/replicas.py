@@ -11,13 +11,15 @@ import numpy as np
 
 from lab.data import datasets
 from lab.declare import machine
-from lab.declare.recipe import Canvas, Distortion, Training, View
+from lab.declare.recipe import Canvas, Distortion, RandomCrop, Training, View
 from lab.learn import devices
 from lab.learn.training import Trainer
 
 RECIPES = {
     "plain": Training("lenet5-relu", epochs=1, precision="float64"),
     "distorted": Training("linear", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1), precision="float64"),
+    "cropped": Training("linear", epochs=1, random_crop=RandomCrop(2, flip=True), precision="float64"),
+    "altered": Training("linear", epochs=1, view=View(alteration="blocks4"), precision="float64"),
     "moving": Training("linear", epochs=1, view=View(Canvas(56, "everywhere", moving=True)), precision="float64"),
     "1998": Training("linear", epochs=1, rubbish_penalty=0.1, precision="float64"),
     "float16": Training("linear", epochs=1, steps_per_epoch=1, precision="mixed_float16"),

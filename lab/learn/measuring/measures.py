@@ -10,6 +10,7 @@ import tensorflow as tf
 from cnn_models.gradients.effective import effective_side, gradient_of_centre
 from lab.data import arrays
 from lab.data.datasets import Split
+from lab.learn.alterations import altered
 from lab.learn.measuring import maps, ranking
 from lab.learn.pictures import normalise
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lab.learn.training import Trainer
 
 TRAINING_PICTURES = 5_000  # at most, of those learned from, on which the error is measured once training has ended
+ALTERATION_SEED = 0  # every network reads the same altered test pictures
 FIELD_PICTURES = 200  # of the validation split, over which effective fields and gradients are taken
 
 
@@ -48,11 +50,14 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
 
     And the error on training pictures, which says whether the network has learned what it was shown.
     """
-    test = trainer.view(trainer.dataset.test, seed)
+    asked, test = trainer.training.measures, trainer.view(trainer.dataset.test, seed)
     seen = {"test": test.images} | {
-        f"test_shift{pixels}": arrays.shifted(test.images, pixels) for pixels in trainer.training.measures.test_shifts
+        f"test_shift{pixels}": arrays.shifted(test.images, pixels) for pixels in asked.test_shifts
     }
-    if trainer.training.measures.position_grid:
+    for name in asked.test_alterations:
+        other = Split(altered(trainer.dataset.test.images, name, ALTERATION_SEED), test.labels)
+        seen[f"test_{name}"] = trainer.view(other, seed, unaltered=True).images
+    if asked.position_grid:
         seen["test_everywhere"] = trainer.view(trainer.dataset.test, seed, "everywhere").images
     metrics: dict[str, float] = {}
     details: dict[str, Any] = {}
@@ -70,12 +75,15 @@ def _read(trainer: "Trainer", seed: int) -> tuple[dict[str, float], dict[str, An
         metrics[f"{name}_accuracy"] = accuracy
         metrics[f"{name}_error_percent"] = 100 * (1 - accuracy)
         metrics[f"{name}_loss"] = loss
+        if asked.error_of:
+            own = test.labels == trainer.dataset.names.index(asked.error_of)
+            metrics[f"{name}_{asked.error_of}_error_percent"] = 100 * float(
+                np.mean(predictions[own] != test.labels[own])
+            )
     _, predictions = trainer.evaluate(learned := trainer.learned(seed, TRAINING_PICTURES))
     metrics["train_error_percent"] = 100 * float(np.mean(predictions != learned.labels))
-    if trainer.training.measures.consistency_shift:
-        metrics["shift_consistency_percent"] = 100 * consistency(
-            trainer, test, trainer.training.measures.consistency_shift
-        )
+    if asked.consistency_shift:
+        metrics["shift_consistency_percent"] = 100 * consistency(trainer, test, asked.consistency_shift)
     return metrics, {"misread": misread} | details
 
 

@@ -139,6 +139,20 @@ def test_arrays_of_another_kind_are_refused(archive):
         cifar.checksum_of(arrays | {"y_train": arrays["y_train"][:, np.newaxis]})
 
 
+def test_the_sample_is_ten_photographs_of_each_class_of_which_two_are_tested():
+    pictures, loaded = cifar.sample(), datasets.load("cifar-10-sample")
+    with Image.open(cifar.SAMPLE) as sheet:
+        pixels = np.asarray(sheet)
+    for label in range(10):
+        for place in range(10):
+            of_sheet = pixels[32 * label : 32 * label + 32, 32 * place : 32 * place + 32]
+            np.testing.assert_array_equal(pictures[label, place], of_sheet)
+    assert loaded.names == cifar.CLASSES
+    assert np.bincount(loaded.test.labels).tolist() == [2] * 10
+    np.testing.assert_array_equal(loaded.test.images[6:8], pictures[3, 8:])
+    assert np.bincount([*loaded.train.labels, *loaded.validation.labels]).tolist() == [8] * 10
+
+
 def test_what_is_not_cifar_is_set_aside_and_never_used(archive, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("CNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))

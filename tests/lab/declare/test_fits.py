@@ -15,7 +15,7 @@ from lab.data import datasets
 from lab.data.datasets import Dataset, Split
 from lab.declare import catalogue, fits
 from lab.declare.outline import Outline
-from lab.declare.recipe import Canvas, Training, View
+from lab.declare.recipe import Canvas, Measures, Training, View
 from lab.errors import UsageError
 from lab.learn.training import Trainer
 
@@ -31,7 +31,8 @@ def planned(name, *words):
 def shown(training, outline):
     """Height, width and channels that the network of a recipe is shown."""
     side = training.view.canvas.side if training.view.canvas else None
-    return (side or outline.shape[0], side or outline.shape[1], outline.shape[2])
+    channels = 1 if training.view.grey else outline.shape[2]
+    return (side or outline.shape[0], side or outline.shape[1], channels)
 
 
 @pytest.mark.parametrize("name", LEARNING)
@@ -44,9 +45,10 @@ def test_every_row_on_every_data_set_is_refused_in_one_line_or_its_network_can_b
             assert dataset in found
             assert variant.name in found
         elif isinstance(found, Training):
-            networks.add((found.model, shown(found, datasets.outline(dataset)), found.measures.field_layer))
-    for name, shape, measured in networks:
-        network = cnn_models.build(name, shape, 10)
+            options = tuple((found.options or {}).items())
+            networks.add((found.model, shown(found, datasets.outline(dataset)), options, found.measures.field_layer))
+    for name, shape, options, measured in networks:
+        network = cnn_models.build(name, shape, 10, **dict(options))
         assert network.input_shape[1:] == shape
         assert measured is None or network.get_layer(measured)
 
@@ -111,6 +113,27 @@ def test_a_network_takes_what_the_zoo_says_and_no_smaller_picture(name):
             builder(name=name, input_shape=(side - 1, side - 1, 1), classes=classes, **MODELS[name].options)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("blocks16", (28, 28, 1), "blocks of 16 pixels do not divide 28×28"),
+        ("blocks4", (28, 28, 1), None),
+        ("permuted_channels", (28, 28, 1), "only three channels have other orders, not 1"),
+        ("edges", (28, 28, 2), "pictures of 2 channels have no luminance"),
+        ("two_tones", (28, 28, 3), None),
+    ],
+)
+def test_an_alteration_is_refused_on_pictures_that_it_is_not_for(name, shape, message):
+    outline = Outline("it", shape, 10, 9)
+    for training in (
+        Training("linear", view=View(alteration=name)),
+        Training("linear", measures=Measures(test_alterations=(name,))),
+    ):
+        assert fits.recipe_refusal(training, outline) == message
+    grey = fits.recipe_refusal(Training("linear", view=View(grey=True)), Outline("it", (28, 28, 2), 10, 9))
+    assert grey == "pictures of 2 channels have no luminance"
+
+
 def test_sizes_that_are_not_known_are_not_refused():
     assert Takes(least=9).refusal("it", (None, 9, 1), 2) is None
     assert Takes(least=9).refusal("it", (None, 8, 1), 2)
@@ -132,8 +155,11 @@ def test_a_trainer_refuses_what_a_plan_refuses():
     for training, message in (
         (Training("lenet4"), "28×28"),
         (Training("linear", view=View(Canvas(30))), "32×32 pixels do not fit on a canvas of 30×30"),
+        (Training("linear", measures=Measures(error_of="cta")), "colour has no class 'cta'"),
     ):
         assert message in fits.recipe_refusal(training, pictures.outline)
         with pytest.raises(UsageError, match=message):
             Trainer(training, pictures)
+    with pytest.raises(UsageError, match="Did you mean blocks8"):
+        View(alteration="block8")
     assert fits.recipe_refusal(Training("linear", view=View(Canvas(30))), Outline("small", (28, 28, 1), 10, 9)) is None

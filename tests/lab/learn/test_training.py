@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lab.data import arrays
 from lab.data.datasets import Split
-from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
+from lab.declare.recipe import Canvas, Distortion, Measures, RandomCrop, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn import devices
@@ -19,7 +19,7 @@ from lab.learn.fast import network
 from lab.learn.loop import STEPS_PER_CALL
 from lab.learn.measuring import measures
 from lab.learn.measuring.measures import FIELD_PICTURES
-from lab.learn.pictures import distort, normalise
+from lab.learn.pictures import crop, distort, normalise
 from lab.learn.training import Trainer, TrainingWork
 from lab.learn.views import Batch
 from lab.store.records import Records
@@ -194,6 +194,25 @@ def test_distortion_is_the_affine_map_of_scipy(digits):
             picture[..., 0].astype("float64"), matrix, offset, order=1, mode="grid-constant"
         )
         np.testing.assert_allclose(distort(images, largest, seed)[n, ..., 0], expected, atol=0.05)
+
+
+def test_a_random_crop_is_one_of_the_frames_of_the_picture_continued_by_its_mirror_image(digits):
+    images, most = digits.test.images[:1], 2
+    wide = np.pad(images[0], [(most, most), (most, most), (0, 0)], mode="symmetric")
+    frames = {
+        side[down : down + 28, right : right + 28].tobytes()
+        for side in (wide, wide[:, ::-1])
+        for down in range(2 * most + 1)
+        for right in range(2 * most + 1)
+    }
+    batch = Batch(np.arange(1000), np.array([1, 2], "int32"), 0, 1000)
+    shown = crop(np.repeat(images, 1000, axis=0), RandomCrop(most, flip=True), batch).numpy()
+    # Each of the 50 frames is missed with a chance of 0.98^1000 = 2e-9.
+    assert {picture.astype("uint8").tobytes() for picture in shown} == frames
+    unflipped = crop(np.repeat(images, 1000, axis=0), RandomCrop(most), batch).numpy()
+    assert len({picture.tobytes() for picture in unflipped}) == 25
+    part = crop(np.repeat(images, 3, axis=0), RandomCrop(most, flip=True), Batch(np.arange(3), batch.seed, 500, 1000))
+    np.testing.assert_array_equal(part, shown[500:503])
 
 
 @pytest.mark.parametrize("moving", [False, True])

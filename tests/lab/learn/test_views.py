@@ -13,6 +13,9 @@ VIEWS = [
     *(View(canvas) for canvas in CANVASES),
     View(merged_channels=True),
     View(shuffled_pixels=True),
+    *(View(alteration=name) for name in ("grey", "edges", "two_tones")),
+    View(CANVASES[2], alteration="edges"),
+    View(CANVASES[2], grey=True),
     View(CANVASES[2], merged_channels=True, shuffled_pixels=True),
 ]
 
