@@ -31,6 +31,9 @@ from tests.support.waiting import SECONDS
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 NAMES = catalogue.names()
+# Whose own runs are still going on: they have no table in results/reference yet.
+PENDING = {"all-conv", "cat", "colour", "photographs", "speedrun", "texture"}
+KEPT = [name for name in NAMES if name not in PENDING]
 SOME = {
     "receptive-field": "plain-1 plain-2 plain-8 stride-1 stride-2 pooling-1 pooling-2 dilation-1 dilation-2 VGG16",
     "equivariance": "conv-valid conv-same conv-stride2 max-pool worked-4x4 digits-none digits-stride digits-average "
@@ -190,7 +193,7 @@ def test_our_own_tables_and_figures_are_made_from_their_records(tmp_path):
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip().splitlines()[-1] == "0 False False"
-    files = [f"{name}.{kind}" for name in NAMES for kind in ("csv", "svg")]
+    files = [f"{name}.{kind}" for name in KEPT for kind in ("csv", "svg")]
     assert [file for file in files if (tmp_path / file).read_bytes() != (REFERENCE / file).read_bytes()] == []
 
 
@@ -208,7 +211,11 @@ def test_rows_that_are_equal_are_sorted_alike_on_every_processor():
     assert free == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_our_own_tables_are_those_of_all_experiments_but_the_pending_ones():
+    assert {name for name in NAMES if not (REFERENCE / f"{name}.csv").exists()} == PENDING
+
+
+@pytest.mark.parametrize("name", KEPT)
 def test_a_figure_has_no_id_twice(name):
     ids = re.findall(r' id="([^"]+)"', (REFERENCE / f"{name}.svg").read_text())
     assert len(ids) == len(set(ids))
@@ -216,12 +223,12 @@ def test_a_figure_has_no_id_twice(name):
 
 def test_our_own_pages_are_made_from_the_tables():
     assert (REFERENCE / "README.md").read_text() == reference.page()
-    assert all(f"`make {name}`" in reference.page() for name in NAMES)
+    assert all(f"`make {name}`" in reference.page() for name in KEPT)
     results = (ROOT / "docs" / "results.md").read_text()
     assert all(claim.statement in results for claim in CLAIMS.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KEPT)
 @pytest.mark.slow
 def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
     experiment = catalogue.find(name)
