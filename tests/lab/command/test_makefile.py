@@ -251,6 +251,6 @@ def test_setup_makes_the_environment_and_prints_its_progress(copy):
     assert done.returncode == 0, done.stderr
     assert re.match(r"Making \.venv with Python 3\.1\d\.\d+: .*\nInstalling requirements\.txt into \.venv", done.stdout)
     assert (copy / ".venv" / ".runtime").exists()
-    assert make(copy, "setup").stdout == "make: Nothing to be done for 'setup'.\n"
+    assert "Nothing to be done for" in make(copy, "setup").stdout
     os.utime(copy / "requirements.txt")  # as after `git pull`
     assert make(copy, "setup").stdout.startswith("Renewing .venv: only what changed is installed")
