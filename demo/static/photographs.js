@@ -1,10 +1,10 @@
 // Photographs: one network looks at a photograph, as it is or altered.
-const SIDE = 32, canvas = find(".paper canvas"), small = canvas.getContext("2d");
+const SIDE = 32, canvas = find(".paper canvas"), original = find("canvas.own"), small = original.getContext("2d");
 const sheetOf = find(".sheet"), which = find(".which"), how = find(".how"), layers = find(".layers"), place = find(".unit");
 let classes = [], chosen = null, named = "", maps = [], seen = null, pointed = null, shown = false;
 
 const asked = () => shown && which.value
-  ? { picture: canvas.toDataURL("image/png"), alteration: how.value, network: which.value } : null;
+  ? { picture: original.toDataURL("image/png"), alteration: how.value, network: which.value } : null;
 const look = newest("photograph", server.look, show);
 const explain = newest("photograph's unit", server.unit, tell);
 const listed = async request => {
@@ -83,7 +83,7 @@ function show(answer) {
   const words = ([part, label]) => `${classes[label]}, ${(100 * part).toFixed(1)} %`;
   find(".answer").textContent = `${words(order[0])}${named ? ` (it is: ${named})` : ""}`;
   find(".answers").replaceChildren(...order.map(one => make("li", { textContent: words(one) })));
-  colour(find("canvas.seen"), unpack(answer.input).values);
+  colour(canvas, unpack(answer.input).values);
   if (maps.length !== answer.layers.length) {
     maps = answer.layers.map((layer, number) => new Maps(
       make("canvas", { className: "maps", ariaLabel: `${layer.name}: arrow keys go from unit to unit` }),

@@ -367,7 +367,7 @@ def test_photographs(page, tmp_path):
     pixels = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 32, 32).data]"
     shown = lambda where: np.array(tab.locator(where).evaluate(pixels), "uint8").reshape(32, 32, 4)[..., :3]  # noqa: E731
     ship = cifar.sample()[8, 1]
-    for where in (".paper canvas", "canvas.seen"):
+    for where in (".paper canvas", "canvas.own"):
         np.testing.assert_array_equal(shown(where), ship)
     assert tab.locator(".answers li").count() == 10
     maps = tab.locator(".layer", has=page.locator("h3", has_text=re.compile("^conv2 "))).locator("canvas")
@@ -380,13 +380,13 @@ def test_photographs(page, tmp_path):
     assert mark["width"] == pytest.approx(5 * paper["width"] / 32, abs=1)
     tab.locator(".how").select_option("edges")
     settled(page, "photographs")
-    np.testing.assert_array_equal(shown("canvas.seen"), altered(ship[None], "edges", 0)[0])
+    np.testing.assert_array_equal(shown(".paper canvas"), altered(ship[None], "edges", 0)[0])
     red = tmp_path / "red.png"
     Image.new("RGB", (90, 60), "red").save(red)
     tab.locator("input[type=file]").set_input_files(red)
     page.wait_for_function("document.querySelector('[data-tab=photographs] .paper canvas').title === ''")
     settled(page, "photographs")
-    assert (shown(".paper canvas") == [255, 0, 0]).all()
+    assert (shown("canvas.own") == [255, 0, 0]).all()
     assert "it is" not in tab.locator(".answer").inner_text()
 
 
