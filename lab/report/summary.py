@@ -131,6 +131,8 @@ def in_words(view: View) -> str:
     words = [_on(view.canvas)] if view.canvas else []
     words += ["pixels shuffled"] if view.shuffled_pixels else []
     words += ["channels merged"] if view.merged_channels else []
+    words += [view.alteration.replace("_", " ")] if view.alteration else []
+    words += ["in grey"] if view.grey else []
     return ", ".join(words)
 
 

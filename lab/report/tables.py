@@ -212,9 +212,10 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     of_model = MODELS[settings["model"]].options if of_zoo(settings) else {}
     options = settings.get("options")
     flat = {**settings, **of_model, **(options if isinstance(options, dict) else {})}
-    distortion = settings.get("distortion")
-    for part, value in distortion.items() if isinstance(distortion, dict) else ():
-        flat[f"distortion_{part}"] = value
+    for name in ("distortion", "random_crop"):
+        parts = settings.get(name)
+        for part, value in parts.items() if isinstance(parts, dict) else ():
+            flat[f"{name}_{part}"] = value
     return flat
 
 

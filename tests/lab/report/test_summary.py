@@ -12,6 +12,7 @@ import pytest
 from experiments import parameters
 from lab.command.main import main
 from lab.declare import catalogue
+from lab.declare.recipe import View
 from lab.declare.run import Run
 from lab.report import blocks, csv_files, refresh, summary, tables
 from lab.report.draw import summary_figure
@@ -51,6 +52,11 @@ def test_the_slides_layers_come_first(kept):
     assert parameters.SIDE == 300
 
 
+def test_altered_and_grey_pictures_are_another_view():
+    assert summary.in_words(View(alteration="two_tones", grey=True)) == "two tones, in grey"
+    assert summary.in_words(View()) == ""
+
+
 def test_a_network_data_set_and_view_have_one_row_with_numbers(kept):
     assert tuple(kept) == summary.COLUMNS
     assert not kept.duplicated(["model", "dataset", "view"]).any()
@@ -58,7 +64,7 @@ def test_a_network_data_set_and_view_have_one_row_with_numbers(kept):
     needed = ["params", "macs", "receptive_field_px", "test_error_percent_mean", "examples", "seeds"]
     assert all(pd.api.types.is_numeric_dtype(networks[column]) for column in needed)
     assert networks[needed].notna().all(axis=None)
-    assert set(networks["dataset"]) == {"mnist", "fashion-mnist", "quickdraw", "quickdraw-strokes"}
+    assert set(networks["dataset"]) == {"mnist", "fashion-mnist", "cifar-10", "quickdraw", "quickdraw-strokes"}
 
 
 def test_fields_are_those_that_the_tables_measured(kept):
