@@ -10,6 +10,7 @@ ORDER = (
     "sample-efficiency",
     "weight-sharing",
     "relearning",
+    "example-updates",
     "filters",
     "equivariance",
     "parameters",
