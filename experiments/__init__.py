@@ -11,6 +11,7 @@ ORDER = (
     "sample-efficiency",
     "weight-sharing",
     "relearning",
+    "example-updates",
     "filters",
     "equivariance",
     "parameters",

@@ -8,7 +8,7 @@ and 0.992 with j = 10 and batches of 32.
 """
 
 from cnn_models.papers import LECUN_1998
-from lab.declare.evidence import Answer, Evidence, Mean, Statement
+from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import HANDWRITING, Training
 
@@ -51,6 +51,18 @@ EXPERIMENT = Experiment(
             label="LeNet-5 as printed in 1998",
         ),
         Variant(
+            "lenet5-1998-cross-entropy",
+            Training("lenet5-1998", epochs=20, batch_size=32, learning_rate=6e-3, weight_decay=0.02),
+            "as printed, but today's loss",
+            label="LeNet-5 as printed, cross-entropy",
+        ),
+        Variant(
+            "lenet5-small-batches",
+            Training("lenet5", epochs=20, batch_size=32, learning_rate=6e-3, weight_decay=0.02),
+            "as built today, with the batches and epochs of the network as printed",
+            label="LeNet-5, tanh, batches of 32",
+        ),
+        Variant(
             "lenet5",
             Training("lenet5", epochs=15),
             "as built today: tanh, average pooling",
@@ -90,9 +102,24 @@ EXPERIMENT = Experiment(
                     "printed in 1998",
                     Mean("lenet5", ERROR).above(0.95),
                 ),
+                Statement(
+                    "Some of what the network as printed gains over today's with tanh is its recipe: with batches of "
+                    "32 and 20 epochs today's misreads less too",
+                    Difference("lenet5", "lenet5-small-batches", ERROR).above(0),
+                ),
+                Statement(
+                    "Some of it is the network: with the same batches, epochs and loss the one as printed misreads "
+                    "less",
+                    Difference("lenet5-small-batches", "lenet5-1998-cross-entropy", ERROR).above(0),
+                ),
+                Statement(
+                    "Some of it is the loss: by cross-entropy the network as printed misreads more",
+                    Difference("lenet5-1998-cross-entropy", "lenet5-1998", ERROR).above(0),
+                ),
             ),
             rules="The bound of 0.95 % was set before the runs. The network as printed became the one that decides, "
-            "and the one that is usually built a limit, after their numbers had been seen.",
+            "and the one that is usually built a limit, after their numbers had been seen. What batches, loss and "
+            "network each do was declared before its runs.",
             literature_for="LeCun 1998, figure 9: 0.95 %, and 0.8 % with distortions. PyTorch's example of a "
             "(larger) convolutional network reaches 0.8 to 1.1 %.",
         ),
@@ -105,6 +132,7 @@ EXPERIMENT = Experiment(
         "error_percent_1998",
         "test_error_percent_minus_baseline_mean",
         "test_error_percent_minus_baseline_p_value_holm",
+        "test_error_percent_minus_baseline_detectable",
         "seeds",
         "train_seconds_mean",
     ),
@@ -113,9 +141,13 @@ EXPERIMENT = Experiment(
         "published": ("error_percent_1998", "printed in 1998"),
     },
     reading='"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name. '
-    '"Δ to lenet5" is the difference from lenet5, seed by seed.',
+    '"Δ to lenet5" is the difference from lenet5, seed by seed. Beside it stands the difference that a paired test of '
+    "as many seeds would find with a power of 0.8.",
     surprises="LeNet-5 as printed in 1998, with its sparse third layer and bitmaps as outputs, misreads fewer digits "
-    "than LeNet-5 as it is usually built today, with tanh and average pooling. The two also differ in batch size, "
-    "epochs and loss, so the table does not say which of these makes the difference. With ReLU and max pooling today's "
-    "network is at least as good.",
+    "than LeNet-5 as it is usually built today, with tanh and average pooling (0.77 and 1.16 %). The two also differ "
+    "in batch size, epochs and loss. Two rows that take these apart are declared and have not been run here yet: "
+    "today's network with the batches and epochs of the other, and the network as printed with today's loss. Until "
+    "then the table does not say which of these makes the difference. With ReLU and max pooling today's network is at "
+    "least as good. The interval of ± 0.02 over five seeds of lenet5 is narrow by luck: the pictures that only some "
+    "of its seeds misread would alone give ± 0.08, were they misread independently.",
 )

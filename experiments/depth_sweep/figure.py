@@ -73,7 +73,7 @@ def _sizes(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axvline(object_pixels(side), color=style["color"], ls=style["ls"], lw=1)
         at_bottom = (object_pixels(side), axes.get_ylim()[0])
         drawing.beside(axes, f"{object_pixels(side):.0f}", at_bottom, 3, 7, size=10, color=style["color"])
-    axes.set_title("test error of plain nets, % (log scale), for\ndigits of 7, 10 and 13 pixels (vertical lines)")
+    axes.set_title("test error of plain nets, % (log scale), for\ndigits of 7 and 13 pixels (vertical lines)")
 
 
 def _curve(

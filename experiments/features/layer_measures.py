@@ -16,6 +16,7 @@ from lab.learn.pictures import normalise
 BATCH = 500
 PROBE_PICTURES = 2_000  # of the training split, that a linear probe is fitted on; as many choose its penalty
 PROBE_PENALTIES = np.logspace(0, 5, 6)
+FEW, CHOICES = 6, 10  # channels of the smallest layer; and how often so many are drawn of a layer with more
 PATCHES = 8  # pictures that excite a channel most
 Probe = Callable[[np.ndarray], np.ndarray]
 
@@ -88,22 +89,29 @@ def measure(layer: Layer, dataset: Dataset) -> tuple[dict[str, float], Reading]:
     Probes are fitted on training pictures, their penalty is chosen on the validation split, and everything is
     read once on the test split.
     """
-    train, held_out = (
-        Split(split.images[:PROBE_PICTURES], split.labels[:PROBE_PICTURES])
-        for split in (dataset.train, dataset.validation)
-    )
+    train, held_out = _fitted_on(dataset)
     maps = [np.concatenate(list(layer.batches(split.images))) for split in (train, held_out)]
 
     def probe(pair: list[np.ndarray]) -> Probe:
         return linear_probe(pair[0], train.labels, pair[1], held_out.labels)
 
-    pooled = probe([each.mean(axis=(1, 2)) for each in maps])
+    means = [each.mean(axis=(1, 2)) for each in maps]
+    pooled = probe(means)
     reading = read(layer, dataset.test, probe([each.reshape(len(each), -1) for each in maps]))
     selectivity = class_selectivity(reading.mean, dataset.test.labels)
     sides, hidden = patterns(layer, dataset.test.images, reading)
     metrics = {
         "probe_full_percent": 100 * float(reading.hits.mean()),
         "probe_pooled_percent": 100 * float(np.mean(pooled(reading.mean) == dataset.test.labels)),
+        "probe_six_percent": 100
+        * float(
+            np.mean(
+                [
+                    np.mean(probe([each[:, few] for each in means])(reading.mean[:, few]) == dataset.test.labels)
+                    for few in choices(layer.channels)
+                ]
+            )
+        ),
         "silent_channels_percent": 100 * float(np.mean(reading.peak.max(axis=0) <= 0)),
     }
     # Of a layer that is silent as a whole these are not known.
@@ -111,6 +119,29 @@ def measure(layer: Layer, dataset: Dataset) -> tuple[dict[str, float], Reading]:
     return metrics | {
         name: float(np.nanmean(each)) for name, each in known.items() if not np.isnan(each).all()
     }, reading
+
+
+def pixels(dataset: Dataset) -> dict[str, float]:
+    """What a linear probe reads off the pictures themselves, fitted and read as those of layers are."""
+    train, held_out = _fitted_on(dataset)
+    flat = [split.images.reshape(len(split.images), -1) / np.float32(255) for split in (train, held_out, dataset.test)]
+    probe = linear_probe(flat[0], train.labels, flat[1], held_out.labels)
+    return {"probe_full_percent": 100 * float(np.mean(probe(flat[2]) == dataset.test.labels))}
+
+
+def _fitted_on(dataset: Dataset) -> tuple[Split, Split]:
+    """The pictures that a probe is fitted on, and those by which its penalty is chosen."""
+    train, held_out = (
+        Split(split.images[:PROBE_PICTURES], split.labels[:PROBE_PICTURES])
+        for split in (dataset.train, dataset.validation)
+    )
+    return train, held_out
+
+
+def choices(channels: int) -> list[np.ndarray]:
+    """Some random choices of equally few channels, so that layers of more channels can be compared with others."""
+    random = np.random.default_rng(0)
+    return [np.sort(random.permutation(channels)[:FEW], kind="stable") for _ in range(CHOICES)]
 
 
 def linear_probe(train: np.ndarray, labels: np.ndarray, held_out: np.ndarray, held_out_labels: np.ndarray) -> Probe:

@@ -8,9 +8,9 @@ import numpy as np
 import cnn_models
 from cnn_models.brightness import brightnesses
 from cnn_models.gradients.maximisation import NAIVE, Maximised, maximise
-from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer
+from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer, Pixels
 from experiments.features.layer_measures import Layer as Reader
-from experiments.features.layer_measures import Reading, measure, strongest
+from experiments.features.layer_measures import Reading, measure, pixels, strongest
 from lab.data import datasets
 from lab.data.datasets import Dataset
 from lab.declare.run import Run
@@ -36,11 +36,13 @@ class FeaturesWork:
 
     def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Does one run; see `lab.declare.work.Work`."""
-        if not isinstance(run.settings, Layer):
+        if not isinstance(run.settings, Layer | Pixels):
             return self._train(run, report)
         if run.dataset not in self._datasets:
             self._datasets[run.dataset] = datasets.load(run.dataset)
         dataset = self._datasets[run.dataset]
+        if isinstance(run.settings, Pixels):
+            return {"status": "finished", "facts": {}, "metrics": pixels(dataset)}, None
         model = self._network(run, dataset, report)
         if model is None:  # the network diverged, and there is nothing to look into
             return {"status": "diverged", "facts": {"network": run.settings.model}, "metrics": {}}, None

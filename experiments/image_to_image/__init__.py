@@ -42,6 +42,9 @@ class Untrained:
     what: str
 
 
+SHARPNESS = "test_sharpness_percent"
+
+
 def _core(unet: str) -> tuple[Statement, ...]:
     return (
         Statement(
@@ -51,7 +54,10 @@ def _core(unet: str) -> tuple[Statement, ...]:
         Statement(
             f"{unet}: a LeNet-5 reads them better than filled edges", Difference(unet, "fill", "read_percent").above(0)
         ),
-        Statement(f"{unet}: the LeNet-5 reads at least 95 %", Mean(unet, "read_percent").at_least(95)),
+        Statement(
+            f"{unet}: the LeNet-5 reads them better than the bare edges",
+            Difference(unet, "edges", "read_percent").above(0),
+        ),
     )
 
 
@@ -112,8 +118,14 @@ EXPERIMENT = Experiment(
                     "The task is easy: the same LeNet-5 reads over 90 % of the bare edges",
                     Mean("edges", "read_percent").above(90),
                 ),
+                Statement(
+                    "The discriminator does not make sharper pictures",
+                    Difference("unet-pix2pix", "unet-l1", SHARPNESS).at_most(0),
+                ),
             ),
-            rules="Bounds were set before the runs; the limit was added after their numbers had been seen.",
+            rules="Bounds were set before the runs. Afterwards the limits were added, and a bar of 95 % read became "
+            "that of the bare edges (94.1 %), which a network has to beat to have done anything. Sharpness was added "
+            "before any run in which it is measured.",
             literature_for="Isola et al. 2017, table 1: of a U-Net trained with L1 and a discriminator, a network for "
             "real photographs segments the pictures nearly as well as photographs (FCN-score).",
         ),
@@ -126,6 +138,7 @@ EXPERIMENT = Experiment(
         "macs",
         "test_l1_levels_mean",
         "test_ssim_mean",
+        "test_sharpness_percent_mean",
         "read_percent_mean",
         "seeds",
         "train_seconds_mean",
@@ -143,8 +156,10 @@ EXPERIMENT = Experiment(
     "networks of seed 0; pix2pix is the U-Net with a patch discriminator beside L1.",
     surprises="The discriminator costs nothing here: L1 is 6.7 levels with it and 6.9 without, SSIM 0.922 and 0.920, "
     "and as many digits are read (98.1 %). The edges of a digit leave little open, so a discriminator has little to "
-    "sharpen; the paper's gain is on photographs. Sharpness itself was not measured. Without skip connections two "
-    "seeds of three learned only the mean digit. Everything has to pass through one pixel there, and six passes over "
-    "5,000 pairs are few for that, so this row says little about skip connections. LeNet-5 reads 94 % of the bare "
-    "edges, which leaves a translator only five points to gain.",
+    "sharpen; the paper's gain is on photographs. Sharpness, which the expectation is about, was not measured in "
+    "these runs; on the ten pictures of one seed that are kept, edges are 94.0 % as steep as the digits' without it "
+    "and 96.0 % with it. The row without skip connections is no fair ablation: everything has to pass through one "
+    "pixel, two of three seeds learned only the mean digit, and the error still fell when training ended (23 ± 35 % "
+    "are read). It says nothing about skip connections. LeNet-5 reads 94.1 % of the bare edges, which leaves a "
+    "translator only five points to gain: that is the bar, and no longer 95 %.",
 )

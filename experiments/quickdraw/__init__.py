@@ -2,17 +2,26 @@
 
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import HANDWRITING, Distortion, Measures, Training, View
 
 ERROR = "test_error_percent"
 STROKES = "quickdraw-strokes"
 MEASURES = Measures(map_at=3, mistakes=12)
+# Of the fully connected network: twice the epochs of LeNet-5, and the rate that the grid chose for it.
+FC_EPOCHS, FC_RATE = 30, 2e-3
 
 
 def _row(
-    name: str, model: str, about: str, label: str, learning_rate: float, distortion: Distortion | None = HANDWRITING
+    name: str,
+    model: str,
+    about: str,
+    label: str,
+    learning_rate: float,
+    distortion: Distortion | None = HANDWRITING,
+    epochs: int = 15,
 ) -> Variant:
-    training = Training(model, learning_rate=learning_rate, distortion=distortion, measures=MEASURES)
+    training = Training(model, epochs, learning_rate=learning_rate, distortion=distortion, measures=MEASURES)
     return Variant(name, training, about, label=label)
 
 
@@ -36,7 +45,21 @@ EXPERIMENT = Experiment(
     ),
     variants=(
         _row(
-            "fc-matched", "fc-matched", "ReLU, one hidden layer, as many parameters as LeNet-5", "fully connected", 2e-3
+            "fc-undistorted",
+            "fc-matched",
+            "fully connected, the drawings as they are",
+            "fully connected, undistorted",
+            FC_RATE,
+            None,
+            FC_EPOCHS,
+        ),
+        _row(
+            "fc-matched",
+            "fc-matched",
+            "ReLU, one hidden layer, as many parameters as LeNet-5",
+            "fully connected",
+            FC_RATE,
+            epochs=FC_EPOCHS,
         ),
         _row(
             "lenet5-undistorted", "lenet5-relu", "LeNet-5, the drawings as they are", "LeNet-5, undistorted", 6e-3, None
@@ -58,6 +81,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     dataset="quickdraw",
+    rates=Rates((0.0006, 0.002, 0.006, 0.02), like={"fc-undistorted": "fc-matched"}),
     baseline="lenet5-relu",
     compared=("test_error_percent", "test_map3"),
     evidence=(
@@ -80,7 +104,9 @@ EXPERIMENT = Experiment(
                     Difference("fc-matched", "lenet5-relu", ERROR).above(0),
                 ),
             ),
-            rules="Set before the runs.",
+            rules="Set before the runs. The fully connected network got twice the epochs, a rate chosen by a grid, "
+            "and an arm without distortions after its error in training (25 %) had been seen; nothing was run with "
+            "these yet when they were set.",
             literature_for="Kaggle 2018: the best teams reached a MAP@3 of about 0.95 on 340 classes, with deep "
             "convolutional networks and 50 million drawings.",
             literature_against="Google's own network, which knew the order of strokes, recognised 92 % of the 8,600 "
@@ -103,14 +129,16 @@ EXPERIMENT = Experiment(
     reading="`quickdraw` is the sample in data/quickdraw: ten classes, each with 700 drawings to learn from, 100 for "
     "validation and 200 for the test. `quickdraw-strokes` has 25 drawings of each of the 345 classes (18, 2 and 5). "
     "Its pictures have three channels: the first, second and last third of the strokes, or the whole drawing in all "
-    "three, so that both networks have equally many parameters. All rows but lenet5-undistorted show each drawing "
-    "slightly rotated, scaled, sheared and shifted, differently each time. MAP@3 counts 1, 1/2 or 1/3 where the class "
-    "is the first, second or third guess. The matrix and the mistakes are of the best row on ten classes; the "
-    "mistakes are those made with the most confidence, by most seeds.",
+    "three, so that both networks have equally many parameters. All rows but those called undistorted show each "
+    "drawing slightly rotated, scaled, sheared and shifted, differently each time. MAP@3 counts 1, 1/2 or 1/3 where "
+    "the class is the first, second or third guess. The matrix and the mistakes are of the best row on ten classes; "
+    "the mistakes are those made with the most confidence, by most seeds.",
     surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
     "without it (3.2 to 5.0), on 345 classes with 18 drawings each. With a third of the strokes in each channel the "
     "network has to put the shape together itself. With so few drawings that does not pay; millions of drawings were "
     "not tried. Five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, misread 0.9 points more "
-    "(−0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what they are called. The "
-    "fully connected network was trained with distortions only.",
+    "(−0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what they are called. In "
+    "the runs that are kept the fully connected network had distortions only, and misread 25 % of its own training "
+    "drawings as they were shown to it (and 19.5 % of the test drawings, which are not distorted): it is declared "
+    "with both arms now, as LeNet-5 has, and for twice the epochs, and has not been run so yet.",
 )

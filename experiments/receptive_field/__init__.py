@@ -46,7 +46,9 @@ class Trained:
     def needs(self, run: Run) -> tuple[Run, ...]:
         """The run that trains it, with the recipe that its experiment declares: any other is another network."""
         declared = catalogue.find(self.trained_by).named[self.trained_as]
-        return (Run(self.trained_by, self.trained_as, self.trained_on, declared.settings, run.seed),)
+        return (
+            Run(self.trained_by, self.trained_as, self.trained_on, declared.settings_on(self.trained_on), run.seed),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,22 +2,25 @@
 
 from lab.declare.evidence import Answer, Evidence, Mean, Ratio, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Training
 
-# Nets with their learning rates: for each the best of 0.006, 0.02 and 0.06 (0.006 and 0.02 for LeNet-5) on MNIST's
-# validation split, learning from 10,000 pictures with seed 100.
 LENET = "lenet5-relu"
-NETS = {LENET: 0.02, "fc-matched": 0.02, "fc-524": 0.02}
+NETS = (LENET, "fc-matched", "fc-524")
+# Each row's own learning rate on each data set, by the grid, once it has been chosen; and that of rows without one.
+GRID = (0.001, 0.003, 0.01, 0.03)
+RATES: dict[tuple[str, str], float] = {}
+FIRST_RATE = 0.01
 LABELS = {LENET: "LeNet-5", "fc-matched": "FC, as many parameters", "fc-524": "FC, as many MACs"}
 # Examples learned from: batch size, epochs, and optimizer steps an epoch where these are more than one pass.
 SIZES: dict[int, tuple[int, int, int | None]] = {
-    100: (32, 2, 100),
-    300: (32, 2, 120),
-    1_000: (32, 2, 200),
-    3_000: (64, 3, 150),
-    10_000: (128, 6, None),
-    30_000: (128, 4, None),
-    55_000: (128, 4, None),  # all but the 5,000 of the validation split
+    100: (32, 10, 30),
+    300: (32, 10, 40),
+    1_000: (32, 10, 60),
+    3_000: (64, 10, 60),
+    10_000: (128, 10, None),
+    30_000: (128, 10, None),
+    55_000: (128, 10, None),  # all but the 5,000 of the validation split
 }
 # Wanted accuracy by data set: chosen before the runs, within reach of all three nets.
 WANTED = {"mnist": 0.95, "fashion-mnist": 0.85}
@@ -32,12 +35,14 @@ def _row(net: str, examples: int) -> Variant:
         net,
         epochs=epochs,
         batch_size=batch_size,
-        learning_rate=NETS[net],
+        learning_rate=FIRST_RATE,
         examples=examples,
         steps_per_epoch=steps,
     )
     against = None if net == LENET else row_name(LENET, examples)
-    return Variant(row_name(net, examples), settings, LABELS[net], against=against)
+    name = row_name(net, examples)
+    rates = {dataset: RATES[name, dataset] for dataset in WANTED if (name, dataset) in RATES}
+    return Variant(name, settings, LABELS[net], against=against, learning_rates=rates)
 
 
 def row_name(net: str, examples: int) -> str:
@@ -68,6 +73,7 @@ EXPERIMENT = Experiment(
     dataset=DATASETS[0],
     also_on=DATASETS[1:],
     compared=("test_error_percent",),
+    rates=Rates(GRID),
     derived="experiments.sample_efficiency.measure.derive",
     evidence=(
         Evidence(
@@ -79,8 +85,8 @@ EXPERIMENT = Experiment(
                 lenet=Mean(row_name(LENET, max(SIZES)), NEEDED),
             ),
             checked="Each network learns from 100 to 55,000 examples; where its curve of test accuracy first reaches "
-            "95 % (MNIST) or 85 % (Fashion-MNIST), it has the examples it needs. Learning rates were chosen once for "
-            "each network, at 10,000 examples of MNIST.",
+            "95 % (MNIST) or 85 % (Fashion-MNIST), it has the examples it needs. Each network has its own learning "
+            "rate for each number of examples and data set, chosen on validation pictures.",
             core=tuple(_needs_more(net, dataset, 2) for dataset in WANTED for net in ("fc-matched", "fc-524")),
             literature_for="Li, Zhang and Arora 2021: a task on which a convolutional network needs O(1) examples and "
             "a fully connected network, trained as usual, a number that grows with the square of the picture's size.",
@@ -110,12 +116,11 @@ EXPERIMENT = Experiment(
     "line over the logarithm of examples between two sizes. They stand in the row of the most examples, beside their "
     "ratio to LeNet-5's, seed by seed. A curve that never gets there counts as needing 55,000, one that begins there "
     "as 100; both are bounds.",
-    surprises="On MNIST LeNet-5 needs 836 ± 79 examples, the fully connected networks 7,195 ± 995 and 11,756 ± "
-    "1,921; on Fashion-MNIST 3,628 ± 469 against 8,805 ± 697 and 9,941 ± 1,174. The rule first set, which compared "
-    "the nearest ends of both intervals, left the network with as many MACs on Fashion-MNIST undecided; seed by seed "
-    "its ratio is 2.4 (2.1 to 2.8). With 100 to 1,000 examples of Fashion-MNIST no network is surely better than "
-    "another, and LeNet-5's lead grows with data to 3 points; on MNIST it shrinks from 7 points to 2. The learning "
-    "rate was chosen once for each network, at 10,000 examples of MNIST. With 100 examples the wide fully connected "
-    "network would do better with a lower one (seed 100, validation: 27 % errors at 0.001, 31 % at the table's "
-    "0.02), so its curve is a bound.",
+    surprises="Withdrawn: that LeNet-5 needs 836 digits and the fully connected networks 7,195 and 11,756. Those runs "
+    "had two to six epochs and one learning rate for all sizes and both data sets, chosen at 10,000 digits. "
+    "Validation still improved when most of them ended: of 42 rows 26 did, and the same network on the same 55,000 "
+    "digits misread 3.07 % here and 2.46 % in `compare-fc`, which trains it for 15 epochs. On Fashion-MNIST the fully "
+    "connected networks read 87.1 % and LeNet-5 90.2 %, where the data set's authors list 90.0 % for such a network "
+    "and 92.5 % for two convolutions. The order of the networks may well stay, but the numbers of examples are not "
+    "judged until the recipe that is declared now has been run: ten epochs, and a grid of learning rates for each row.",
 )

@@ -2,30 +2,32 @@
 
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View
 
 SIDE = 56
 CENTRE_SHIFT = 4.0  # pixels that augmentation moves a digit about the centre, either way
-# Nets by name: the model and its learning rate, the best of 0.003, 0.01 and 0.03 on the validation split, learning
-# from 10,000 digits that move everywhere, with seed 100 (0.03 was 0.2 points better for the flattened convolution,
-# but did not learn at all from few digits). All have 201,000 parameters.
-NETS = {
-    "fc": ("fc-64", 0.01, "fully connected"),
-    "flatten": ("conv-flatten", 0.01, "convolution, flattened"),
-    "global-max": ("conv-global-max", 0.01, "convolution, global max pooling"),
+# Nets by name: the model, its epochs, steps an epoch, learning rate (chosen where digits move everywhere), what it is.
+# All have 201,000 parameters. The fully connected net gets four times the steps, 40 passes over the 8,000 digits
+# against 10, which it needs to learn moving digits: the claim says that it fails, so its rows have to be its best.
+NETS: dict[str, tuple[str, int, int | None, float, str]] = {
+    "fc": ("fc-64", 10, 250, 0.01, "fully connected"),
+    "flatten": ("conv-flatten", 10, None, 0.01, "convolution, flattened"),
+    "global-max": ("conv-global-max", 10, None, 0.01, "convolution, global max pooling"),
 }
 POSITIONS = ("centre", "left", "everywhere")
 EVERYWHERE = "test_everywhere_error_percent"
 
 
 def _row(net: str, positions: str, moving: bool) -> Variant:
-    model, learning_rate, about = NETS[net]
+    model, epochs, steps, learning_rate, about = NETS[net]
     around_centre = moving and positions == "centre"
     settings = Training(
         model,
-        epochs=5,
+        epochs=epochs,
         learning_rate=learning_rate,
         examples=8_000,
+        steps_per_epoch=steps,
         distortion=Distortion(shift_pixels=CENTRE_SHIFT) if around_centre else None,
         view=View(canvas=Canvas(SIDE, positions, moving=moving and not around_centre)),
         measures=Measures(position_grid=9),
@@ -49,6 +51,8 @@ def where_learned(positions: str, moving: bool) -> str:
     return f"{place}, moving" if moving else place
 
 
+VARIANTS = tuple(_row(net, positions, moving) for positions in POSITIONS for moving in (False, True) for net in NETS)
+
 EXPERIMENT = Experiment(
     name="shift",
     question="Which networks read a digit where they have never seen one, and what does augmentation change?",
@@ -60,7 +64,17 @@ EXPERIMENT = Experiment(
         "Kauderer-Abrams 2017, Quantifying translation-invariance in convolutional neural networks",
         "Biscione and Bowers 2021, Convolutional neural networks are not invariant to translation, but can learn to be",
     ),
-    variants=tuple(_row(net, positions, moving) for positions in POSITIONS for moving in (False, True) for net in NETS),
+    variants=VARIANTS,
+    rates=Rates(
+        (0.003, 0.01, 0.03),
+        like={
+            row_name(net, positions, moving): row_name(net, "everywhere", True)
+            for net in NETS
+            for positions in POSITIONS
+            for moving in (False, True)
+            if (positions, moving) != ("everywhere", True)
+        },
+    ),
     compared=("test_error_percent", EVERYWHERE, "consistency_with_centre_percent"),
     evidence=(
         Evidence(
@@ -72,8 +86,8 @@ EXPERIMENT = Experiment(
                 pooled=Mean("global-max-centre", EVERYWHERE),
             ),
             checked="Networks with equally many parameters learn from digits at some positions of a canvas of 56×56 "
-            "pixels, in five passes over 8,000 digits, and read digits at all positions. The fully connected network "
-            "had not fitted its own training digits where these lay everywhere: that limit is a lower bound.",
+            "pixels, in ten passes over 8,000 digits, the fully connected network in forty, and read digits at all "
+            "positions.",
             core=(
                 Statement(
                     "a fully connected network that saw digits in the centre misreads over half of those anywhere",
@@ -98,8 +112,9 @@ EXPERIMENT = Experiment(
                     Difference("fc-centre", "fc-everywhere-moving", EVERYWHERE).above(30),
                 ),
             ),
-            rules="Bounds were set before the runs. Statements that the slide does not make (what a flattened layer or "
-            "augmentation does) became limits after their numbers had been seen.",
+            rules="Bounds were set before the runs. Statements that the slide does not make (what a flattened layer "
+            "or augmentation does) became limits after their numbers had been seen. Those runs had five passes for "
+            "all and were withdrawn as evidence: passes and the grid of rates were changed before any run with them.",
             literature_for="Biscione and Bowers 2021: fully connected networks do not generalise to unseen positions.",
             literature_against="Kauderer-Abrams 2017: augmentation matters more than architecture; Azulay and Weiss "
             "2019, Biscione and Bowers 2021: convolutional networks are not invariant by themselves.",
@@ -126,14 +141,16 @@ EXPERIMENT = Experiment(
     "error is on test digits placed as in training, without moving; the error everywhere is on the same digits "
     "anywhere on the canvas. Maps, worst position and consistency (the share of digits read as in the centre) are of "
     "the first 500 test digits at 9×9 places. The figure's maps are of networks whose digits did not move.",
-    surprises="A convolution before a flattened layer fails like the fully connected network: after digits in the "
-    "centre only they misread 86 and 89 % of digits anywhere. The maximum over all positions is what helps: 9 %, "
-    "from digits in the centre alone. For the flattened convolution augmentation matters more than architecture (86 "
-    "% falls to 7 % when it sees digits everywhere), as Kauderer-Abrams found. The fully connected network still "
-    "misreads 38 % then, or 31 % of digits that moved in training. But in five passes over 8,000 digits it has not "
-    "fitted even its training digits, so these two rows do not say what augmentation could do for it. The network "
-    "with the global maximum is not invariant either: at its worst position, a corner, it misreads 40 %, since fewer "
-    "windows reach there. Found before the runs: with black at −0.5 the fully connected network learned nothing on "
-    "the canvas at any learning rate tried, as thousands of black pixels push each hidden unit the same way until "
-    "its ReLU dies. So it gets 0.5 added first; its rows are its better case.",
+    surprises="Withdrawn: that augmentation does not mend the fully connected network. In five passes it had not "
+    "fitted its own training digits (31 % misread everywhere, 33 % in training). With forty passes the same network, "
+    "shown moving digits, misreads 16 % of the validation digits at a learning rate of 0.003 (three seeds) and 14 % "
+    "at 0.01 (one seed): half as many, and still far more than the convolutions did in five passes (2.5 to 6.0 %). "
+    "The rows of the recipe that is declared now have not been run here yet, so nothing of this is judged; rows that "
+    "are not as declared are the earlier ones. In those a convolution before a flattened layer failed like the fully "
+    "connected network: after digits in the centre only they misread 86 and 89 % of digits anywhere, where the "
+    "maximum over all positions misread 9 %. The network with the global maximum was not invariant either: at its "
+    "worst position, a corner, it misread 40 %, since fewer windows reach there. Found before the runs: with black at "
+    "−0.5 the fully connected network learned nothing on the canvas at any learning rate tried, as thousands of black "
+    "pixels push each hidden unit the same way until its ReLU dies. So it gets 0.5 added first; its rows are its "
+    "better case.",
 )

@@ -3,25 +3,28 @@
 from cnn_models.papers import SPRINGENBERG_2015, ZHANG_2019
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, Training
 
 ERROR, CONSISTENCY, EFFECTIVE = "test_error_percent", "shift_consistency_percent", "effective_field_pixels"
-# Arms with their learning rates, the best of 0.005, 0.01 and 0.02 on MNIST's validation split with seed 100, three
-# passes over 8,000 pictures for each. Validation errors, %, in this order: none 16.58, 12.20, 8.54; max 4.78, 3.28,
-# 2.92; average 7.98, 5.40, 4.14; strided 6.16, 4.04, 4.46; conv-pool 4.64, 2.92, 2.74; all-conv 5.16, 3.60, 4.20;
-# dilation 6.16, 4.70, 3.44; blur-max 4.06, 2.96, 3.12; blur-stride 6.12, 4.20, 2.70. At 0.03 some seeds of
-# several arms learned nothing. And the error that Springenberg et al. 2015 print for CIFAR-10 (base C, plain data).
-ARMS: dict[str, tuple[float, float | None]] = {
-    "none": (0.02, None),
-    "max": (0.02, 9.74),
-    "average": (0.02, None),
-    "strided": (0.01, 10.19),
-    "conv-pool": (0.02, 9.31),
-    "all-conv": (0.01, 9.08),
-    "dilation": (0.02, None),
-    "blur-max": (0.01, None),
-    "blur-stride": (0.02, None),
+# Arms, with the error that Springenberg et al. 2015 print for CIFAR-10 (base C, plain data).
+ARMS: dict[str, float | None] = {
+    "none": None,
+    "max": 9.74,
+    "average": None,
+    "strided": 10.19,
+    "conv-pool": 9.31,
+    "all-conv": 9.08,
+    "dilation": None,
+    "blur-max": None,
+    "blur-stride": None,
 }
+DATASETS = ("mnist", "fashion-mnist")
+EPOCHS = 12
+# Each arm's own learning rate on each data set, by the grid, once it has been chosen; and that of arms without one.
+GRID = (0.001, 0.003, 0.01, 0.03)
+RATES: dict[tuple[str, str], float] = {}
+FIRST_RATE = 0.01
 LABELS = {
     "none": "no reduction",
     "max": "max pooling",
@@ -38,19 +41,20 @@ REDUCERS = {"max": "max pooling", "strided": "a stride"}
 
 
 def _row(arm: str) -> Variant:
-    learning_rate, published = ARMS[arm]
+    published = ARMS[arm]
     settings = Training(
         f"reduce-{arm}",
-        epochs=3,
+        epochs=EPOCHS,
         batch_size=32,
-        learning_rate=learning_rate,
+        learning_rate=FIRST_RATE,
         examples=8_000,
         measures=Measures(consistency_shift=3, field_layer="last"),
     )
-    # A blur is measured against what it blurs.
-    against = {"blur-max": "max", "blur-stride": "strided"}.get(arm)
+    # A blur is measured against what it blurs, dilation against no reduction, at as many multiply-accumulates.
+    against = {"blur-max": "max", "blur-stride": "strided", "dilation": "none"}.get(arm)
     numbers = {} if published is None else {PUBLISHED: published}
-    return Variant(arm, settings, published=numbers, against=against, label=LABELS[arm])
+    rates = {dataset: RATES[arm, dataset] for dataset in DATASETS if (arm, dataset) in RATES}
+    return Variant(arm, settings, published=numbers, against=against, label=LABELS[arm], learning_rates=rates)
 
 
 EXPERIMENT = Experiment(
@@ -65,8 +69,9 @@ EXPERIMENT = Experiment(
         ZHANG_2019,
     ),
     variants=tuple(_row(arm) for arm in ARMS),
-    also_on=("fashion-mnist",),
+    also_on=DATASETS[1:],
     baseline="max",
+    rates=Rates(GRID),
     compared=(ERROR, CONSISTENCY, "effective_field_pixels", "train_seconds", "inference_seconds"),
     evidence=(
         Evidence(
@@ -83,8 +88,7 @@ EXPERIMENT = Experiment(
                 strided_error=Mean("strided", ERROR),
             ),
             checked="One network of five 3×3 convolutions learns from 8,000 digits; only what reduces its maps "
-            "differs. Without a reduction the network was still improving after its three passes, so its error is too "
-            "high; the field decides here, not the error.",
+            "differs. The field decides here, not the error.",
             core=tuple(
                 Statement(
                     f"in effect the last layer sees more with {words}",
@@ -98,8 +102,10 @@ EXPERIMENT = Experiment(
                     Difference("strided on fashion-mnist", "max on fashion-mnist", CONSISTENCY).below(0),
                 ),
             ),
-            rules="The statements were set before the runs; those on the test error, which the slide does not make, "
-            "were taken out afterwards, and the limit was added.",
+            rules="The statements were set before the first runs; those on the test error, which the slide does not "
+            "make, were taken out afterwards, and the limit was added. Those runs had three passes and were withdrawn "
+            "as evidence: the recipe was made four times as long, with a grid of rates for each arm and data set, "
+            "before any run with it.",
             literature_for="Springenberg et al. 2015: both work; Araujo, Norris and Sim 2019: the field grows by the "
             "product of strides.",
             literature_against="Luo et al. 2016: the effective field is a fraction of the theoretical one. "
@@ -127,20 +133,19 @@ EXPERIMENT = Experiment(
         "diverged",
     ),
     figure="experiments.stride_vs_pooling.figure.draw",
-    reading="All rows are one network of five 3×3 convolutions that learns from 8,000 pictures; only what reduces "
-    "its maps, twice, differs. conv-pool and all-conv have an extra convolution in each block. Consistency is the "
-    "share of test pictures of which two random shifts of up to 3 pixels get the same class. The field is that of "
-    "the last convolution's middle position: in effect after training (dots, over 200 validation pictures) and in "
-    "theory (diamonds). Blurred rows are compared with what they blur, all others with max pooling. Inference "
-    "seconds are for the 10,000 test pictures.",
-    surprises="Springenberg et al. order the errors strided > max pooling > conv-pool > all-conv on CIFAR-10. Here, on "
-    "Fashion-MNIST, strided has 20.8, all-conv 19.6, conv-pool and max pooling 19.0 %; on MNIST max pooling has 2.7 % "
-    "and the other three 4.3 to 4.4 %. No added convolution beats max pooling here, where networks are small and see "
-    "8,000 pictures three times. Strides make a network unsteady: on Fashion-MNIST two shifts get the same class 9.1 "
-    "points less often than with max pooling (7.4 to 10.7). A blur gives a stride 9.3 points back (6.0 to 12.6; on "
-    "MNIST 4.1, −1.4 to 9.6), at twice the inference time. It lowers the stride's error on MNIST (by 0.90 points, "
-    "0.45 to 1.35) and raises it on Fashion-MNIST (by 0.55, 0.06 to 1.05). What max pooling gains from a blur is "
-    "undecided (1.6 points, −1.5 to 4.7; on MNIST 0.3, −1.7 to 2.3). Dilation sees as much as a stride without "
-    "dropping a position and costs eight times the multiply-accumulates. The row without reduction still improved at "
-    "the end of its training, so its error is too high.",
+    reading="All rows are one network of five 3×3 convolutions that learns from 8,000 pictures; only what reduces its "
+    "maps, twice, differs. conv-pool and all-conv have an extra convolution in each block. Consistency is the share "
+    "of test pictures of which two random shifts of up to 3 pixels get the same class. The field is that of the last "
+    "convolution's middle position: in effect after training (dots, over 200 validation pictures) and in theory "
+    "(diamonds). Blurred rows are compared with what they blur, dilation with no reduction, all others with max "
+    "pooling. Inference seconds are for the 10,000 test pictures.",
+    surprises="Withdrawn: the order of the arms, and that the row without reduction misreads most (7.9 % on MNIST). "
+    "All had three passes over 8,000 pictures; validation was still improving in most rows (without reduction it fell "
+    "from 14.8 to 8.5 % in the last pass), six of nine learning rates lay at the edge of their grid, and that grid "
+    "was looked at with one seed, on one data set. The cleanest comparison that the slide's advice has is dilation "
+    "beside no reduction: both cost the same multiply-accumulates and drop no position, and the one that sees more "
+    "misread 5.0 points fewer on either data set. What a blur gains was undecided or small here, where Zhang found "
+    "gains in accuracy in all seven networks; three passes do not say whether that is the budget. The recipe that is "
+    "declared now has twelve passes and a grid of rates for each arm and data set. It has not been run here yet, so "
+    "nothing of this is judged.",
 )

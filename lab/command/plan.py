@@ -79,7 +79,7 @@ def plan(experiment: Experiment, call: Call) -> list[Run]:
             )
         for variant in variants:
             epochs = None if experiment.search else call.epochs  # a search sets the epochs of each trial
-            settings = with_options(variant.settings, epochs=epochs, precision=call.precision)
+            settings = with_options(variant.settings_on(name), epochs=epochs, precision=call.precision)
             if examples is not None and getattr(settings, "batch_size", 0) > examples:
                 raise UsageError(
                     f"{variant.name}: a batch of {settings.batch_size} is larger than {name}'s {examples} pictures."

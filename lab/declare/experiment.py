@@ -55,6 +55,7 @@ class Variant:
         against: the variant it is compared with, paired by seed, where that is not the experiment's baseline.
         dataset: the one data set this row is on, where that is not the experiment's.
         label: what figures call this row; "": its name.
+        learning_rates: by data set, where it is not that of its settings.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Variant:
     against: str | None = None
     dataset: str | None = None
     label: str = ""
+    learning_rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def settings_on(self, dataset: str) -> Any:
+        """Its settings on a data set."""
+        rate = self.learning_rates.get(dataset)
+        return self.settings if rate is None else dataclasses.replace(self.settings, learning_rate=rate)
 
 
 ANYTHING = Takes()

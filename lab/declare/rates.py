@@ -1,7 +1,7 @@
 """How each row's learning rate is chosen: by one grid for all, on validation pictures, with seeds of their own."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lab.declare.recipe import Measures, Training
 from lab.declare.run import Run
@@ -20,10 +20,12 @@ class Rates:
     Attributes:
         tried: peak learning rates, rising.
         seeds: runs a rate, with the seeds 100, 101, …, which are in no table of results.
+        like: rows that take the rate of another row instead of having their own chosen, with that row's name.
     """
 
     tried: tuple[float, ...]
     seeds: int = 3
+    like: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.tried) < LEAST_RATES or list(self.tried) != sorted(set(self.tried)):
@@ -33,13 +35,13 @@ class Rates:
         """The runs that choose the rates of these rows.
 
         Args:
-            rows: one run of each row; those that train nothing have no rate.
+            rows: one run of each row. Those that train nothing, or take the rate of another row, are left out.
         """
         seeds = range(TRIAL_SEED, TRIAL_SEED + self.seeds)
         return [
             Run(row.experiment, row.variant, row.dataset, self._trial(row.settings, rate), seed)
             for row in rows
-            if isinstance(row.settings, Training)
+            if isinstance(row.settings, Training) and row.variant not in self.like
             for rate in self.tried
             for seed in seeds
         ]

@@ -51,7 +51,7 @@ def compare(
             pairs[row.specification] = difference.n
             line["comparison"] = said if enough else f"too few seeds: {difference.n} of at least {MIN_SEEDS}"
         line |= {f"{stem}_{part}": getattr(difference, part) for part in ("mean", "ci95_low", "ci95_high")}
-        line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value")}
+        line |= {f"{stem}_{part}": getattr(difference, part) for part in ("effect_size", "p_value", "detectable")}
         if measure == "test_error_percent":
             line[MCNEMAR] = _mcnemar(row, baseline)
     for family in _families(declaration, rows, lines, f"{stem}_p_value"):

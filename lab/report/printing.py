@@ -25,7 +25,7 @@ UNITS = {"error percent": "error, %", " seconds": ", s", " percent": ", %", " px
 SHIFTED = re.compile(r"shift(\d+) error")
 WORDS = ("variant", "model")  # those that are words
 SHORT = 10  # characters of a heading that stands in one line
-SENTENCE = 50  # characters of a cell that may take two lines; a number or a name never does
+SENTENCE = 30  # characters of a cell that may take two lines; a number or a name never does
 
 
 def show(

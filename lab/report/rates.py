@@ -65,11 +65,13 @@ def _error(row: Row) -> float:
     return math.inf if row.counted["diverged"] or not values else 100 * (1 - sum(values) / len(values))
 
 
-def at_edge(results: Path, experiment: str) -> frozenset[tuple[str, str]]:
+def at_edge(results: Path, experiment: Experiment) -> frozenset[tuple[str, str]]:
     """The rows, by variant and data set, whose chosen learning rate is the least or the largest that was tried."""
-    file = path(results, experiment)
+    file = path(results, experiment.name)
     if not file.exists():
         return frozenset()
     frame = csv_files.read(file)
     edges = frame[frame["at_edge"].astype(bool)]
-    return frozenset(zip(edges["variant"], edges["dataset"], strict=True))
+    own = set(zip(edges["variant"], edges["dataset"], strict=True))
+    like = experiment.rates.like if experiment.rates else {}
+    return frozenset(own | {(name, dataset) for name, other in like.items() for row, dataset in own if row == other})

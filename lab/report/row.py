@@ -96,7 +96,7 @@ class Declared:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._digests: dict[tuple[str, str], str] = {}
-        self._settings: dict[str, dict[str, Any]] = {}
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
 
     def specification(self, variant: str, dataset: str) -> str | None:
         """The specification that the declaration gives a variant; None where it is declared no more."""
@@ -117,14 +117,15 @@ class Declared:
         """
         if row.variant not in self.experiment.named:
             return None
-        if row.variant not in self._settings:
-            self._settings[row.variant] = each_setting(self._run(row.variant, row.dataset).specification()["settings"])
-        ours, theirs = each_setting(row.settings), self._settings[row.variant]
+        key = row.variant, row.dataset
+        if key not in self._settings:
+            self._settings[key] = each_setting(self._run(*key).specification()["settings"])
+        ours, theirs = each_setting(row.settings), self._settings[key]
         both = {name: (ours.get(name), theirs.get(name)) for name in [*theirs, *ours]}
         return {name: values for name, values in both.items() if not same(*values)}
 
     def _run(self, variant: str, dataset: str) -> Run:
-        return Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings, 0)
+        return Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings_on(dataset), 0)
 
 
 def each_setting(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,6 +10,8 @@ import scipy.special
 
 from lab.declare.evidence import MIN_SEEDS
 
+POWER = 0.8  # of the tests whose detectable difference is given
+
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
@@ -54,6 +56,8 @@ class PairedTest:
         mean, ci95_low, ci95_high: of the differences, first minus second.
         p_value: of a paired t test; NaN with fewer than `MIN_SEEDS` pairs, or without any spread.
         effect_size: Cohen's d of the differences (mean over standard deviation); NaN likewise.
+        detectable: the true difference that a paired t test at 5 % finds in `POWER` of all repetitions, if differences
+            spread as these do; NaN likewise. Where the measured one is smaller, more seeds are needed to tell.
     """
 
     n: int
@@ -62,6 +66,7 @@ class PairedTest:
     ci95_high: float
     p_value: float
     effect_size: float
+    detectable: float
 
 
 def over_seeds_and_pictures(misread: Sequence[Sequence[int]], pictures: int) -> tuple[float, float]:
@@ -110,7 +115,17 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedTes
     tested = summary.n >= MIN_SEEDS and summary.std > 1e-9 * abs(summary.mean)
     p_value = _t_test(summary) if tested else math.nan
     effect_size = summary.mean / summary.std if tested else math.nan
-    return PairedTest(summary.n, summary.mean, summary.ci95_low, summary.ci95_high, p_value, effect_size)
+    found = detectable(summary.n, summary.std) if tested else math.nan
+    return PairedTest(summary.n, summary.mean, summary.ci95_low, summary.ci95_high, p_value, effect_size, found)
+
+
+def detectable(n: int, std: float) -> float:
+    """The mean that a two-sided t test at 5 % finds in `POWER` of all samples of n values with this spread.
+
+    The other tail, where such a test finds a mean of the wrong sign, is less than one in 10,000 and left out.
+    """
+    _, critical = _student(n - 1)
+    return float(scipy.special.nctdtrinc(n - 1, 1 - POWER, critical)) * std / math.sqrt(n)
 
 
 def _t_test(sample: Summary) -> float:

@@ -218,7 +218,7 @@ def _trained(judged: Sequence[Judged]) -> Iterator[Trained]:
         if experiment.search or f"{ERROR}_mean" not in rows:
             continue
         for _, row in rows.dropna(subset=[f"{ERROR}_mean"]).iterrows():
-            training = experiment.named[row["variant"]].settings
+            training = experiment.named[row["variant"]].settings_on(row["dataset"])
             if isinstance(training, Training) and not (training.random_labels or training.options):
                 yield Trained(experiment, row["variant"], training, row)
 
@@ -263,7 +263,7 @@ def _effective(judged: Sequence[Judged]) -> dict[tuple[str, str, str], tuple[flo
             settings = experiment.named[row["variant"]].settings
             if not hasattr(settings, "trained_by"):
                 continue
-            training = catalogue.find(settings.trained_by).named[settings.trained_as].settings
+            training = catalogue.find(settings.trained_by).named[settings.trained_as].settings_on(settings.trained_on)
             field = MODELS[training.model].field
             if field and field.layer == settings.layer:
                 key = (training.model, settings.trained_on, in_words(training.view))

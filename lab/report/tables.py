@@ -112,7 +112,7 @@ def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
 def write(experiment: Experiment, records: Records) -> pd.DataFrame:
     """Makes `results/<experiment>.csv`, and that of its seeds, from the records alone, and returns the first."""
     with sole_writer(records.results):  # records are read under it, too, so that no older table replaces a newer one
-        at_edge = rates.at_edge(records.results, experiment.name)
+        at_edge = rates.at_edge(records.results, experiment)
         frame, seeds = table_and_seeds(experiment, records.each(experiment.name), at_edge)
         path = seeds_path(records.results, experiment.name)
         path.parent.mkdir(exist_ok=True)

@@ -238,7 +238,10 @@ def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
         records = Records(tmp_path / f"{variant.name}.{dataset}")
         records.folder(name).mkdir(parents=True)
         files = list((REFERENCE / "runs" / name).glob(f"{variant.name}.{dataset}.*"))
-        assert files, f"no reference run of {variant.name}: make {name}, then python -m experiments keep {name}"
+        if not files:  # declared, and not run yet: the table of our own runs has no such row
+            kept = REFERENCE / f"{name}.csv"
+            assert not kept.exists() or variant.name not in set(pd.read_csv(kept)["variant"])
+            continue
         for file in files:
             shutil.copy(file, records.folder(name))
         frame = tables.write(experiment, records)

@@ -99,7 +99,9 @@ def test_likeness_is_numpys_and_scikit_images(found):
         for a, b in zip(outputs, targets, strict=True)
     ]
     assert measured["test_ssim"] == pytest.approx(np.mean(similar))
-    assert work.likeness(targets, targets) == {"test_l1_levels": 0, "test_ssim": 1}
+    assert work.likeness(targets, targets) == {"test_l1_levels": 0, "test_ssim": 1, "test_sharpness_percent": 100}
+    halved = targets // 2  # every step is half as high, but for rounding down
+    assert work.likeness(halved, targets)["test_sharpness_percent"] == pytest.approx(50, abs=1)
 
 
 @pytest.mark.slow

@@ -38,7 +38,9 @@ def records(experiment, facts=None, metrics=None, seeds=3):
                 found = {measure: _of(value, seed) for measure, value in metrics.get(name, {}).items()}
             else:
                 continue
-            specification = Run(experiment.name, variant.name, dataset, variant.settings, seed).specification()
+            specification = Run(
+                experiment.name, variant.name, dataset, variant.settings_on(dataset), seed
+            ).specification()
             status = "diverged" if found is None else "finished"
             yield Record(specification, status, facts.get(name, {}), found or {})
 

@@ -17,7 +17,7 @@ TABLES = sorted(path for path in REFERENCE.rglob("*.csv") if "runs" not in path.
 TOKENS = set(re.findall(r"`([^`\s]+)`", (ROOT / "results" / "README.md").read_text()))
 # What stands after a measure's name, which has to be explained for itself.
 PARTS = re.compile(r"_seeds_and_pictures_ci95_(low|high)$|_(mean|std|ci95_low|ci95_high)$")
-DIFFERENCE = re.compile(r"_minus_baseline_(mean|ci95_low|ci95_high|effect_size|p_value|p_value_holm)$")
+DIFFERENCE = re.compile(r"_minus_baseline_(mean|ci95_low|ci95_high|effect_size|p_value|p_value_holm|detectable)$")
 
 
 def explained(column):

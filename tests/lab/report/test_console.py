@@ -46,7 +46,7 @@ def test_headings_take_two_lines_at_most_and_no_word_is_broken(name, width):
 
 def test_every_part_of_a_wide_table_says_which_row_is_which():
     stride = catalogue.find("stride-vs-pooling")
-    frame = csv_files.read(REFERENCE / "stride-vs-pooling.csv")
+    frame = csv_files.read(REFERENCE / "stride-vs-pooling.csv").drop(columns="deviations", errors="ignore")
     names = (" average ", " average† ")  # the second where the row is starved
     lines = [line.split() for line in printed(stride, frame, 80).splitlines() if line.startswith(names)]
     assert len(lines) > 4

@@ -11,13 +11,14 @@ from lab.errors import UsageError
 from lab.report import rates
 from lab.store.records import Records
 
-GRID = Rates((0.001, 0.003, 0.01), seeds=2)
-EXPERIMENT = Experiment("lenet", "?", "", (), (Variant("a", Training("linear")), Variant("b", Training("lenet1"))))
+GRID = Rates((0.001, 0.003, 0.01), seeds=2, like={"c": "a"})
+ROWS = (Variant("a", Training("linear")), Variant("b", Training("lenet1")), Variant("c", Training("linear", epochs=3)))
+EXPERIMENT = Experiment("lenet", "?", "", (), ROWS, rates=GRID)
 
 
 def test_every_row_has_the_same_grid_and_seeds_of_its_own_and_never_reads_the_test_split():
     measured = Training("linear", measures=Measures(test_shifts=(2,)))
-    rows = [Run("lenet", name, "digits", settings, 0) for name, settings in (("a", measured), ("b", measured))]
+    rows = [Run("lenet", name, "digits", measured, 0) for name in ("a", "b", "c")]
     found = GRID.runs([*rows, Run("lenet", "facts", "digits", GRID, 0)])
     assert len(found) == 2 * 3 * 2
     assert {(run.settings.learning_rate, run.seed) for run in found if run.variant == "a"} == {
@@ -58,7 +59,7 @@ def test_the_rate_with_the_lowest_mean_validation_error_is_chosen(tmp_path, accu
     (row,) = frame[frame["chosen"]].to_dict("records")
     assert row["learning_rate"] == chosen
     assert row["at_edge"] == edge
-    assert rates.at_edge(tmp_path, "lenet") == ({("a", "digits")} if edge else set())
+    assert rates.at_edge(tmp_path, EXPERIMENT) == ({("a", "digits"), ("c", "digits")} if edge else set())
     finished = [[value for value in by_seed if value is not None] for by_seed in accuracies.values()]
     errors = [100 * (1 - sum(values) / len(values)) for values in finished]
     assert frame["validation_error_percent_mean"].tolist() == pytest.approx(errors)
@@ -66,7 +67,7 @@ def test_the_rate_with_the_lowest_mean_validation_error_is_chosen(tmp_path, accu
 
 def test_no_records_make_an_empty_table(tmp_path):
     assert rates.write(EXPERIMENT, tmp_path).empty
-    assert rates.at_edge(tmp_path, "lenet") == set()
+    assert rates.at_edge(tmp_path, EXPERIMENT) == set()
 
 
 @pytest.mark.parametrize(

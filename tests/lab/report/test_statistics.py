@@ -6,13 +6,14 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.report import tables
-from lab.report.statistics import over_seeds_and_pictures, summarise
+from lab.report.statistics import detectable, over_seeds_and_pictures, summarise
 from lab.store.records import Records
 
 LOW, HIGH = "test_error_percent_seeds_and_pictures_ci95_low", "test_error_percent_seeds_and_pictures_ci95_high"
@@ -178,6 +179,13 @@ def test_rows_that_deviate_or_are_on_another_data_set_do_not_count_among_the_dec
     assert corrected(frame[~frame["declared"]]) == pytest.approx(alone)  # a family of its own
     raw, holm = corrected(frame[frame["dataset"] == "digits"])[0]
     assert holm == raw
+
+
+def test_a_detectable_difference_is_found_in_four_of_five_samples():
+    """By drawing: 20,000 samples of five; the standard error of the share is 0.003."""
+    drawn = np.random.default_rng(0).normal(detectable(5, 2.0), 2.0, size=(20_000, 5))
+    found = scipy.stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=4 * 0.003)
 
 
 def test_printed_tables_show_no_p_value_but_the_corrected_one():
