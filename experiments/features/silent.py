@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from experiments.features import OF_ALL, SILENT
 from lab.declare.experiment import Experiment
-from lab.report.row import Row
+from lab.report.table.row import Row
 
 
 def derive(experiment: Experiment, row: Row, rows: Sequence[Row]) -> dict[str, dict[int, float]]:
-    """A layer's measures over all its channels; see `lab.report.tables.Derive`.
+    """A layer's measures over all its channels; see `lab.report.table.tables.Derive`.
 
     A channel that answers to no test picture has no pattern and no class. Left out of a mean, it makes a layer look
     more telling the more of its channels are silent; here it counts as 0.

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from experiments.sample_efficiency import LENET, MEASURE, SIZES, WANTED, row_name
 from lab.declare.experiment import Experiment
-from lab.report.row import Row
+from lab.report.table.row import Row
 
 
 def derive(experiment: Experiment, row: Row, rows: Sequence[Row]) -> dict[str, dict[int, float]]:
-    """What a net needs for the wanted accuracy, and how many times what LeNet-5 needs; see `lab.report.tables.Derive`.
+    """What a net needs for the wanted accuracy, and how many times what LeNet-5 needs; see `tables.Derive`.
 
     Both stand in the row of its most examples, each seed's by its own curve, and only where every seed of that
     row has run at all sizes.

@@ -21,7 +21,7 @@ import pandas as pd
 
 from lab.bench.contests import CONTESTS, Contest, Way
 from lab.errors import UsageError
-from lab.report import csv_files
+from lab.report.table import csv_files
 from lab.store import environment
 
 REPEATS = 5

@@ -21,7 +21,7 @@ def inspect(args: argparse.Namespace) -> None:
     options.writable_folder(args.results)
     model = _open(args.model)
     import cnn_models
-    from lab.report import csv_files
+    from lab.report.table import csv_files
 
     try:
         table = cnn_models.layer_table(model, source=args.source)

@@ -86,7 +86,8 @@ def _choose_rates(part: plan.Planned, call: Call) -> bool:
         Whether a run failed or was left out.
     """
     from lab.command import progress
-    from lab.report import printing, rates
+    from lab.report import printing
+    from lab.report.table import rates
 
     _, failed = _execute_runs(part, dataclasses.replace(call, results=call.results / rates.FOLDER))
     frame = rates.write(part.experiment, call.results)
@@ -144,7 +145,8 @@ def _execute_runs(part: plan.Planned, call: Call) -> tuple["Records", bool]:
 
 def _show(experiment: Experiment, records: "Records", screen: "Console") -> None:
     """Writes the table and the figure; prints the table and the answers to the lecture's claims."""
-    from lab.report import ledger, notes, printing, refresh, summary  # they take seconds to import
+    from lab.report import notes, printing, refresh, summary  # they take seconds to import
+    from lab.report.answers import ledger
 
     frame, figure = refresh.write(experiment, records)
     summary.write(records.results)

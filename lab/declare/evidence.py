@@ -3,7 +3,7 @@
 A statement bounds a quantity of the experiment's table. *Core* statements are what the slide itself
 says, and they alone decide the verdict. *Limits* say where the claim stops holding; they are reported
 beside it. An *identity* cannot come out otherwise, unless the code is wrong: it is checked, not measured.
-`lab.report.judge` judges all of them.
+`lab.report.answers.judge` judges all of them.
 """
 
 import dataclasses

@@ -112,10 +112,10 @@ class Experiment:
         baseline: the variant that others are compared with, paired by seed, on the same data; or None.
         compared: the measures that are compared.
         derived: `module.function` that computes further measures of a row, by seed, from several rows' records, see
-            `lab.report.tables.Derive`; or nothing.
+            `lab.report.table.tables.Derive`; or nothing.
         evidence: how its table bears on the lecture's claims.
         work: `module.Class` of the `lab.declare.work.Work` that does a run.
-        columns: columns of the printed table, in order; none: see `lab.report.tables.shown`.
+        columns: columns of the printed table, in order; none: see `lab.report.table.tables.shown`.
         figure: `module.function` that draws it, see `lab.report.draw.figures.draw`.
         figure_options: its keyword arguments.
         reading: how to read its table and figure: what was measured of what.

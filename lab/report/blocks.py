@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from lab.declare import catalogue
-from lab.report import csv_files, summary, tables
+from lab.report import summary
+from lab.report.table import csv_files, tables
 
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 CORES = 2  # of the machine that the minutes are for

@@ -7,8 +7,8 @@ import pandas as pd
 
 from lab.declare.evidence import MIN_SEEDS
 from lab.declare.experiment import Experiment
-from lab.report.evidence_rows import deviation_of
-from lab.report.tables import shown
+from lab.report.answers.evidence_rows import deviation_of
+from lab.report.table.tables import shown
 
 
 def columns(experiment: Experiment, frame: pd.DataFrame) -> list[str]:

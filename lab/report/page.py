@@ -13,9 +13,11 @@ import jinja2
 
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
-from lab.report import ledger, notes, printing, summary, tables
-from lab.report.judge import Verdict
-from lab.report.ledger import Entry
+from lab.report import notes, printing, summary
+from lab.report.answers import ledger
+from lab.report.answers.judge import Verdict
+from lab.report.answers.ledger import Entry
+from lab.report.table import tables
 from lab.store.files import sole_writer, write_whole
 
 MARKS = {

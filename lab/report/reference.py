@@ -12,7 +12,9 @@ from pathlib import Path
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
-from lab.report import blocks, ledger, notes, printing, refresh, summary, tables
+from lab.report import blocks, notes, printing, refresh, summary
+from lab.report.answers import ledger
+from lab.report.table import tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import REFERENCE, Records
 

@@ -13,7 +13,7 @@ import experiments
 from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
-from lab.report import tables
+from lab.report.table import tables
 from lab.store.files import sole_writer
 from lab.store.records import Records
 

@@ -20,8 +20,9 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
-from lab.report import csv_files, printing, refresh, tables
-from lab.report.evidence_rows import judged_rows
+from lab.report import printing, refresh
+from lab.report.answers.evidence_rows import judged_rows
+from lab.report.table import csv_files, tables
 from lab.store.files import sole_writer
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from experiments.depth_sweep import (
     SIZES,
     object_pixels,
 )
-from lab.report.judge import Verdict, judged
+from lab.report.answers.judge import Verdict, judged
 from tests.support import worlds
 
 

@@ -8,8 +8,8 @@ import scipy.signal
 from experiments import equivariance
 from experiments.equivariance import Commuting, Invariance
 from experiments.equivariance import measure as measuring
-from lab.report.evidence_rows import read
-from lab.report.judge import judged
+from lab.report.answers.evidence_rows import read
+from lab.report.answers.judge import judged
 from lab.report.reference import REFERENCE as FOLDER
 
 LAYERS = [v.settings for v in equivariance.EXPERIMENT.variants if isinstance(v.settings, Commuting)]

@@ -22,8 +22,9 @@ from lab.declare import catalogue
 from lab.declare.claims import CLAIMS
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import reference, tables
+from lab.report import reference
 from lab.report.draw import figures
+from lab.report.table import tables
 from lab.store.records import Records
 from tests.support.studies import study
 from tests.support.waiting import SECONDS

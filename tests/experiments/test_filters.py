@@ -9,7 +9,7 @@ from experiments import filters
 from experiments.filters import measure
 from lab.data import datasets
 from lab.errors import UsageError
-from lab.report.judge import judged
+from lab.report.answers.judge import judged
 from tests.support import worlds
 
 EVIDENCE = {evidence.claim: evidence for evidence in filters.EXPERIMENT.evidence}

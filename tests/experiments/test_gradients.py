@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from experiments import gradients
 from experiments.gradients import measure as measuring
-from lab.report.judge import judged
+from lab.report.answers.judge import judged
 from tests.support import worlds
 
 

@@ -10,9 +10,9 @@ import pytest
 from experiments.sample_efficiency import EXPERIMENT, LABELS, NETS, SIZES, WANTED
 from experiments.sample_efficiency.measure import crossing
 from lab.declare.run import Run
-from lab.report import tables
+from lab.report.answers.judge import judged
 from lab.report.draw import figures
-from lab.report.judge import judged
+from lab.report.table import tables
 from lab.store.record import Record
 from lab.store.records import Records
 from tests.support import worlds

@@ -8,9 +8,9 @@ from scipy.optimize import linprog
 
 from lab.declare.evidence import Fact, Identity, Mean, Ratio
 from lab.declare.run import Run
-from lab.report import tables
-from lab.report.evidence_rows import Rows, row_name
-from lab.report.judge import judged
+from lab.report.answers.evidence_rows import Rows, row_name
+from lab.report.answers.judge import judged
+from lab.report.table import tables
 from lab.store.record import Record
 
 SLACK = 0.1  # from a bound: more than the interval of three seeds that differ by `SPREAD`

@@ -20,7 +20,7 @@ def main(folder: Path, count: int) -> None:
     from lab.declare.experiment import Experiment, Variant
     from lab.declare.recipe import Training
     from lab.declare.run import Run
-    from lab.report import tables
+    from lab.report.table import tables
     from lab.store.checked import content
     from lab.store.records import Records
 

@@ -16,7 +16,7 @@ from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
 from lab.report.draw import drawing
 from lab.report.draw.drawing import POINTS_PER_INCH, STYLE
-from lab.report.row import Declared
+from lab.report.table.row import Declared
 from lab.store.files import sole_writer, write_whole
 from lab.store.record import Record
 from lab.store.records import Records

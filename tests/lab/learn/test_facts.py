@@ -11,8 +11,9 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.learn.facts import FactsWork, deviation
-from lab.report import notes, printing, tables
+from lab.report import notes, printing
 from lab.report.draw import figures
+from lab.report.table import tables
 from lab.store.records import Records
 
 

@@ -8,7 +8,9 @@ import pytest
 from lab.declare import catalogue
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.report import csv_files, ledger, summary, tables
+from lab.report import summary
+from lab.report.answers import ledger
+from lab.report.table import csv_files, tables
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,8 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.execute.in_process import InProcess
 from lab.execute.job import Job, RunList
-from lab.report import csv_files, notes, page, printing, tables
+from lab.report import notes, page, printing
+from lab.report.table import csv_files, tables
 from lab.store.records import Records
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"

@@ -14,8 +14,9 @@ from lab.command.main import main
 from lab.declare import catalogue
 from lab.declare.recipe import View
 from lab.declare.run import Run
-from lab.report import blocks, csv_files, refresh, summary, tables
+from lab.report import blocks, refresh, summary
 from lab.report.draw import summary_figure
+from lab.report.table import csv_files, tables
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]

@@ -24,8 +24,9 @@ from lab.errors import UsageError
 from lab.execute.job import Job
 from lab.execute.pool import WorkerPool
 from lab.learn.training import Trainer
-from lab.report import csv_files, ledger, tables
+from lab.report.answers import ledger
 from lab.report.draw import figures
+from lab.report.table import csv_files, tables
 from lab.store.record import Record
 from lab.store.records import Records
 from tests.support.listening import Counting

@@ -24,7 +24,7 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.execute.job import Job, RunList
 from lab.execute.pool import WorkerPool
-from lab.report import tables
+from lab.report.table import tables
 from lab.store.records import Records
 from tests.support.listening import Counting
 from tests.support.waiting import until
@@ -244,7 +244,7 @@ def test_sixteen_processes_write_a_hundred_records_each(tmp_path):
 FULL_DISK = """
 import subprocess, sys
 from pathlib import Path
-from lab.report import tables
+from lab.report.table import tables
 from lab.store.records import Attachment, Records
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training

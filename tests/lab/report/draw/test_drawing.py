@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.transforms import Bbox
 
 from lab.declare import catalogue
-from lab.report import tables
 from lab.report.draw import drawing, figures
 from lab.report.reference import REFERENCE
+from lab.report.table import tables
 from lab.store.records import Records
 
 SEEN = 800  # pixels of width at which a figure must be readable

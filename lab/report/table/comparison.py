@@ -8,8 +8,8 @@ from typing import Any
 from cnn_models.search_space import space
 from lab.declare.evidence import COMPARED, MIN_SEEDS
 from lab.declare.experiment import TRIAL
-from lab.report.row import Declared, Row, each_setting, in_words, of_zoo, same
-from lab.report.statistics import holm, mcnemar, paired
+from lab.report.table.row import Declared, Row, each_setting, in_words, of_zoo, same
+from lab.report.table.statistics import holm, mcnemar, paired
 
 MCNEMAR = "mcnemar_p_below_0_05_share"
 

@@ -14,8 +14,9 @@ from lab.declare import catalogue
 from lab.declare.claims import CLAIMS, Claim
 from lab.declare.evidence import Comparison, Identity
 from lab.declare.experiment import Experiment
-from lab.report import csv_files, evidence_rows
-from lab.report.judge import Compared, Finding, Judged, Outcome, Verdict, judged, verdict
+from lab.report.answers import evidence_rows
+from lab.report.answers.judge import Compared, Finding, Judged, Outcome, Verdict, judged, verdict
+from lab.report.table import csv_files
 
 CLAIM_COLUMNS = (
     "claim",

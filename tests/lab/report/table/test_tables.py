@@ -19,16 +19,17 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Distortion, Training
 from lab.declare.run import Run, key
 from lab.errors import UsageError
-from lab.report import csv_files, refresh, tables
+from lab.report import refresh
+from lab.report.answers.evidence_rows import judged_rows, read
+from lab.report.answers.judge import Outcome, judge
 from lab.report.draw import figures
-from lab.report.evidence_rows import judged_rows, read
-from lab.report.judge import Outcome, judge
-from lab.report.statistics import summarise
+from lab.report.table import csv_files, tables
+from lab.report.table.statistics import summarise
 from lab.store.checked import write
 from lab.store.files import sole_writer
 from lab.store.records import Records
 
-REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+REFERENCE = Path(__file__).parents[4] / "results" / "reference"
 EXPERIMENT = Experiment(
     name="lenet",
     question="?",

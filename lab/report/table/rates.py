@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from lab.declare.experiment import Experiment
-from lab.report import csv_files
-from lab.report.row import Row
-from lab.report.statistics import summarise
+from lab.report.table import csv_files
+from lab.report.table.row import Row
+from lab.report.table.statistics import summarise
 from lab.store.records import Records
 
 FOLDER = "rates"  # of a results folder: records and tables of the runs that choose

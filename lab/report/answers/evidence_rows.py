@@ -9,7 +9,7 @@ import pandas as pd
 
 from lab.declare.evidence import NOT_JUDGED
 from lab.declare.experiment import Experiment
-from lab.report import tables
+from lab.report.table import tables
 
 
 class NotJudged(Exception):

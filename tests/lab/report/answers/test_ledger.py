@@ -12,10 +12,11 @@ from lab.declare.evidence import Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.report import csv_files, ledger, tables
-from lab.report.evidence_rows import Rows, judged_rows, read
-from lab.report.judge import Outcome, Verdict, judge
-from lab.report.statistics import holm, mcnemar, paired
+from lab.report.answers import ledger
+from lab.report.answers.evidence_rows import Rows, judged_rows, read
+from lab.report.answers.judge import Outcome, Verdict, judge
+from lab.report.table import csv_files, tables
+from lab.report.table.statistics import holm, mcnemar, paired
 from lab.store.records import Records
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from lab.declare import catalogue
 from lab.declare.run import Run
-from lab.report import tables
-from lab.report.evidence_rows import NotJudged, read
-from lab.report.starvation import EDGE, STILL, UNDERFIT, Ending, ending, signs
+from lab.report.answers.evidence_rows import NotJudged, read
+from lab.report.table import tables
+from lab.report.table.starvation import EDGE, STILL, UNDERFIT, Ending, ending, signs
 from lab.store.record import Record
 from lab.store.records import Records
 

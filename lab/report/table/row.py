@@ -10,8 +10,8 @@ from typing import Any
 from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.run import Run, canonical, digest
-from lab.report.starvation import Ending, ending
-from lab.report.statistics import over_seeds_and_pictures
+from lab.report.table.starvation import Ending, ending
+from lab.report.table.statistics import over_seeds_and_pictures
 from lab.store.record import Record
 
 

@@ -19,8 +19,8 @@ from lab.declare.evidence import (
 )
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
-from lab.report.evidence_rows import NotJudged
-from lab.report.judge import Estimate, Finding, Outcome, Verdict, estimate, filled, judge, judged, verdict
+from lab.report.answers.evidence_rows import NotJudged
+from lab.report.answers.judge import Estimate, Finding, Outcome, Verdict, estimate, filled, judge, judged, verdict
 from tests.support import worlds
 
 NAMES = catalogue.names()

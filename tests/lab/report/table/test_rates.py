@@ -8,7 +8,7 @@ from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import rates
+from lab.report.table import rates
 from lab.store.records import Records
 
 GRID = Rates((0.001, 0.003, 0.01), seeds=2, like={"c": "a"})

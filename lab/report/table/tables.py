@@ -16,11 +16,11 @@ from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.run import resolve
 from lab.errors import UsageError
-from lab.report import csv_files, rates
-from lab.report.comparison import compare
-from lab.report.row import Declared, Row, in_words, of_zoo
-from lab.report.starvation import signs
-from lab.report.statistics import summarise
+from lab.report.table import csv_files, rates
+from lab.report.table.comparison import compare
+from lab.report.table.row import Declared, Row, in_words, of_zoo
+from lab.report.table.starvation import signs
+from lab.report.table.statistics import summarise
 from lab.store.files import sole_writer
 from lab.store.record import Record
 from lab.store.records import Records

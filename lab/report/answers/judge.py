@@ -23,8 +23,8 @@ from lab.declare.evidence import (
     Ratio,
     Statement,
 )
-from lab.report.evidence_rows import NotJudged, Rows
-from lab.report.statistics import pairs, summarise
+from lab.report.answers.evidence_rows import NotJudged, Rows
+from lab.report.table.statistics import pairs, summarise
 
 
 class Outcome(enum.Enum):

@@ -12,8 +12,8 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.report import tables
-from lab.report.statistics import detectable, over_seeds_and_pictures, summarise
+from lab.report.table import tables
+from lab.report.table.statistics import detectable, over_seeds_and_pictures, summarise
 from lab.store.records import Records
 
 LOW, HIGH = "test_error_percent_seeds_and_pictures_ci95_low", "test_error_percent_seeds_and_pictures_ci95_high"

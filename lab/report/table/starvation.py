@@ -13,7 +13,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 
-from lab.report.statistics import summarise
+from lab.report.table.statistics import summarise
 from lab.store.record import Record
 
 TENTH = 10
