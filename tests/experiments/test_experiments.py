@@ -26,15 +26,13 @@ from lab.report import reference
 from lab.report.draw import figures
 from lab.report.table import tables
 from lab.store.records import Records
+from tests.support.kept import KEPT, PENDING
 from tests.support.studies import study
 from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 NAMES = catalogue.names()
-# Whose own runs are still going on: they have no table in results/reference yet.
-PENDING = {"all-conv", "cat", "photographs", "texture"}
-KEPT = [name for name in NAMES if name not in PENDING]
 SOME = {
     "receptive-field": "plain-1 plain-2 plain-8 stride-1 stride-2 pooling-1 pooling-2 dilation-1 dilation-2 VGG16",
     "equivariance": "conv-valid conv-same conv-stride2 max-pool worked-4x4 digits-none digits-stride digits-average "

@@ -77,10 +77,14 @@ def solved(evidence, wanted, shaken=None):
         first, *others = statement.bounds  # a statement fails with one of its bounds
         bounds += [first if holds else _negated(first), *others]
     facts = _facts([bound for bound in bounds if isinstance(bound.of, Fact)])
-    means = _means([bound for bound in bounds if not isinstance(bound.of, Fact)])
+    exact = [bound for bound in bounds if isinstance(bound.of, Mean) and bound.relation in ("==", "!=")]
+    means = _means([bound for bound in bounds if not isinstance(bound.of, Fact) and bound not in exact])
     if facts is None or means is None:
         return None
     metrics = {}
+    for bound in exact:
+        value = bound.value + (bound.relation == "!=")
+        metrics.setdefault(bound.of.variant, {})[bound.of.measure] = [value] * 3
     for number, ((variant, measure), value) in enumerate(means.items()):
         # Seeds differ, and not alike in all variants: a paired difference has a spread of its own.
         metrics.setdefault(variant, {})[measure] = [value, value + SPREAD, value + SPREAD * (number % 3)]

@@ -13,6 +13,7 @@ import pytest
 from lab.declare import catalogue
 from lab.declare.claims import CLAIMS
 from lab.report import page
+from tests.support.kept import KEPT
 from tests.support.pages import watched
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +37,7 @@ def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, w
         assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         figures = page.locator("figure svg")
-        assert figures.count() == len(catalogue.names()) + 1  # and the summary's
+        assert figures.count() == len(KEPT) + 1  # and the summary's
         for number in range(figures.count()):
             box = figures.nth(number).bounding_box()
             assert box["width"] > 300
@@ -51,7 +52,7 @@ def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, w
 
 def test_it_holds_every_claim_experiment_and_number(written):
     text = written.read_text()
-    for name in catalogue.names():
+    for name in KEPT:
         experiment = catalogue.find(name)
         assert f"make {name}" in text
         assert all(variant.name in text for variant in experiment.variants)
@@ -78,7 +79,7 @@ def test_every_claim_that_is_judged_has_its_answer_and_every_figure_stands_once(
         said = html.unescape(re.sub("</?span[^>]*>", "", section)).replace("\u00a0", " ")
         assert claim["answer"] in said
         assert claim["verdict"] in section
-    assert text.count("<figure") == len(catalogue.names()) + 1
+    assert text.count("<figure") == len(KEPT) + 1
     assert "convolution-5x5-300" in text[text.index('id="networks"') :].split("</table>")[0]
 
 

@@ -109,8 +109,7 @@ def test_a_claim_is_judged_by_the_experiments_that_were_run(tmp_path):
         f"{name} was not run"
         for name in ("fc-524-55000", "fc-matched-55000 on fashion-mnist", "fc-524-55000 on fashion-mnist")
     ) + "; weight-sharing: full-1000 was not run; local-1000 was not run; full-10000 was not run; " + (
-        "local-10000 was not run; example-updates: fc-far was not run; global-max-far was not run; "
-        "flatten-far was not run; global-max-near was not run"
+        "local-10000 was not run; example-updates: fc-far was not run; global-max-near was not run"
     )
     # The same claim in two tables: one line, and one line a statement with its kind.
     frame = ledger.claims([entry])

@@ -15,6 +15,7 @@ from lab.report.draw import drawing, figures
 from lab.report.reference import REFERENCE
 from lab.report.table import tables
 from lab.store.records import Records
+from tests.support.kept import KEPT
 
 SEEN = 800  # pixels of width at which a figure must be readable
 SMALLEST = 9  # pixels of height of its letters then
@@ -55,7 +56,7 @@ def overlaps(found):
             yield one, other
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", KEPT)
 def test_no_text_of_our_own_figures_lies_over_another(name):
     experiment = catalogue.find(name)
     figure = figures.chart(experiment, tables.read_of(experiment, REFERENCE / f"{name}.csv"), Records(REFERENCE))
@@ -64,7 +65,7 @@ def test_no_text_of_our_own_figures_lies_over_another(name):
     assert list(overlaps(found)) == []
 
 
-@pytest.mark.parametrize("name", [*catalogue.names(), "benchmark", "summary"])
+@pytest.mark.parametrize("name", [*KEPT, "benchmark", "summary"])
 def test_letters_of_our_own_figures_are_large_enough(name):
     svg = (REFERENCE / f"{name}.svg").read_text()
     width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg).group(1))
