@@ -5,14 +5,13 @@ cnn-models inspect keras.applications.EfficientNetB0 --csv table.csv
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnn_models import loading
+from cnn_models import light_keras, loading
 from cnn_models.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,7 +23,9 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
         loading.check(arguments.model)
-        import cnn_models
+        with light_keras.without():
+            import cnn_models
+            import cnn_models.analysis.inspector
 
         model = loading.open_model(arguments.model)
         table = cnn_models.layer_table(model, source=arguments.source, input_shape=arguments.input)
@@ -60,11 +61,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _write_csv(table: "LayerTable", path: Path) -> None:
-    cells = table.cells()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(cells[0]) if cells else [])
-        writer.writeheader()
-        writer.writerows(cells)
+    path.write_text(table.csv(), encoding="utf-8", newline="")
 
 
 def _write_json(table: "LayerTable", path: Path) -> None:

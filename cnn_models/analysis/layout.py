@@ -71,7 +71,7 @@ class Line:
 
     def through(self, place: int, sampling: Sampling) -> "Line":
         """The line of a layer that reads these units through a sampling along an axis of the tensor."""
-        if place not in self.places or self.axis.rearranged:
+        if self.axis.rearranged or not any(digit.place == place for digit in self.layout):
             return self
         if self.is_plain(place):
             axis = self.axis.through(sampling)
@@ -213,6 +213,19 @@ class Line:
             number = number * (size or 1) + index[place] // block % (size or 1)
         first, last = int(self.axis.first[number]), int(self.axis.last[number])
         return (first, last) if first <= last else NOTHING
+
+    def ends(self, grid: Mapping[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """First and last position that the units at some places read; both broadcast with the places.
+
+        Args:
+            grid: the index along each axis of the tensor that makes a difference.
+        """
+        assert self.axis.first is not None
+        assert self.axis.last is not None
+        number: np.ndarray | int = 0
+        for place, size, block, _ in self.layout:
+            number = number * (size or 1) + grid[place] // block % (size or 1)
+        return self.axis.first[number], self.axis.last[number]
 
     def is_plain(self, place: int) -> bool:
         """Whether the units are numbered along one axis of the tensor, this one."""

@@ -726,15 +726,40 @@ def test_attention_along_one_axis_and_of_tokens():
     assert receptive_field(keras.Model(inputs, layers.MultiHeadAttention(1, 4)(tokens, tokens))).size == (4, 5)
 
 
-def test_attention_behind_a_mask_that_excludes_positions_is_not_guessed():
+class Masked(layers.Layer):
+    """Attention of one head, written out with a masked softmax."""
+
+    def __init__(self, mask, **options):
+        super().__init__(**options)
+        self.mask, self.softmax = mask, layers.Softmax()
+
+    def call(self, x):
+        scores = ops.matmul(x, ops.swapaxes(x, 1, 2))
+        padding = ops.any(ops.not_equal(x, 7.0), axis=-1)[:, None, :]
+        return ops.matmul(self.softmax(scores, ops.logical_and(self.mask, padding)), x)
+
+
+BAND = np.tri(8, 8, 1, bool) & ~np.tri(8, 8, -3, bool)
+RANDOM = (np.random.default_rng(3).random((8, 8)) < 0.3) | np.eye(8, dtype=bool)
+
+
+@pytest.mark.parametrize("mask", [np.tri(8, dtype=bool), BAND, RANDOM], ids=["causal", "band", "any"])
+@pytest.mark.parametrize("kind", ["heads", "operation", "written out"])
+def test_attention_behind_a_mask_that_excludes_positions(kind, mask):
+    """What each query reads, by gradient; a query that reads nothing averages all."""
+    attend = {
+        "heads": lambda x: layers.MultiHeadAttention(1, 4)(x, x, attention_mask=ops.convert_to_tensor(mask[None])),
+        "operation": lambda x: ops.dot_product_attention(
+            *[x[:, :, None]] * 3, mask=ops.convert_to_tensor(mask[None, None])
+        ),
+        "written out": lambda x: Masked(ops.convert_to_tensor(mask[None]))(x),
+    }
     inputs = keras.Input((8, 3))
-    none, causal = (
-        keras.Model(inputs, layers.MultiHeadAttention(1, 4)(inputs, inputs, attention_mask=mask))
-        for mask in (ops.ones((1, 8, 8)), ops.tril(ops.ones((1, 8, 8))))
-    )
-    assert receptive_field(none).size == (8,)
-    with pytest.raises(TypeError, match="a MultiHeadAttention with attention_mask"):
-        receptive_field(causal)
+    model = keras.Model(inputs, attend[kind](inputs))
+    field = receptive_field(model)
+    places = [{1: unit} for unit in range(8)]
+    (boxes,) = extents(model, model.outputs, [places], (8, 3))
+    assert [box[:1] for box in boxes] == [field.box(place) for place in places]
 
 
 def test_matrix_products():

@@ -424,7 +424,7 @@ def test_a_fixed_batch_changes_nothing():
     def rows(**shape):
         inputs = keras.Input(**shape)
         return [
-            (row.name.partition("_")[0], row.macs, row.memory_bytes, row.receptive_field)
+            (row.name.partition("_")[0], row.macs, row.activation_bytes, row.receptive_field)
             for row in layer_table(keras.Model(inputs, network(inputs)))
         ]
 
