@@ -86,6 +86,8 @@ class ReceptiveField:
 
     def _read(self, k: int) -> int | None:
         """The largest number of positions that a unit reads along an axis of the actual input; None if not known."""
+        if any(axis.nothing for axis in self.axes):
+            return 0
         lines = [line for part in self.parts for line in part]
         blind = any(line.axis.blind for line in lines)  # then a part counts where no line of it is blind
         counted = lines if blind else [part[k] for part in self.parts]
@@ -270,8 +272,9 @@ def _concatenated(
     if apart and not distinct and any(field is not fields[0] for field in fields):
         distinct = [0]
     parts = []
+    empty = [field.axes and all(axis.nothing for axis in field.axes) for field in fields]
     for number, field in enumerate(fields):
-        for part in field.parts:
+        for part in field.parts if not empty[number] or all(empty) else ():
             own = [k for k in distinct if along in part[k].places] or distinct[:1]
             parts.append(
                 tuple(_beside(line, along, counts, number) if k in own else line for k, line in enumerate(part))

@@ -66,8 +66,8 @@ class Line:
 
     @property
     def known(self) -> bool:
-        """Whether it is known what each unit reads."""
-        return self.axis.first is not None and not self.axis.rearranged
+        """Whether it is known what each unit reads, and there are units."""
+        return self.axis.first is not None and not self.axis.rearranged and len(self.axis.first) > 0
 
     def through(self, place: int, sampling: Sampling) -> "Line":
         """The line of a layer that reads these units through a sampling along an axis of the tensor."""
@@ -272,6 +272,8 @@ def _sizes(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
     old = [size for size in before[1:] if size is not None]
     new = [size for size in after[1:] if size is not None]
     if len(old) < len(before) - 1 or len(new) < len(after) - 1:
+        return None
+    if not math.prod(old):
         return None
     first = before[0] or max(math.prod(new) // math.prod(old), 1)
     total = first * math.prod(old)

@@ -548,13 +548,13 @@ def test_a_tensor_of_fewer_axes_is_broadcast_from_the_first():
 
 
 def test_a_map_of_one_unit_is_broadcast():
-    """One window in a corner, added everywhere: no single size, but what every unit reads."""
+    """One window in a corner, added everywhere: what every unit reads, and the most that one reads."""
     inputs = keras.Input((6, 5, 1))
     corner = layers.Cropping2D(((0, 4), (0, 3)))(inputs)
     field = check(
         keras.Model(inputs, layers.Add()([inputs, layers.AveragePooling2D(2)(corner)])), (6, 5, 1), spatial=(0, 1)
     )
-    assert (field.size, field.centres) == ((None, None), ((0.0, 0.5), (0.0, 0.5)))
+    assert (field.size, field.centres) == ((6, 5), ((0.0, 0.5), (0.0, 0.5)))
     assert field.unit((5, 0)) == ((0, 5), (0, 1))
 
 
@@ -660,7 +660,7 @@ def test_concatenation_along_rows():
     inputs = keras.Input((5, 4, 1))
     model = keras.Model(inputs, layers.Concatenate(axis=1)([inputs, layers.Conv2D(1, 3, padding="same")(inputs)]))
     field = check(model, (5, 4, 1), spatial=(0, 1))
-    assert (field.size, field.stride) == ((None, 3), (None, 1))
+    assert (field.size, field.stride) == ((3, 3), (None, 1))
 
 
 def test_reshapes():
@@ -685,11 +685,11 @@ def test_reshapes():
 
 
 def test_dot_products():
-    """A matrix of similarities: which unit met which is not kept, what all of them see is."""
+    """A matrix of similarities, each of two units; and what all of them see."""
     inputs = keras.Input((6, 3))
     x = layers.Conv1D(3, 3)(inputs)
     model = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Dot(axes=2)([x, x])))
-    assert receptive_field(model, model.layers[-2]).size == (None,)
+    assert receptive_field(model, model.layers[-2]).size == (6,)
     vectors = layers.GlobalAveragePooling1D()(x)
     assert receptive_field(keras.Model(inputs, layers.Dot(axes=1)([vectors, vectors]))).size == (6,)
 
@@ -773,7 +773,7 @@ def test_matrix_products():
     assert [box[:2] for box in boxes] == [field.unit((0, 0)), field.unit((0, 5))]
     rows = layers.Reshape((4, 6))(x)
     crossed = keras.Model(inputs, ops.matmul(rows, layers.Permute((2, 1))(rows)))
-    assert receptive_field(crossed).size == (None, 8)
+    assert receptive_field(crossed).size == (6, 8)
 
 
 # Layers that nobody has heard of.

@@ -415,7 +415,7 @@ def test_axes_that_a_merge_crosses():
     """A picture and its transpose: no closed form, but what every unit reads."""
     image = ReceptiveField.of_input({1: 4, 2: 4})
     crossed = meet([image, image.moved({1: 2, 2: 1})])
-    assert (crossed.size, crossed.positions) == ((None, None), ((1, 2), (1, 2)))
+    assert (crossed.size, crossed.positions) == ((4, 4), ((1, 2), (1, 2)))
     with pytest.raises(ValueError, match="rearranged"):
         crossed.unit((0, 0))
     assert crossed.box({1: 0, 2: 3}) == ((0, 3), (0, 3))
