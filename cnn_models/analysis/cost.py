@@ -17,7 +17,7 @@ import keras
 from cnn_models.analysis.families.common import argument, of_layers, of_operations
 from cnn_models.analysis.families.contractions import terms_of
 from cnn_models.analysis.graph import Call, channels, find, operands, sizes, trace, unwrapped
-from cnn_models.analysis.products import activation_products, contraction, times
+from cnn_models.analysis.products import activation_products, contraction, dot_products, times
 from cnn_models.analysis.rules import Rules, is_leaf
 
 
@@ -228,6 +228,10 @@ def _constant_product(call: Call) -> int | None:
     return contraction(call, of_activations=False)
 
 
+def _constant_attention(call: Call) -> int | None:
+    return dot_products(call, of_activations=False)
+
+
 def _named(names: str) -> list[Any]:
     """The layers of one, two and three dimensions."""
     return of_layers(" ".join(name.replace("#", n) for name in names.split() for n in "123"))
@@ -251,6 +255,7 @@ _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
     _blur: ["cnn_models.layers.blur.BlurPool2D"],
     _projections: of_layers("MultiHeadAttention GroupQueryAttention"),
     _additive_attention: of_layers("AdditiveAttention"),
+    _constant_attention: of_operations("nn", "DotProductAttention"),
     _constant_product: of_operations("numpy", "Matmul Dot Einsum Tensordot"),
     _free: [
         *of_layers("Attention BatchNormalization LayerNormalization GroupNormalization RMSNormalization"),

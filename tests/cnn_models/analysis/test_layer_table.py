@@ -392,6 +392,13 @@ def test_products_with_constants_and_none(operation, expected):
     assert cost.call_macs(call, {}) == expected
 
 
+def test_learnt_queries_of_an_attention_are_weights():
+    """Two queries of 3 numbers, 5 keys: 2·5·3 products with weights, and as many of scores and values."""
+    inputs = keras.Input((5, 1, 3))
+    model = keras.Model(inputs, ops.dot_product_attention(ops.ones((1, 2, 1, 3)), inputs, inputs))
+    assert cost.call_macs(trace(model).calls[-1], {}) == (2 * 5 * 3, 2 * 5 * 3)
+
+
 class LinearAttention(layers.Attention):
     """Not its parent: it has no softmax, and is opened."""
 
