@@ -17,6 +17,8 @@ from cnn_models.version import VERSION
 if TYPE_CHECKING:
     from cnn_models.analysis.table import LayerTable
 
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Executes the command line; returns the exit status."""
@@ -28,7 +30,13 @@ def main(words: Sequence[str] | None = None) -> int:
             import cnn_models.analysis.inspector
 
         model = loading.open_model(arguments.model)
-        table = cnn_models.layer_table(model, source=arguments.source, input_shape=arguments.input)
+        table = cnn_models.layer_table(
+            model,
+            source=arguments.source,
+            input_shape=arguments.input,
+            batch=arguments.batch,
+            dtype=arguments.dtype,
+        )
     except (TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -48,9 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", help="a .keras file, a network of this package, or keras.applications.NAME")
     inspect.add_argument("--source", help="for a model with several inputs: the one that fields refer to")
     inspect.add_argument("--input", type=_shape, metavar="224,224,3", help="sizes of an input of unknown size")
+    inspect.add_argument("--batch", type=_count, default=1, help="pictures whose memory is counted (default: 1)")
+    inspect.add_argument("--dtype", choices=DTYPES, help="type of real numbers whose memory is counted")
     inspect.add_argument("--csv", type=Path, help="also write the table to this file")
     inspect.add_argument("--json", type=Path, help="also write the table to this file")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of pictures, got '{text}'")
+    return int(text)
 
 
 def _shape(text: str) -> tuple[int, ...]:
