@@ -5,18 +5,19 @@ cnn-models inspect keras.applications.EfficientNetB0 --csv table.csv
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnn_models import loading
+from cnn_models import light_keras, loading
 from cnn_models.version import VERSION
 
 if TYPE_CHECKING:
     from cnn_models.analysis.table import LayerTable
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -24,10 +25,18 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
         loading.check(arguments.model)
-        import cnn_models
+        with light_keras.without():
+            import cnn_models
+            import cnn_models.analysis.inspector
 
         model = loading.open_model(arguments.model)
-        table = cnn_models.layer_table(model, source=arguments.source, input_shape=arguments.input)
+        table = cnn_models.layer_table(
+            model,
+            source=arguments.source,
+            input_shape=arguments.input,
+            batch=arguments.batch,
+            dtype=arguments.dtype,
+        )
     except (TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,9 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", help="a .keras file, a network of this package, or keras.applications.NAME")
     inspect.add_argument("--source", help="for a model with several inputs: the one that fields refer to")
     inspect.add_argument("--input", type=_shape, metavar="224,224,3", help="sizes of an input of unknown size")
+    inspect.add_argument("--batch", type=_count, default=1, help="pictures whose memory is counted (default: 1)")
+    inspect.add_argument("--dtype", choices=DTYPES, help="type of real numbers whose memory is counted")
     inspect.add_argument("--csv", type=Path, help="also write the table to this file")
     inspect.add_argument("--json", type=Path, help="also write the table to this file")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of pictures, got '{text}'")
+    return int(text)
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -60,11 +77,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _write_csv(table: "LayerTable", path: Path) -> None:
-    cells = table.cells()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(cells[0]) if cells else [])
-        writer.writeheader()
-        writer.writerows(cells)
+    path.write_text(table.csv(), encoding="utf-8", newline="")
 
 
 def _write_json(table: "LayerTable", path: Path) -> None:

@@ -2,22 +2,22 @@
 
 A MAC is one product and the addition that follows it. Products with a weight count, and products of two activations
 in a matrix product (`cnn_models.analysis.products`). A product with a zero of the padding counts too, as in published
-numbers. Biases, activation functions, pooling and element-wise products count zero. So does the scale of a
-normalisation: at inference, batch normalisation is an affine map that can be folded into the weights before it, and
-other normalisations are counted alike.
+numbers. Biases, activation functions, pooling, Fourier transforms and element-wise products count zero. So does the
+scale of a normalisation: at inference, batch normalisation is an affine map that can be folded into the weights before
+it, and other normalisations are counted alike.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from cnn_models.analysis.families.common import argument, of_layers, of_operations
 from cnn_models.analysis.families.contractions import terms_of
 from cnn_models.analysis.graph import Call, channels, find, operands, sizes, trace, unwrapped
-from cnn_models.analysis.products import activation_products, contraction, times
+from cnn_models.analysis.products import activation_products, contraction, dot_products, times
 from cnn_models.analysis.rules import Rules, is_leaf
 
 
@@ -35,7 +35,7 @@ def macs(model: keras.Model, rules: Rules | None = None) -> int:
         ValueError: the cost depends on a size of the input that is not known.
     """
     rules = rules or {}
-    counts = [(call, call_macs(call, rules)) for call in trace(model, is_leaf(rules)).calls]
+    counts = [(call, call_macs(call, rules).total) for call in trace(model, is_leaf(rules)).calls]
     unknown = [call for call, count in counts if count is None]
     open_sizes = [call for call in unknown if any(None in t.shape[1:] for t in (*call.inputs, *call.outputs))]
     if open_sizes:
@@ -47,29 +47,37 @@ def macs(model: keras.Model, rules: Rules | None = None) -> int:
     return sum(count for _, count in counts if count is not None)
 
 
-def call_macs(call: Call, rules: Rules) -> int | None:
-    """Counts the multiply-accumulates of one call of a layer for one picture.
+class Macs(NamedTuple):
+    """Multiply-accumulates of one call for one picture.
 
-    Returns:
-        The count; None if it depends on an unknown size, or if no rule says how often the layer multiplies.
+    Attributes:
+        weights: products with a weight or a constant.
+        activations: products of two activations.
+
+    Each is None if it depends on an unknown size, or if no rule says how often the layer multiplies.
     """
+
+    weights: int | None
+    activations: int | None
+
+    @property
+    def total(self) -> int | None:
+        """Both together."""
+        return None if self.weights is None or self.activations is None else self.weights + self.activations
+
+
+def call_macs(call: Call, rules: Rules) -> Macs:
+    """Counts the multiply-accumulates of one call of a layer for one picture."""
     call = unwrapped(call)
     own = find(call.layer, rules)
     if own and own.macs:
-        return own.macs(call)
+        total, activations = own.macs(call), own.activation_macs(call) if own.activation_macs else 0
+        return Macs(None if total is None or activations is None else total - activations, activations)
     rule = find(call.layer, MACS)
-    if rule is None and getattr(call.layer, "weights", None):
-        return None
-    counts = (rule(call) if rule else 0, activation_macs(call, rules))
-    return None if None in counts else sum(count for count in counts if count is not None)
-
-
-def activation_macs(call: Call, rules: Rules) -> int | None:
-    """Counts the multiply-accumulates of one call that are products of two activations; None if not known."""
-    call = unwrapped(call)
-    own = find(call.layer, rules)
-    rule = own.activation_macs if own and own.activation_macs else activation_products(call.layer)
-    return rule(call) if rule else None
+    of_activations = own.activation_macs if own and own.activation_macs else activation_products(call.layer)
+    free = of_activations is not None and not getattr(call.layer, "weights", None)
+    weights = rule(call) if rule else 0 if free else None
+    return Macs(weights, of_activations(call) if of_activations else None)
 
 
 def _unknown(calls: Sequence[Call]) -> str:
@@ -88,15 +96,23 @@ def _unknown(calls: Sequence[Call]) -> str:
     )
 
 
-def memory_bytes(call: Call) -> int | None:
-    """The size in bytes of a call's outputs for one picture; None if it depends on an unknown size."""
-    counts = [times(_itemsize(tensor.dtype), sizes(tensor)) for tensor in call.outputs]
+def activation_bytes(call: Call, dtype: str | None = None) -> int | None:
+    """The size in bytes of a call's outputs for one picture; None if it depends on an unknown size.
+
+    Args:
+        call: the call.
+        dtype: the type in place of that of real numbers; None: the model's own.
+    """
+    counts = [times(item_size(tensor.dtype, dtype), sizes(tensor)) for tensor in call.outputs]
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def _itemsize(dtype: str) -> int:
-    """Bytes of one number. The name of a dtype contains its number of bits."""
-    bits = re.search(r"\d+", dtype)
+def item_size(dtype: str, real: str | None = None) -> int:
+    """Bytes of one number of a type, or of the type `real` in place of a type of real numbers.
+
+    The name of a dtype contains its number of bits.
+    """
+    bits = re.search(r"\d+", real if real and "float" in dtype else dtype)
     return max(int(bits.group()) // 8, 1) if bits else 1
 
 
@@ -212,6 +228,10 @@ def _constant_product(call: Call) -> int | None:
     return contraction(call, of_activations=False)
 
 
+def _constant_attention(call: Call) -> int | None:
+    return dot_products(call, of_activations=False)
+
+
 def _named(names: str) -> list[Any]:
     """The layers of one, two and three dimensions."""
     return of_layers(" ".join(name.replace("#", n) for name in names.split() for n in "123"))
@@ -235,6 +255,7 @@ _KINDS: dict[Callable[[Call], int | None], Sequence[Any]] = {
     _blur: ["cnn_models.layers.blur.BlurPool2D"],
     _projections: of_layers("MultiHeadAttention GroupQueryAttention"),
     _additive_attention: of_layers("AdditiveAttention"),
+    _constant_attention: of_operations("nn", "DotProductAttention"),
     _constant_product: of_operations("numpy", "Matmul Dot Einsum Tensordot"),
     _free: [
         *of_layers("Attention BatchNormalization LayerNormalization GroupNormalization RMSNormalization"),

@@ -2,16 +2,21 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
+import numpy as np
+
 from cnn_models.analysis.geometry import UNSEEN, Axis, merged
 from cnn_models.analysis.layout import Line, plain
-from cnn_models.analysis.sampling import Sampling, Window
+from cnn_models.analysis.sampling import FAR, Sampling, Window
 from cnn_models.analysis.views import NOTHING, hull
 
 Part = tuple[Line, ...]
 """Units whose fields are rectangles: one `Line` for each spatial axis of the input."""
+MOST_UNITS = 1 << 22
+"""Of tensors with more units, a size that is not the same for all units is not computed."""
 Positions = tuple[int | tuple[int, ...] | None, ...]
 
 
@@ -62,7 +67,7 @@ class ReceptiveField:
         """
         return tuple(map(_together, zip(*_seeing(self.parts), strict=True)))
 
-    @property
+    @functools.cached_property
     def positions(self) -> Positions:
         """For each spatial axis of the input, the axis of the tensor along which units see different positions of it.
 
@@ -70,17 +75,41 @@ class ReceptiveField:
         """
         return tuple(map(_position, zip(*_seeing(self.parts), strict=True)))
 
-    @property
+    @functools.cached_property
     def size(self) -> tuple[int | None, ...]:
-        """Size of a unit's field in an input without borders; it may exceed the actual input (see `Axis.size`)."""
-        return tuple(axis.size for axis in self.axes)
+        """Size of a unit's field in an input without borders; it may exceed the actual input (see `Axis.size`).
 
-    @property
+        Where fields do not repeat along the units, as after attention among every second position, it is the largest
+        number of positions that a unit reads of the actual input.
+        """
+        return tuple(self._read(k) if axis.size is None else axis.size for k, axis in enumerate(self.axes))
+
+    def _read(self, k: int) -> int | None:
+        """The largest number of positions that a unit reads along an axis of the actual input; None if not known."""
+        if any(axis.nothing for axis in self.axes):
+            return 0
+        lines = [line for part in self.parts for line in part]
+        blind = any(line.axis.blind for line in lines)  # then a part counts where no line of it is blind
+        counted = lines if blind else [part[k] for part in self.parts]
+        totals = {digit.place: digit.total for line in counted for digit in line.layout}
+        sizes = [total for _, total in sorted(totals.items()) if total is not None]
+        if not all(line.known for line in counted) or len(sizes) < len(totals) or math.prod(sizes) > MOST_UNITS:
+            return None
+        grid = dict(zip(sorted(totals), np.ogrid[tuple(map(slice, sizes))], strict=True))
+        lowest, highest = np.full(sizes, FAR, np.int32), np.full(sizes, -1, np.int32)
+        for part in self.parts:
+            first, last = part[k].ends(grid)
+            for low, high in [line.ends(grid) for line in part] if blind else []:
+                first, last = np.where(low > high, FAR, first), np.where(low > high, -1, last)
+            lowest, highest = np.minimum(lowest, first), np.maximum(highest, last)
+        return int((highest - lowest).max(initial=-1)) + 1
+
+    @functools.cached_property
     def stride(self) -> tuple[int | Fraction | None, ...]:
         """Input positions by which the field moves from one unit to the next; a fraction after upsampling."""
         return tuple(axis.stride for axis in self.axes)
 
-    @property
+    @functools.cached_property
     def padding(self) -> tuple[int | None, ...]:
         """Number of positions by which the first unit's field begins before the input."""
         return tuple(axis.padding for axis in self.axes)
@@ -90,25 +119,27 @@ class ReceptiveField:
         """Centre of the first unit's field; None if it is undefined or branches disagree."""
         return tuple(axis.centre for axis in self.axes)
 
-    @property
+    @functools.cached_property
     def centres(self) -> tuple[tuple[float, ...], ...]:
         """Centre of the first unit's field; lowest and highest centre if branches with different centres have met."""
         return tuple(axis.centres for axis in self.axes)
 
-    @property
+    @functools.cached_property
     def whole(self) -> tuple[bool, ...]:
         """Whether every unit sees the whole input, as after a global layer."""
         return tuple(axis.whole for axis in self.axes)
 
-    @property
+    @functools.cached_property
     def aligned(self) -> bool | None:
         """Whether all paths to a unit have the same stride and centre, along every axis; None: undefined."""
         return every(axis.aligned for axis in self.axes)
 
-    @property
+    @functools.cached_property
     def beyond(self) -> bool | None:
         """Whether a unit sees beyond the input along every axis; None: undefined."""
-        return every(axis.beyond for axis in self.axes) if self.axes else False
+        lengths = [axis.length for axis in self.axes]
+        pairs = zip(self.size, lengths, strict=True)
+        return every(None if size is None or n is None else size > n for size, n in pairs) if lengths else False
 
     def unit(self, index: Sequence[int]) -> tuple[tuple[int, int], ...] | None:
         """The part of the actual input that one unit reads.
@@ -160,10 +191,9 @@ class ReceptiveField:
 
     def through(self, samplings: Mapping[int, Sampling]) -> "ReceptiveField":
         """The field of a layer that reads these units through a sampling along some axes (as a convolution does)."""
-        field = self
-        for place, sampling in samplings.items():
-            field = field._each(lambda line, p=place, s=sampling: line.through(p, s))  # type: ignore[misc]
-        return field
+        return self._each(
+            lambda line: functools.reduce(lambda seen, each: seen.through(*each), samplings.items(), line)
+        )
 
     def mixed(self, positions: Collection[int]) -> "ReceptiveField":
         """Each unit now sees what all units along these axes saw (as after a normalisation along them)."""
@@ -188,6 +218,8 @@ class ReceptiveField:
 
     def _each(self, change: Callable[[Line], Line]) -> "ReceptiveField":
         parts = [tuple(map(change, part)) for part in self.parts]
+        if all(new is old for pair in zip(parts, self.parts, strict=True) for new, old in zip(*pair, strict=True)):
+            return self
         return dataclasses.replace(self, parts=_united(parts))
 
 
@@ -240,8 +272,9 @@ def _concatenated(
     if apart and not distinct and any(field is not fields[0] for field in fields):
         distinct = [0]
     parts = []
+    empty = [field.axes and all(axis.nothing for axis in field.axes) for field in fields]
     for number, field in enumerate(fields):
-        for part in field.parts:
+        for part in field.parts if not empty[number] or all(empty) else ():
             own = [k for k in distinct if along in part[k].places] or distinct[:1]
             parts.append(
                 tuple(_beside(line, along, counts, number) if k in own else line for k, line in enumerate(part))
@@ -264,15 +297,16 @@ def _united(parts: Sequence[Part]) -> tuple[Part, ...]:
 
     Parts in which no unit reads anything are dropped.
     """
+    parts = _seeing(parts)
     if len(parts) == 1:
-        return tuple(parts)
+        return parts
     models = [max(column, key=lambda line: line.fineness) for column in zip(*parts, strict=True)]
     groups: dict[object, list[Part]] = {}
     for part in parts:
         wide = tuple(line.spread(model) for line, model in zip(part, models, strict=True))
         key = tuple((line.layout, line.axis.rearranged, line.axis.blind) for line in wide)
         groups.setdefault(key, []).append(wide)
-    return _seeing([_overlaid(group) for group in groups.values()])
+    return tuple(_overlaid(group) for group in groups.values())
 
 
 def _overlaid(parts: Sequence[Part]) -> Part:
@@ -289,11 +323,15 @@ def _overlaid(parts: Sequence[Part]) -> Part:
 
 def _seeing(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts in which some unit reads something; all parts if there are none."""
+    if len(parts) == 1:
+        return tuple(parts)
     return tuple(part for part in parts if not any(line.axis.nothing for line in part)) or tuple(parts)
 
 
 def _together(lines: Sequence[Line]) -> Axis:
     """One axis of the input as all paths together see it."""
+    if len(lines) == 1:
+        return lines[0].axis
     finest = max(lines, key=lambda line: line.fineness)
     wide = [line.spread(finest) for line in lines]
     if len({line.layout for line in wide}) == 1:

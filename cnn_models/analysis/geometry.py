@@ -171,7 +171,7 @@ class Axis:
         if self.first is None or self.last is None:
             return self._once(sampling, lambda: self._through_unknown(sampling))
         first, last, exact = self.first, self.last, sampling.resolved(len(self.first))
-        return self._once(exact, lambda: self._with(*exact.read(first, last), _through(exact)(self.cases[0].views)))
+        return self._once(exact, lambda: self._with(*exact.read(first, last), _sampled(self.cases[0].views, exact)))
 
     def _once(self, change: object, compute: Callable[[], "Axis"]) -> "Axis":
         """The result of a change; it is computed once, because the axes of a picture are often equal."""
@@ -265,7 +265,7 @@ class Axis:
         ]
         members = math.prod(sizes[dim] for dim in dims)
         neighbours = all(sizes[dim] == 1 or dim in dims for dim in range(min(dims), len(sizes)))
-        views = _through(Groups(members, members if keep else 1))(self.cases[0].views) if neighbours else ()
+        views = _sampled(self.cases[0].views, Groups(members, members if keep else 1)) if neighbours else ()
         return self._with(ends[0], ends[1], views)
 
     def taken(self, sizes: Sequence[int], index: Sequence[np.ndarray | slice]) -> "Axis":
@@ -317,7 +317,7 @@ class Axis:
 
     # What is known of the units.
 
-    @property
+    @functools.cached_property
     def whole(self) -> bool:
         """Whether every unit sees the whole input, as after a global layer."""
         return all(case.whole for case in self.cases)
@@ -333,7 +333,7 @@ class Axis:
             return None if self.first is None else int((self.last - self.first).max(initial=-1)) + 1
         return _agreed(case.size for case in self.cases)
 
-    @property
+    @functools.cached_property
     def stride(self) -> int | Fraction | None:
         """Input positions from one unit to the next; None: undefined, or there is only one unit.
 
@@ -342,13 +342,13 @@ class Axis:
         stride = _agreed(case.stride for case in self.cases)
         return stride.numerator if stride is not None and stride.denominator == 1 else stride
 
-    @property
+    @functools.cached_property
     def padding(self) -> int | None:
         """How far the first unit's field begins before the input (negative: inside it); None: undefined."""
         first = self._span[0] if self.whole else _agreed(case.first[0] for case in self.cases)
         return -int(first) if first is not None and math.isfinite(first) else None
 
-    @property
+    @functools.cached_property
     def centres(self) -> tuple[float, ...]:
         """The centre of the first unit's field, in positions.
 
@@ -365,7 +365,7 @@ class Axis:
         """The centre of the first unit's field; None if it is undefined or branches disagree."""
         return self.centres[0] if self.aligned and self.centres else None
 
-    @property
+    @functools.cached_property
     def aligned(self) -> bool | None:
         """Whether all paths to a unit have the same stride and centre; None: undefined."""
         return _agreed(case.aligned for case in self.cases)
@@ -377,15 +377,10 @@ class Axis:
             return b""
         return np.packbits(self.last < 0).tobytes()
 
-    @property
+    @functools.cached_property
     def nothing(self) -> bool:
         """Whether all units read only padding."""
         return self.last is not None and (not len(self.last) or bool(self.last.max() < 0))
-
-    @property
-    def beyond(self) -> bool | None:
-        """Whether a unit sees more positions than the input has; None: undefined."""
-        return None if self.size is None or self.length is None else self.size > self.length
 
     @property
     def _span(self) -> Interval:
@@ -401,15 +396,15 @@ def _agreed(values: Iterable[T]) -> T | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _through(sampling: Sampling) -> Callable[[Views], Views]:
+def _sampled(views: Views, sampling: Sampling) -> Views:
     """What a sampling makes of views."""
+    seen = [view.through(sampling) for view in views]
+    return joined(view for view in seen if view) if views and all(seen) else ()
 
-    @functools.cache
-    def change(views: Views) -> Views:
-        seen = [view.through(sampling) for view in views]
-        return joined(view for view in seen if view) if views and all(seen) else ()
 
-    return change
+def _through(sampling: Sampling) -> Callable[[Views], Views]:
+    """As `_sampled`, computed once for the same views; many cases of an axis have the same."""
+    return functools.cache(lambda views: _sampled(views, sampling))
 
 
 def _alike(axes: Sequence[Axis]) -> list[Axis]:

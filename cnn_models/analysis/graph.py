@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import keras
 from keras.src.models.functional import Functional
 
-from cnn_models.analysis.opening import Opened, opened, opened_model
+from cnn_models.analysis.opening import Opened, opened, opened_model, sized
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ def find(layer: Any, table: Mapping[Any, T]) -> T | None:
     Returns:
         The entry; None if there is none.
     """
-    for kind in type(layer).__mro__:
+    for kind in type(layer).__mro__ if table else ():
         for key in (kind, f"{kind.__module__}.{kind.__qualname__}"):
             if key in table:
                 return table[key]
@@ -162,7 +162,7 @@ def trace(
     batch = function.inputs[0].shape[0] if function.inputs[0].shape else None
     inputs = tuple(_for_one(tensor, batch) for tensor in function.inputs)
     if input_shape is not None:
-        inputs = _sized(inputs, input_shape)
+        inputs = _with_shapes(inputs, input_shape)
     tracer = _Tracer(leaf or (lambda layer: True), batch)
     outputs = tracer.run(function, inputs, "")
     if whole:
@@ -177,7 +177,7 @@ def _for_one(tensor: keras.KerasTensor, batch: int | None) -> keras.KerasTensor:
     return keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
 
 
-def _sized(inputs: Sequence[keras.KerasTensor], given: InputShape) -> tuple[keras.KerasTensor, ...]:
+def _with_shapes(inputs: Sequence[keras.KerasTensor], given: InputShape) -> tuple[keras.KerasTensor, ...]:
     """The inputs with the sizes that a user gives.
 
     Raises:
@@ -191,8 +191,8 @@ def _sized(inputs: Sequence[keras.KerasTensor], given: InputShape) -> tuple[kera
         fits = len(new) == len(shape) and all(n in (None, m) for n, m in zip(shape, new, strict=True))
         if tensor.name in shapes and not fits:
             raise ValueError(f"Input '{tensor.name}' has the shape {shape}, which {new} does not fit.")
-        sized = keras.KerasTensor((tensor.shape[0], *new), tensor.dtype, name=tensor.name) if fits else tensor
-        result.append(sized)
+        shaped = keras.KerasTensor((tensor.shape[0], *new), tensor.dtype, name=tensor.name) if fits else tensor
+        result.append(shaped)
     if not any(new is not old for new, old in zip(result, inputs, strict=True)):
         known = ", ".join(f"'{tensor.name}' {tuple(tensor.shape[1:])}" for tensor in inputs)
         raise ValueError(f"The shape {given} fits none of the inputs: {known}.")
@@ -284,8 +284,10 @@ class _Tracer:
             specs = [_for_one(tensor, self.batch) for tensor in node.output_tensors]
         else:
             args, kwargs = arguments
-            specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-        return tuple(keras.KerasTensor(_shape_for_one(node, inputs, spec.shape), spec.dtype) for spec in specs)
+            spec = node.operation.compute_output_spec(*args, **kwargs)
+            specs = keras.tree.flatten(sized(node.operation, spec, args))
+        # With a name, because Keras would otherwise make one, which takes longer than all else here.
+        return tuple(keras.KerasTensor(_shape_for_one(node, inputs, s.shape), s.dtype, name=s.name) for s in specs)
 
 
 def _symbolic(arguments: Any) -> list[keras.KerasTensor]:

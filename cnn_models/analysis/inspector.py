@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -20,10 +20,9 @@ from cnn_models.analysis import cost
 from cnn_models.analysis.fields import ReceptiveField, every
 from cnn_models.analysis.graph import Call, Graph, InputShape, channels, data_format, trace, unwrapped
 from cnn_models.analysis.rules import Rules, advice, is_leaf, sees
-from cnn_models.analysis.table import LayerRow, LayerTable
+from cnn_models.analysis.table import LayerRow, LayerTable, Memory, Weights
 from cnn_models.names import unknown
 
-Fields = dict[int, ReceptiveField]
 GATED = ("Multiply",)
 """Layers and operations that multiply by a gate."""
 
@@ -65,8 +64,8 @@ def receptive_field(
     graph = trace(model, is_leaf(rules), input_shape)
     target = _target(graph, layer, call)
     start = _source(graph, source)
-    for each, _, outputs in _walk(graph, start, _lengths(graph, start, rules), rules, gates=gates):
-        found = [field for tensor, field in zip(each.outputs, outputs, strict=True) if tensor is target]
+    for step in _walk(graph, start, _lengths(graph, start, rules), rules, ways=(gates,)):
+        found = [field for tensor, field in zip(step.call.outputs, step.outputs[0], strict=True) if tensor is target]
         if found:
             if found[0].unknown:
                 raise TypeError(advice(found[0].unknown))
@@ -80,6 +79,8 @@ def layer_table(
     source: str | None = None,
     rules: Rules | None = None,
     input_shape: InputShape | None = None,
+    batch: int = 1,
+    dtype: str | None = None,
 ) -> LayerTable:
     """The receptive field and the cost of every layer of a model, in the order of computation.
 
@@ -89,6 +90,8 @@ def layer_table(
         source: for a model with several inputs, the name of the one that receptive fields refer to.
         rules: rules for custom layers (see `cnn_models.analysis.rules`).
         input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
+        batch: number of pictures for which the memory of activations is counted.
+        dtype: the type of real numbers for which memory is counted, such as `float16`; None: the model's own types.
 
     Returns:
         One row for each call of a layer, and one for the weights that an opened layer itself holds. The parameters of
@@ -103,22 +106,21 @@ def layer_table(
     graph = trace(model, is_leaf(rules), input_shape)
     start = _source(graph, source)
     lengths = _lengths(graph, start, rules)
-    whole = _walk(graph, start, lengths, rules)
-    plain = _walk(graph, start, lengths, rules, gates=False) if any(map(_is_gate, graph.calls)) else None
-    counter = _Parameters(model)
+    memory = Memory(batch, dtype)
+    ways = (True, False) if any(map(_is_gate, graph.calls)) else (True,)
+    counter = _Weights(model, memory)
     rows: list[LayerRow] = []
     made: dict[int, LayerRow] = {}
     holders = iter([*graph.models, None])
     holder = next(holders)
-    for number, (call, inputs, outputs) in enumerate(whole, start=1):
-        ungated = outputs[0] if plain is None else next(plain)[2][0]
-        rows.append(_row(call, inputs, outputs[0], ungated, counter.of_call(call), rules))
-        made.update((id(tensor), rows[-1]) for tensor in call.outputs)
+    for number, step in enumerate(_walk(graph, start, lengths, rules, ways=ways), start=1):
+        rows.append(_row(step, counter.of_call(step.call), rules, memory))
+        made.update((id(tensor), rows[-1]) for tensor in step.call.outputs)
         while holder is not None and holder.order <= number:
-            if holder.order == number and (own := counter.of_holder(holder.layer)) != (0, 0):
+            if holder.order == number and (own := counter.of_holder(holder.layer)).parameters:
                 rows.append(_holder_row(holder, _maker(holder, made, rows[-1]), own))
             holder = next(holders)
-    return LayerTable([*rows, *counter.rest()], start.shape[1:])
+    return LayerTable([*rows, *counter.rest()], start.shape[1:], memory)
 
 
 def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
@@ -177,6 +179,14 @@ def _lengths(graph: Graph, source: keras.KerasTensor, rules: Rules) -> dict[int,
     return lengths
 
 
+class _Step(NamedTuple):
+    """One call, and the fields of its inputs and outputs; a list of fields for each way of the walk."""
+
+    call: Call
+    inputs: list[list[ReceptiveField]]
+    outputs: list[Sequence[ReceptiveField]]
+
+
 def _walk(
     graph: Graph,
     source: keras.KerasTensor,
@@ -184,19 +194,32 @@ def _walk(
     rules: Rules,
     *,
     with_channels: bool = False,
-    gates: bool = True,
-) -> Iterator[tuple[Call, Sequence[ReceptiveField], Sequence[ReceptiveField]]]:
-    """Yields each call with the fields of its inputs and outputs. A field is dropped after its tensor's last use."""
+    ways: Sequence[bool] = (True,),
+) -> Iterator[_Step]:
+    """Yields each call with the fields of its inputs and outputs. A field is dropped after its tensor's last use.
+
+    Args:
+        graph: the model.
+        source: the input that fields refer to.
+        lengths: its spatial axes and their sizes.
+        rules: rules for custom layers.
+        with_channels: `lengths` includes the axis of the channels.
+        ways: with gates (True) or without (False). Before the first gate, all ways share their fields.
+    """
     uses = Counter(id(tensor) for call in graph.calls for tensor in call.inputs)
     unseen = ReceptiveField.unseen(lengths.values())
-    fields: Fields = {id(tensor): unseen for tensor in (*graph.inputs, *graph.constants)}
-    fields[id(source)] = ReceptiveField.of_input(lengths)
+    fields = dict.fromkeys((id(tensor) for tensor in (*graph.inputs, *graph.constants)), [unseen] * len(ways))
+    fields[id(source)] = [ReceptiveField.of_input(lengths)] * len(ways)
     for call in graph.calls:
-        inputs = [fields[id(tensor)] for tensor in call.inputs]
-        seen = inputs if gates or not _is_gate(call) else _without_gates(inputs)
-        outputs = sees(call, seen, rules, with_channels=with_channels)
-        yield call, inputs, outputs
-        fields.update((id(tensor), field) for tensor, field in zip(call.outputs, outputs, strict=True))
+        inputs = [list(each) for each in zip(*(fields[id(tensor)] for tensor in call.inputs), strict=True)]
+        outputs: list[Sequence[ReceptiveField]] = []
+        for way, given in zip(ways, inputs, strict=True):
+            seen = given if way or not _is_gate(call) else _without_gates(given)
+            known = bool(outputs) and all(mine is other for mine, other in zip(seen, inputs[0], strict=True))
+            outputs.append(outputs[0] if known else sees(call, seen, rules, with_channels=with_channels))
+        yield _Step(call, inputs, outputs)
+        made = map(list, zip(*outputs, strict=True))
+        fields.update((id(tensor), each) for tensor, each in zip(call.outputs, made, strict=True))
         uses.subtract(map(id, call.inputs))
         for tensor in (*call.inputs, *call.outputs):
             if uses[id(tensor)] <= 0:
@@ -229,9 +252,9 @@ def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int 
     if rank < 3:
         return None
     lengths = dict(enumerate(source.shape[1:], start=1))
-    for outer, inputs, _ in _walk(graph, source, lengths, rules, with_channels=True):
-        call = unwrapped(outer)
-        positions = inputs[0].positions
+    for step in _walk(graph, source, lengths, rules, with_channels=True):
+        call = unwrapped(step.call)
+        positions = step.inputs[0][0].positions
         if data_format(call.layer) and any(position is not None for position in positions):
             usual = 1 if data_format(call.layer) == "channels_first" else rank - 1
             there = [axis for axis, position in zip(lengths, positions, strict=True) if position == channels(call)]
@@ -245,24 +268,29 @@ def _channel_axis(graph: Graph, source: keras.KerasTensor, rules: Rules) -> int 
 # Rows of the table.
 
 
-class _Parameters:
+class _Weights:
     """Counts each weight of a model once, in the row that uses it first."""
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, memory: Memory) -> None:
         self.left: dict[int, Any] = {id(weight): weight for weight in model.weights}
+        self.memory = memory
 
-    def _take(self, weights: Sequence[Any]) -> tuple[int, int]:
-        """The numbers of trainable and of other parameters among weights that no row has counted."""
-        found = [self.left.pop(id(weight)) for weight in weights if id(weight) in self.left]
-        counts = [sum(_size(each) for each in found if each.trainable == kind) for kind in (True, False)]
-        return counts[0], counts[1]
+    def _take(self, weights: Sequence[Any]) -> Weights:
+        """The count of those weights that no row has counted."""
+        trainable = total = size = 0
+        for weight in [self.left.pop(id(each)) for each in weights if id(each) in self.left]:
+            count = math.prod(weight.shape)
+            total += count
+            trainable += count if weight.trainable else 0
+            size += count * cost.item_size(weight.dtype, self.memory.dtype)
+        return Weights(total, trainable, size)
 
-    def of_call(self, call: Call) -> tuple[int, int]:
-        """The parameters of a layer; an operation has none."""
+    def of_call(self, call: Call) -> Weights:
+        """The weights of a layer; an operation has none."""
         return self._take(call.layer.weights if isinstance(call.layer, keras.Layer) else [])
 
-    def of_holder(self, layer: keras.Layer) -> tuple[int, int]:
-        """The parameters that an opened layer holds itself, and not in layers inside it."""
+    def of_holder(self, layer: keras.Layer) -> Weights:
+        """The weights that an opened layer holds itself, and not in layers inside it."""
         return self._take([*layer._trainable_variables, *layer._non_trainable_variables])
 
     def rest(self) -> list[LayerRow]:
@@ -270,38 +298,30 @@ class _Parameters:
         owners: dict[str, list[Any]] = {}
         for weight in self.left.values():
             owners.setdefault(weight.path.rpartition("/")[0] or weight.path, []).append(weight)
-        return [LayerRow.uncalled(name, *self._take(weights)) for name, weights in owners.items()]
+        return [LayerRow.uncalled(name, self._take(weights)) for name, weights in owners.items()]
 
 
-def _size(weight: Any) -> int:
-    return math.prod(weight.shape)
-
-
-def _row(
-    call: Call,
-    inputs: Sequence[ReceptiveField],
-    field: ReceptiveField,
-    ungated: ReceptiveField,
-    parameters: tuple[int, int],
-    rules: Rules,
-) -> LayerRow:
+def _row(step: _Step, weights: Weights, rules: Rules, memory: Memory) -> LayerRow:
+    call, field, ungated = step.call, step.outputs[0][0], step.outputs[-1][0]
+    size, macs, outputs = field.size, cost.call_macs(call, rules), cost.activation_bytes(call, memory.dtype)
     return LayerRow(
         name=call.name,
         call=call.index,
         type=type(call.layer).__name__,
         output_shape=tuple(call.outputs[0].shape[1:]),
-        parameters=sum(parameters),
-        trainable=parameters[0],
-        macs=cost.call_macs(call, rules),
-        activation_macs=cost.activation_macs(call, rules),
-        memory_bytes=cost.memory_bytes(call),
-        receptive_field=field.size,
-        without_gates=ungated.size,
+        parameters=weights.parameters,
+        trainable=weights.trainable,
+        weight_macs=macs.weights,
+        activation_macs=macs.activations,
+        weight_bytes=weights.bytes,
+        activation_bytes=None if outputs is None else outputs * memory.batch,
+        receptive_field=size,
+        without_gates=size if ungated is field else ungated.size,
         stride=field.stride,
         padding=field.padding,
         centres=field.centres,
         beyond_input=field.beyond,
-        unproductive=every([field.beyond, *(each.beyond for each in inputs)]),
+        unproductive=every([field.beyond, *(each.beyond for each in step.inputs[0])]),
         missing=field.unknown,
     )
 
@@ -311,18 +331,18 @@ def _maker(holder: Call, made: Mapping[int, LayerRow], last: LayerRow) -> LayerR
     return next((made[id(tensor)] for tensor in holder.outputs if id(tensor) in made), last)
 
 
-def _holder_row(holder: Call, maker: LayerRow, parameters: tuple[int, int]) -> LayerRow:
+def _holder_row(holder: Call, maker: LayerRow, weights: Weights) -> LayerRow:
     """The row of the weights that an opened layer holds itself; its products are in the rows before it."""
-    shape = tuple(holder.outputs[0].shape[1:]) if holder.outputs else ()
     return dataclasses.replace(
         maker,
         name=holder.name,
         call=holder.index,
         type=type(holder.layer).__name__,
-        output_shape=shape,
-        parameters=sum(parameters),
-        trainable=parameters[0],
-        macs=0,
+        output_shape=tuple(holder.outputs[0].shape[1:]) if holder.outputs else (),
+        parameters=weights.parameters,
+        trainable=weights.trainable,
+        weight_macs=0,
         activation_macs=0,
-        memory_bytes=0,
+        weight_bytes=weights.bytes,
+        activation_bytes=0,
     )

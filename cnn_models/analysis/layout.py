@@ -66,12 +66,12 @@ class Line:
 
     @property
     def known(self) -> bool:
-        """Whether it is known what each unit reads."""
-        return self.axis.first is not None and not self.axis.rearranged
+        """Whether it is known what each unit reads, and there are units."""
+        return self.axis.first is not None and not self.axis.rearranged and len(self.axis.first) > 0
 
     def through(self, place: int, sampling: Sampling) -> "Line":
         """The line of a layer that reads these units through a sampling along an axis of the tensor."""
-        if place not in self.places or self.axis.rearranged:
+        if self.axis.rearranged or not any(digit.place == place for digit in self.layout):
             return self
         if self.is_plain(place):
             axis = self.axis.through(sampling)
@@ -214,6 +214,19 @@ class Line:
         first, last = int(self.axis.first[number]), int(self.axis.last[number])
         return (first, last) if first <= last else NOTHING
 
+    def ends(self, grid: Mapping[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """First and last position that the units at some places read; both broadcast with the places.
+
+        Args:
+            grid: the index along each axis of the tensor that makes a difference.
+        """
+        assert self.axis.first is not None
+        assert self.axis.last is not None
+        number: np.ndarray | int = 0
+        for place, size, block, _ in self.layout:
+            number = number * (size or 1) + grid[place] // block % (size or 1)
+        return self.axis.first[number], self.axis.last[number]
+
     def is_plain(self, place: int) -> bool:
         """Whether the units are numbered along one axis of the tensor, this one."""
         if len(self.layout) != 1:
@@ -259,6 +272,8 @@ def _sizes(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
     old = [size for size in before[1:] if size is not None]
     new = [size for size in after[1:] if size is not None]
     if len(old) < len(before) - 1 or len(new) < len(after) - 1:
+        return None
+    if not math.prod(old):
         return None
     first = before[0] or max(math.prod(new) // math.prod(old), 1)
     total = first * math.prod(old)

@@ -12,6 +12,7 @@ import keras
 from keras.src.backend.common import global_state
 
 _NAMES = "object_name_uids"
+_ARITHMETIC = ("__add__", "__sub__", "__mul__", "__truediv__", "__matmul__")
 Leaf = Callable[[Any], bool]
 """Whether a layer is one whole, which is not opened."""
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -96,6 +97,8 @@ def _call(layer: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
     if getattr(layer, "_call_has_training_arg", False):
         named = {**named, "training": False}
         positional = positional[: list(layer.call_signature_parameters).index("training")]
+    else:  # Keras drops the argument, too, where a layer does not take it
+        named = {name: value for name, value in named.items() if name != "training"}
     return layer.call(*positional, **named)
 
 
@@ -120,12 +123,13 @@ class _Opener:
         def call(layer: Any, *positional: Any, **named: Any) -> Any:
             symbolic = any(isinstance(each, keras.KerasTensor) for each in keras.tree.flatten((positional, named)))
             if not symbolic or not layer.built or isinstance(layer, keras.Function) or opener.leaf(layer):
-                return usual(layer, *positional, **named)
+                return sized(layer, usual(layer, *positional, **named), positional)
             return opener.enter(layer, positional, named, usual)
 
         keras.Layer.__call__ = call
         try:
-            yield
+            with _symbolic_arithmetic():
+                yield
         finally:
             keras.Layer.__call__ = usual
 
@@ -152,6 +156,21 @@ class _Opener:
         for node in nodes:
             _forget(node)
         return Opened(inputs, outputs, nodes, self.prefixes, self.inside)
+
+
+def sized(layer: Any, output: Any, given: Sequence[Any]) -> Any:
+    """The symbolic output of a call, with the sizes that Keras leaves open.
+
+    An EinsumDense whose `output_shape` contains None makes tensors of unknown size of tensors of known size.
+    """
+    if type(layer) is not keras.layers.EinsumDense or not isinstance(output, keras.KerasTensor):
+        return output
+    (first, _, result) = layer.equation.replace("->", ",").split(",")
+    if None in output.shape[1:] and given and "." not in layer.equation:
+        known = dict(zip(first, given[0].shape, strict=True))
+        pairs = zip(result, output.shape, strict=True)
+        output._shape = tuple(known.get(letter) if size is None else size for letter, size in pairs)
+    return output
 
 
 def _forget(node: Any) -> None:
@@ -183,6 +202,24 @@ def _behind(outputs: Sequence[keras.KerasTensor], until: Collection[int] = ()) -
             if not node.is_input:
                 waiting += [node, *node.input_tensors]
     return list(nodes.values())
+
+
+@contextlib.contextmanager
+def _symbolic_arithmetic() -> Iterator[None]:
+    """Within the block, `weight * tensor` works on a symbolic tensor as `tensor * weight` does."""
+    kind = next(each for each in keras.Variable.__mro__ if "__mul__" in vars(each))
+    usual = {name: vars(kind)[name] for name in _ARITHMETIC}
+
+    def deferring(operate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        return lambda left, right: NotImplemented if isinstance(right, keras.KerasTensor) else operate(left, right)
+
+    for name, operate in usual.items():
+        setattr(kind, name, deferring(operate))
+    try:
+        yield
+    finally:
+        for name, operate in usual.items():
+            setattr(kind, name, operate)
 
 
 @contextlib.contextmanager

@@ -113,10 +113,23 @@ def _grouped_heads(call: Call) -> int | None:
     return times(call.layer.num_query_heads * 2 * call.layer.head_dim, (query[0] or 1, query[1], key[1]))
 
 
-def _dot_product_attention(call: Call) -> int | None:
-    """Query, key and value have shape `(batch, positions, heads, length of a vector)`."""
+def dot_products(call: Call, of_activations: bool) -> int | None:
+    """The products of `keras.ops.dot_product_attention`: of queries and keys, then of scores and values.
+
+    Query, key and value have shape `(batch, positions, heads, length of a vector)`; learnt queries are weights.
+
+    Args:
+        call: the call.
+        of_activations: count the products of two tensors that are computed from the input; otherwise the others.
+    """
     query, key, value = (argument(call, name) for name in ("query", "key", "value"))
-    return times(2, (*sizes(query), key.shape[1])) if all(map(computed, (query, key, value))) else None
+    scores = computed(query), computed(key)
+    pairs = [all(scores), any(scores) and computed(value)]
+    return times(pairs.count(of_activations), (query.shape[0] or 1, *query.shape[1:], key.shape[1]))
+
+
+def _dot_product_attention(call: Call) -> int | None:
+    return dot_products(call, of_activations=True)
 
 
 ACTIVATION_MACS: Mapping[Any, Macs] = {

@@ -37,7 +37,8 @@ class Rule(NamedTuple):
     Attributes:
         sees: maps a call and the fields of its inputs to the field of its output, or to one for each output.
         macs: maps a call to its number of multiply-accumulates for one picture.
-        activation_macs: maps a call to the number of those that are matrix products of activations.
+        activation_macs: maps a call to the number of those that are matrix products of activations; None with `macs`:
+            none are.
     """
 
     sees: Sees | None = None
@@ -74,10 +75,15 @@ class Missing:
 
 def is_leaf(rules: Rules) -> Callable[[Any], bool]:
     """Whether a layer has a rule, so that it need not be opened."""
-    return lambda layer: (
-        isinstance(layer, keras.layers.SpectralNormalization)
-        or any(find(layer, table) is not None for table in (rules, SEES))
-    )
+    known: dict[type, bool] = {}
+
+    def leaf(layer: Any) -> bool:
+        if type(layer) not in known:
+            wraps = isinstance(layer, keras.layers.SpectralNormalization)
+            known[type(layer)] = wraps or any(find(layer, table) is not None for table in (rules, SEES))
+        return known[type(layer)]
+
+    return leaf
 
 
 def sees(

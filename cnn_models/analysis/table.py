@@ -1,12 +1,32 @@
 """The table of a model's layers, as data and as text."""
 
+import csv
 import dataclasses
+import io
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Memory(NamedTuple):
+    """For what memory is counted: a number of pictures, and the type of real numbers; None: the model's own types."""
+
+    batch: int = 1
+    dtype: str | None = None
+
+
+DEFAULT = Memory()
+
+
+class Weights(NamedTuple):
+    """A number of parameters, the trainable part of them, and their size in bytes."""
+
+    parameters: int
+    trainable: int
+    bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +40,11 @@ class LayerRow:
         output_shape: shape of the output, without the batch.
         parameters: number of weights, trained or not; 0 in all calls but the first.
         trainable: the part of them that is trained.
-        macs: multiply-accumulates for one picture; None if they depend on an unknown size or the layer has no rule.
-        activation_macs: the part of `macs` that is matrix products of activations, as in attention; None as above.
-        memory_bytes: bytes of the output for one picture; None if they depend on an unknown size.
+        weight_macs: products with a weight or constant, for one picture; None if they depend on an unknown size or the
+            layer has no rule.
+        activation_macs: matrix products of two activations, as in attention; None as above.
+        weight_bytes: bytes of the parameters.
+        activation_bytes: bytes of the outputs, see `LayerTable.memory`; None if they depend on an unknown size.
         receptive_field: size of a unit's field, in pixels of the input; it may exceed the input.
         without_gates: `receptive_field`, if products with tensors that depend on the whole input (squeeze and
             excitation) are left out.
@@ -43,9 +65,10 @@ class LayerRow:
     output_shape: tuple[int | None, ...]
     parameters: int
     trainable: int
-    macs: int | None
+    weight_macs: int | None
     activation_macs: int | None
-    memory_bytes: int | None
+    weight_bytes: int
+    activation_bytes: int | None
     receptive_field: tuple[int | None, ...]
     without_gates: tuple[int | None, ...]
     stride: tuple[int | Fraction | None, ...]
@@ -55,19 +78,26 @@ class LayerRow:
     unproductive: bool | None
     missing: tuple[object, ...] = ()
 
+    @property
+    def macs(self) -> int | None:
+        """All multiply-accumulates for one picture."""
+        counts = (self.weight_macs, self.activation_macs)
+        return None if None in counts else sum(count for count in counts if count is not None)
+
     @classmethod
-    def uncalled(cls, name: str, trainable: int, fixed: int) -> "LayerRow":
+    def uncalled(cls, name: str, weights: Weights) -> "LayerRow":
         """The row of a layer that holds parameters and is not called."""
         return cls(
             name=name,
             call=None,
             type="not called",
             output_shape=(),
-            parameters=trainable + fixed,
-            trainable=trainable,
-            macs=0,
+            parameters=weights.parameters,
+            trainable=weights.trainable,
+            weight_macs=0,
             activation_macs=0,
-            memory_bytes=0,
+            weight_bytes=weights.bytes,
+            activation_bytes=0,
             receptive_field=(),
             without_gates=(),
             stride=(),
@@ -83,14 +113,19 @@ class LayerTable(tuple[LayerRow, ...]):
 
     Attributes:
         input_shape: the shape of the input that fields refer to, without the batch.
+        memory: for which batch and type memory is counted.
     """
 
     input_shape: tuple[int | None, ...]
+    memory: Memory
 
-    def __new__(cls, rows: Iterable[LayerRow] = (), input_shape: Sequence[int | None] = ()) -> "LayerTable":
+    def __new__(
+        cls, rows: Iterable[LayerRow] = (), input_shape: Sequence[int | None] = (), memory: Memory = DEFAULT
+    ) -> "LayerTable":
         """The table of some rows."""
         table = super().__new__(cls, rows)
         table.input_shape = tuple(input_shape)
+        table.memory = memory
         return table
 
     @property
@@ -99,19 +134,28 @@ class LayerTable(tuple[LayerRow, ...]):
         return tuple(dict.fromkeys(layer for row in self for layer in row.missing))
 
     def cells(self) -> list[dict[str, Any]]:
-        """The rows as plain numbers and texts, by the names of the columns; tuples are text like `5×5`."""
+        """The rows as plain numbers and texts, by the names in `COLUMNS`; tuples are text like `5×5`."""
         return [_cells(row) for row in self]
 
-    def frame(self) -> "pd.DataFrame":
-        """The table as a data frame with one column for each attribute of `LayerRow`; tuples are text like `5×5`.
+    def total(self, name: str) -> int | None:
+        """The sum of a column of counts; None if a count is not known."""
+        counts = [getattr(row, name) for row in self]
+        return None if None in counts else sum(counts)
 
-        The column `missing` is left out, see `LayerTable.missing`.
-        """
+    def csv(self) -> str:
+        """The table as comma-separated values, with the columns of `cells`."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.cells())
+        return text.getvalue()
+
+    def frame(self) -> "pd.DataFrame":
+        """The table as a data frame, with the columns of `cells`."""
         import pandas as pd
 
-        names = [field.name for field in dataclasses.fields(LayerRow) if field.name != "missing"]
-        frame = pd.DataFrame(self.cells(), columns=names)
-        counts = dict.fromkeys(("call", "macs", "activation_macs", "memory_bytes"), "Int64")
+        frame = pd.DataFrame(self.cells(), columns=list(COLUMNS))
+        counts = dict.fromkeys(("call", "macs", "weight_macs", "activation_macs", "activation_bytes"), "Int64")
         return frame.astype(counts | {"beyond_input": "boolean", "unproductive": "boolean"})
 
     def __repr__(self) -> str:
@@ -119,12 +163,12 @@ class LayerTable(tuple[LayerRow, ...]):
 
     def __str__(self) -> str:
         gated = any(row.without_gates != row.receptive_field for row in self)
-        attends = any(row.activation_macs for row in self)
+        attends = any(row.activation_macs != 0 for row in self)
         columns = [
             ["output", *(_times(row.output_shape) for row in self), ""],
-            _counts("parameters", [row.parameters for row in self]),
-            _counts("MACs", [row.macs for row in self]),
-            *([_counts("of them act.", [row.activation_macs for row in self])] if attends else []),
+            self._counts("parameters", "parameters"),
+            self._counts("MACs", "weight_macs"),
+            *([self._counts("act. MACs", "activation_macs")] if attends else []),
             ["field", *(_times(row.receptive_field) + "*" * bool(row.beyond_input) for row in self), ""],
             *([["no gates", *(_times(row.without_gates) for row in self), ""]] if gated else []),
             ["stride", *(_times(row.stride) for row in self), ""],
@@ -140,11 +184,23 @@ class LayerTable(tuple[LayerRow, ...]):
         ]
         return "\n".join([line.rstrip() for line in lines] + self._notes(attends, gated))
 
+    def _counts(self, heading: str, name: str) -> list[str]:
+        """A column of counts with its total."""
+        counts = [*(getattr(row, name) for row in self), self.total(name)]
+        return [heading, *("?" if count is None else f"{count:,}" for count in counts)]
+
     def _notes(self, attends: bool, gated: bool) -> list[str]:
         """What the numbers are, and why some are missing."""
-        notes = [f"Input {_times(self.input_shape)}. MACs are for one picture; fields and strides are in its pixels."]
+        batch, dtype = self.memory
+        parameters, trainable = self.total("parameters"), self.total("trainable")
+        notes = [
+            f"Input {_times(self.input_shape)}. MACs are for one picture; fields and strides are in its pixels.",
+            f"Of {parameters:,} parameters, {trainable:,} are trainable.",
+            f"Memory{f' in {dtype}' if dtype else ''}: parameters {_memory(self.total('weight_bytes'))}, "
+            f"outputs of all layers for {batch} picture{'s' * (batch > 1)} {_memory(self.total('activation_bytes'))}.",
+        ]
         if attends:
-            notes.append("of them act.: MACs that are products of two activations, not with a weight.")
+            notes.append("act. MACs: products of two activations; MACs: products with a weight.")
         if gated:
             notes.append("no gates: the field without products with a tensor that depends on the whole input.")
         if any(row.beyond_input for row in self):
@@ -161,10 +217,8 @@ class LayerTable(tuple[LayerRow, ...]):
 WIDTH = 100
 
 
-def _counts(heading: str, counts: Sequence[int | None]) -> list[str]:
-    """A column of counts with its total, which is not known if one is not."""
-    total = None if None in counts else sum(count for count in counts if count is not None)
-    return [heading, *("?" if count is None else f"{count:,}" for count in (*counts, total))]
+def _memory(size: int | None) -> str:
+    return "?" if size is None else f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
 
 
 def _shortened(text: str, room: int) -> str:
@@ -174,8 +228,16 @@ def _shortened(text: str, room: int) -> str:
     return f"{text[: room // 3]}…{text[len(text) - room + room // 3 + 1 :]}"
 
 
+COLUMNS = (
+    *("name", "call", "type", "output_shape", "parameters", "trainable", "macs", "weight_macs", "activation_macs"),
+    *("weight_bytes", "activation_bytes", "receptive_field", "without_gates", "stride", "padding", "centres"),
+    *("beyond_input", "unproductive"),
+)
+"""The columns of a table: the attributes of `LayerRow`, but `missing` (see `LayerTable.missing`)."""
+
+
 def _cells(row: LayerRow) -> dict[str, Any]:
-    cells = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "missing"}
+    cells = {name: getattr(row, name) for name in COLUMNS}
     return {name: _times(cell) if isinstance(cell, tuple) else cell for name, cell in cells.items()}
 
 

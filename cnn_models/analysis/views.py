@@ -76,6 +76,12 @@ class View:
         first, last = self.fields[phase]
         return first + turns * self.advance, last + turns * self.advance
 
+    def _around(self, units: Sequence[int]) -> Interval:
+        """What some units see together."""
+        if self.period == 1 and len(units) > 1:  # then the outermost units see the outermost positions
+            units = (min(units), max(units))
+        return hull(map(self.field, units))
+
     @property
     def centres(self) -> tuple[float, ...]:
         """The centre of unit 0, or the lowest and highest centre of its paths; empty if undefined."""
@@ -106,7 +112,7 @@ class View:
             return None
         inward, outward = sampling.steps
         turns = self.period // math.gcd(self.period, inward)
-        fields = tuple(hull(map(self.field, sampling.taps(unit))) for unit in range(turns * outward))
+        fields = tuple(self._around(sampling.taps(unit)) for unit in range(turns * outward))
         if isinstance(sampling, Prefix):
             fields = tuple((-math.inf, last) if first <= last else NOTHING for first, last in fields)
         paths = tuple(path for each in self.paths if (path := each.through(sampling)))
@@ -122,6 +128,8 @@ def joined(views: Iterable[View]) -> tuple[View, ...]:
     if any(view.whole for view in distinct):
         moving = [view for view in distinct if view.advance] or distinct[:1]
         distinct = [View((WHOLE,) * view.period, view.advance) for view in moving]
+    if len(distinct) == 1:
+        return tuple(distinct)
     groups: dict[object, list[View]] = {}
     for view in distinct:
         groups.setdefault(view.stride, []).append(view)

@@ -21,14 +21,16 @@ def inspect(args: argparse.Namespace) -> None:
     options.writable_folder(args.results)
     model = _open(args.model)
     import cnn_models
-    from lab.report.table import csv_files
+    from lab.store.files import sole_writer, write_whole
 
     try:
         table = cnn_models.layer_table(model, source=args.source)
     except (TypeError, ValueError) as error:
         raise UsageError(_first_line(error)) from error
     path = args.results / f"inspect-{_model_name(args.model)}.csv"
-    csv_files.write(table.frame(), path)
+    content = table.csv().encode()
+    with sole_writer(path.parent):
+        write_whole(path, lambda part: part.write_bytes(content))
     print(f"{table}\ntable: {path}")
 
 
@@ -102,12 +104,15 @@ def _numbers(which: "np.ndarray") -> list[int]:
 
 def _open(name: str) -> "keras.Model":
     """Opens a model by name or file. Errors that need no TensorFlow are reported before it is loaded."""
-    from cnn_models import loading
+    from cnn_models import light_keras, loading
 
     try:
         loading.check(name)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        startup.start_tensorflow()
+        with light_keras.without():
+            startup.start_tensorflow()
+            import keras  # noqa: F401  # with TensorFlow's own import of it
+
         return loading.open_model(name)
     except ValueError as error:
         raise UsageError(str(error)) from error

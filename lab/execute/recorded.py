@@ -1,15 +1,14 @@
 """Executes runs and writes their records. Every engine uses this in the process that executes the run."""
 
-import contextlib
 import dataclasses
-import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import filelock
 
+from cnn_models import light_keras
 from lab.declare.run import resolve
 from lab.declare.work import Report, RunOutcome, Work
 from lab.errors import Unavailable
@@ -18,9 +17,6 @@ from lab.store.record import Record
 from lab.store.records import Unwritable, storing
 
 LAST_LINES = 20
-# Keras imports these packages if they are installed, for features that no worker uses. Without them it starts in
-# 2.9 s, with them in 4.6 s (medians of five), each time a worker starts.
-KERAS_EXTRAS = ("sklearn", "matplotlib", "pandas")
 Answer = tuple[str, Any]
 
 
@@ -92,22 +88,10 @@ def failure(error: BaseException) -> tuple[str, str]:
 
 
 def make_work(job: Job) -> RecordedWork:
-    """Makes the work of a job. This imports Keras, without the packages of `KERAS_EXTRAS`."""
+    """Makes the work of a job. This imports Keras, without the packages of `light_keras.EXTRAS`."""
     try:
-        with _hidden(KERAS_EXTRAS):
+        with light_keras.without():
             work_class: Callable[..., Work] = resolve(job.work)
     except ModuleNotFoundError:  # the module of this work imports one of them itself
         work_class = resolve(job.work)
     return RecordedWork(work_class(job.records), job)
-
-
-@contextlib.contextmanager
-def _hidden(packages: Iterable[str]) -> Iterator[None]:
-    """Makes the import of packages fail within the block, unless they are already imported."""
-    hidden = [package for package in packages if package not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import fail
-    try:
-        yield
-    finally:
-        for package in hidden:
-            del sys.modules[package]

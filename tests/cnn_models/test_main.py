@@ -36,6 +36,14 @@ def test_an_input_of_unknown_size_is_given_one(tmp_path, capsys):
     assert "fits none of the inputs" in capsys.readouterr().err
 
 
+def test_memory_is_counted_for_a_batch_and_a_type(capsys):
+    assert main(["inspect", "lenet1", "--batch", "3", "--dtype", "float16"]) == 0
+    count = cnn_models.build("lenet1").count_params()
+    assert f"Memory in float16: parameters {2 * count / 1024:.1f} KiB" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main(["inspect", "lenet1", "--batch", "0"])
+
+
 @pytest.mark.parametrize("words", [["inspect", "lenet9"], ["inspect", "nowhere.keras"]])
 def test_what_cannot_be_opened_is_one_line(words, capsys):
     assert main(words) == 2

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
 from cnn_models.analysis.fields import ReceptiveField
@@ -42,25 +41,6 @@ def argument(call: Call, name: str, default: Any = None) -> Any:
 def computed(value: Any) -> bool:
     """Whether an argument is computed from the model's inputs, and is no weight or constant."""
     return isinstance(value, keras.KerasTensor)
-
-
-def restricts(mask: Any, call: Call) -> bool:
-    """Whether a mask is or contains a constant that excludes positions whatever the input is, such as a causal mask.
-
-    A mask that is computed from the input alone, as for padding, may admit all positions.
-    """
-    waiting, seen = [mask], set()
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen or not hasattr(value, "shape"):
-            continue
-        seen.add(id(value))
-        if computed(value):
-            maker = call.makers.get(id(value))
-            waiting += keras.tree.flatten((maker.arguments[0], dict(maker.arguments[1]))) if maker else []
-        elif len(np.unique(keras.ops.convert_to_numpy(value))) > 1:
-            return True
-    return False
 
 
 def field_of(value: Any, call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

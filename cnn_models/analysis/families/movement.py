@@ -185,7 +185,7 @@ def _take(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     """Rows of a constant table by computed numbers (an embedding), or constant positions of a tensor."""
     table, indices, axis = argument(call, "x"), argument(call, "indices"), call.layer.axis
     if computed(table) and computed(indices):
-        raise UnknownError("at positions that are computed from the input")
+        return _looked_up(call, fields)
     if computed(indices):
         place = 0 if axis is None else axis % len(table.shape)
         return fields[0].moved({i: i + place for i in range(len(indices.shape))})
@@ -199,6 +199,34 @@ def _take(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     if positions.ndim > 1:
         raise UnknownError("at a table of positions")
     return sliced(fields[0], axis, [int(position) for position in positions], size)
+
+
+def _looked_up(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Positions that are computed from the input may be any along the axis."""
+    table, indices, axis = argument(call, "x"), argument(call, "indices"), call.layer.axis
+    place, rank, more = 0 if axis is None else axis % len(table.shape), len(table.shape), len(indices.shape)
+    of_table = field_of(table, call, fields).collapsed(range(rank) if axis is None else {place})
+    of_table = of_table.moved({i: i if i < place else i + more - 1 for i in range(rank)})
+    of_indices = field_of(indices, call, fields).moved({i: i + place for i in range(more)})
+    return meet([of_table, of_indices], shape=call.outputs[0].shape)
+
+
+def _take_along_axis(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """As `_looked_up`, with positions of their own for each unit of the other axes."""
+    table, indices, axis = argument(call, "x"), argument(call, "indices"), call.layer.axis
+    if not computed(indices) or axis is None:
+        raise UnknownError("at constant positions, or of a flattened tensor")
+    of_table = field_of(table, call, fields).collapsed(axes_of(axis, len(table.shape)))
+    return meet([of_table, field_of(indices, call, fields)], shape=call.outputs[0].shape)
+
+
+def _scatter(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Each unit may be replaced by any of the updates."""
+    names = [name for name in ("inputs", "indices", "values", "updates") if argument(call, name) is not None]
+    given = [(argument(call, name), name) for name in names]
+    seen = [(field_of(each, call, fields), len(each.shape), name) for each, name in given if hasattr(each, "shape")]
+    parts = [field if name == "inputs" else field.collapsed(range(rank)) for field, rank, name in seen]
+    return meet(parts, shape=call.outputs[0].shape)
 
 
 # Padding, rolling, repeating.
@@ -323,6 +351,8 @@ KINDS: Kinds = {
     _split: of_operations("numpy", "Split ArraySplit"),
     _unstack: of_operations("core", "Unstack"),
     _take: of_operations("numpy", "Take"),
+    _take_along_axis: of_operations("numpy", "TakeAlongAxis"),
+    _scatter: of_operations("core", "Scatter ScatterUpdate SliceUpdate"),
     _pad: of_operations("numpy", "Pad"),
     _roll: of_operations("numpy", "Roll"),
     _flip: of_operations("numpy", "Flip"),

@@ -11,9 +11,9 @@ from cnn_models.analysis.families.common import (
     axes_of,
     of_layers,
     of_operations,
-    restricts,
     without,
 )
+from cnn_models.analysis.families.masks import routed, softmax_mask, softmax_rows
 from cnn_models.analysis.families.movement import sliced
 from cnn_models.analysis.fields import ReceptiveField, meet
 from cnn_models.analysis.graph import Call
@@ -26,6 +26,8 @@ def _elementwise(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField
     To a tensor with fewer axes, layers add axes behind the batch, and operations, as NumPy does, before all others.
     """
     shape = call.outputs[0].shape
+    if len(fields) == 1 and call.inputs[0].shape == shape:
+        return activated(call, fields[0])
     aligned = []
     for tensor, field in zip(call.inputs, fields, strict=True):
         shift = len(shape) - len(tensor.shape)
@@ -54,15 +56,19 @@ def _largest(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _along_axis(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    """Normalisations, softmax and sorting: a unit reads all units along the layer's `axis`."""
-    mask = call.arguments[1].get("mask", call.arguments[0][1] if len(call.arguments[0]) > 1 else None)
-    axes = axes_of(call.layer.axis, call.rank)
-    if type(call.layer).__name__ != "Softmax" or mask is None:
-        return fields[0].mixed(axes)
-    if restricts(mask, call):
-        raise UnknownError("with a mask")
-    others = [field.collapsed(range(call.rank)) for field in fields[1:]]
-    return meet([fields[0].mixed(axes), *others])
+    """Normalisations and sorting: a unit reads all units along the layer's `axis`."""
+    return fields[0].mixed(axes_of(call.layer.axis, call.rank))
+
+
+def _softmax(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """As `_along_axis`; with a mask, a unit reads those that the mask admits."""
+    if softmax_mask(call) is None:
+        return _along_axis(call, fields)
+    shape, seen = call.inputs[0].shape, softmax_rows(call)
+    shifts = [call.rank - len(tensor.shape) for tensor in call.inputs]
+    aligned = [field.moved({i: i + s for i in range(call.rank - s)}) for field, s in zip(fields, shifts, strict=True)]
+    scores = meet(aligned, shape=shape)
+    return scores.mixed({call.rank - 1}) if seen is None else meet([routed(scores, seen, call.rank)], shape=shape)
 
 
 def _group_normalisation(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -71,6 +77,14 @@ def _group_normalisation(call: Call, fields: Sequence[ReceptiveField]) -> Recept
     members = call.inputs[0].shape[axis] // call.layer.groups
     others = [other for other in range(1, call.rank) if other != axis]
     return fields[0].mixed(others).through({axis: Groups(members, members)})
+
+
+def _fourier(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """Transforms of the last axis, or of the last two; real and imaginary parts are tensors of their own."""
+    count = 2 if "2" in type(call.layer).__name__ else 1
+    axes = range(call.rank - count, call.rank)
+    whole = meet(fields)
+    return whole.mixed(axes) if call.outputs[0].shape == call.inputs[0].shape else whole.collapsed(axes)
 
 
 def _cumulative(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -119,10 +133,11 @@ KINDS: Kinds = {
         "keras.src.applications.inception_resnet_v2.CustomScaleLayer",
     ],
     _along_axis: [
-        *of_layers("LayerNormalization RMSNormalization UnitNormalization Softmax"),
+        *of_layers("LayerNormalization RMSNormalization UnitNormalization"),
         *of_operations("nn", "Softmax LogSoftmax Sparsemax Normalize LayerNorm RMSNorm"),
         *of_operations("numpy", "Sort Argsort"),
     ],
+    _softmax: of_layers("Softmax"),
     _group_normalisation: of_layers("GroupNormalization"),
     _reduction: [
         *of_operations("numpy", "Mean Max Min Sum Prod Std Var Amax Amin Any All Median Average Argmax Argmin Ptp"),
@@ -132,6 +147,7 @@ KINDS: Kinds = {
     ],
     _moments: of_operations("nn", "Moments"),
     _largest: of_operations("math", "TopK"),
+    _fourier: of_operations("math", "FFT FFT2 IFFT2 RFFT IRFFT"),
     _cumulative: of_operations("numpy", "Cumsum Cumprod"),
     _gated_halves: of_operations("nn", "Glu"),
 }

@@ -548,13 +548,13 @@ def test_a_tensor_of_fewer_axes_is_broadcast_from_the_first():
 
 
 def test_a_map_of_one_unit_is_broadcast():
-    """One window in a corner, added everywhere: no single size, but what every unit reads."""
+    """One window in a corner, added everywhere: what every unit reads, and the most that one reads."""
     inputs = keras.Input((6, 5, 1))
     corner = layers.Cropping2D(((0, 4), (0, 3)))(inputs)
     field = check(
         keras.Model(inputs, layers.Add()([inputs, layers.AveragePooling2D(2)(corner)])), (6, 5, 1), spatial=(0, 1)
     )
-    assert (field.size, field.centres) == ((None, None), ((0.0, 0.5), (0.0, 0.5)))
+    assert (field.size, field.centres) == ((6, 5), ((0.0, 0.5), (0.0, 0.5)))
     assert field.unit((5, 0)) == ((0, 5), (0, 1))
 
 
@@ -660,7 +660,7 @@ def test_concatenation_along_rows():
     inputs = keras.Input((5, 4, 1))
     model = keras.Model(inputs, layers.Concatenate(axis=1)([inputs, layers.Conv2D(1, 3, padding="same")(inputs)]))
     field = check(model, (5, 4, 1), spatial=(0, 1))
-    assert (field.size, field.stride) == ((None, 3), (None, 1))
+    assert (field.size, field.stride) == ((3, 3), (None, 1))
 
 
 def test_reshapes():
@@ -685,11 +685,11 @@ def test_reshapes():
 
 
 def test_dot_products():
-    """A matrix of similarities: which unit met which is not kept, what all of them see is."""
+    """A matrix of similarities, each of two units; and what all of them see."""
     inputs = keras.Input((6, 3))
     x = layers.Conv1D(3, 3)(inputs)
     model = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Dot(axes=2)([x, x])))
-    assert receptive_field(model, model.layers[-2]).size == (None,)
+    assert receptive_field(model, model.layers[-2]).size == (6,)
     vectors = layers.GlobalAveragePooling1D()(x)
     assert receptive_field(keras.Model(inputs, layers.Dot(axes=1)([vectors, vectors]))).size == (6,)
 
@@ -726,15 +726,40 @@ def test_attention_along_one_axis_and_of_tokens():
     assert receptive_field(keras.Model(inputs, layers.MultiHeadAttention(1, 4)(tokens, tokens))).size == (4, 5)
 
 
-def test_attention_behind_a_mask_that_excludes_positions_is_not_guessed():
+class Masked(layers.Layer):
+    """Attention of one head, written out with a masked softmax."""
+
+    def __init__(self, mask, **options):
+        super().__init__(**options)
+        self.mask, self.softmax = mask, layers.Softmax()
+
+    def call(self, x):
+        scores = ops.matmul(x, ops.swapaxes(x, 1, 2))
+        padding = ops.any(ops.not_equal(x, 7.0), axis=-1)[:, None, :]
+        return ops.matmul(self.softmax(scores, ops.logical_and(self.mask, padding)), x)
+
+
+BAND = np.tri(8, 8, 1, bool) & ~np.tri(8, 8, -3, bool)
+RANDOM = (np.random.default_rng(3).random((8, 8)) < 0.3) | np.eye(8, dtype=bool)
+
+
+@pytest.mark.parametrize("mask", [np.tri(8, dtype=bool), BAND, RANDOM], ids=["causal", "band", "any"])
+@pytest.mark.parametrize("kind", ["heads", "operation", "written out"])
+def test_attention_behind_a_mask_that_excludes_positions(kind, mask):
+    """What each query reads, by gradient; a query that reads nothing averages all."""
+    attend = {
+        "heads": lambda x: layers.MultiHeadAttention(1, 4)(x, x, attention_mask=ops.convert_to_tensor(mask[None])),
+        "operation": lambda x: ops.dot_product_attention(
+            *[x[:, :, None]] * 3, mask=ops.convert_to_tensor(mask[None, None])
+        ),
+        "written out": lambda x: Masked(ops.convert_to_tensor(mask[None]))(x),
+    }
     inputs = keras.Input((8, 3))
-    none, causal = (
-        keras.Model(inputs, layers.MultiHeadAttention(1, 4)(inputs, inputs, attention_mask=mask))
-        for mask in (ops.ones((1, 8, 8)), ops.tril(ops.ones((1, 8, 8))))
-    )
-    assert receptive_field(none).size == (8,)
-    with pytest.raises(TypeError, match="a MultiHeadAttention with attention_mask"):
-        receptive_field(causal)
+    model = keras.Model(inputs, attend[kind](inputs))
+    field = receptive_field(model)
+    places = [{1: unit} for unit in range(8)]
+    (boxes,) = extents(model, model.outputs, [places], (8, 3))
+    assert [box[:1] for box in boxes] == [field.box(place) for place in places]
 
 
 def test_matrix_products():
@@ -748,7 +773,7 @@ def test_matrix_products():
     assert [box[:2] for box in boxes] == [field.unit((0, 0)), field.unit((0, 5))]
     rows = layers.Reshape((4, 6))(x)
     crossed = keras.Model(inputs, ops.matmul(rows, layers.Permute((2, 1))(rows)))
-    assert receptive_field(crossed).size == (None, 8)
+    assert receptive_field(crossed).size == (6, 8)
 
 
 # Layers that nobody has heard of.

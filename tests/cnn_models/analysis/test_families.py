@@ -424,9 +424,18 @@ def test_a_fixed_batch_changes_nothing():
     def rows(**shape):
         inputs = keras.Input(**shape)
         return [
-            (row.name.partition("_")[0], row.macs, row.memory_bytes, row.receptive_field)
+            (row.name.partition("_")[0], row.macs, row.activation_bytes, row.receptive_field)
             for row in layer_table(keras.Model(inputs, network(inputs)))
         ]
 
     assert rows(shape=(6, 4, 2)) == rows(batch_shape=(5, 6, 4, 2))
     assert rows(shape=(6, 4, 2))[-2][1] == 6 * 4 * 2 * 3
+
+
+def test_tensors_without_elements():
+    """As where a rotary embedding turns all channels, and the rest of them is empty."""
+    inputs = keras.Input((6, 4, 2))
+    empty = ops.reshape(conv(inputs)[:, :0], (-1, 0, 1))
+    model = keras.Model(inputs, ops.concatenate([ops.reshape(conv(inputs), (-1, 8, 2))[:, :, :1], empty], axis=1))
+    assert receptive_field(model).box({1: 0}) == ((0, 2), (0, 2))
+    assert all(None not in row.receptive_field for row in layer_table(model))

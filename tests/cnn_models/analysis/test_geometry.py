@@ -140,7 +140,7 @@ def test_stacks_of_3x3(depth):
     """Lecture slide "N сверточных слоев": N layers of 3×3 see 2N + 1 pixels; 150 see 300."""
     axis = stack(Axis.of_input(300), *[Window(3)] * depth)
     assert (axis.size, axis.stride, axis.padding) == (2 * depth + 1, 1, 0)
-    assert axis.beyond == (depth == 150)
+    assert (axis.size > axis.length) == (depth == 150)
 
 
 def test_alexnet():
@@ -177,7 +177,7 @@ def test_padding_of_an_unknown_size_is_undefined():
     strided = same(3, 2, 1, None)
     axis = stack(Axis.of_input(None), strided, Window(3, before=1, after=1))
     assert (axis.size, axis.stride) == (7, 2)
-    assert (axis.padding, axis.centre, axis.centres, axis.units, axis.beyond) == (None, None, (), None, None)
+    assert (axis.padding, axis.centre, axis.centres, axis.units) == (None, None, (), None)
 
 
 def test_branches_of_one_unknown_padding_still_compare():
@@ -315,7 +315,7 @@ def test_global_layers_see_what_is_left():
     axis = stack(Axis.of_input(5), Window(2, 2)).collapsed()
     assert (axis.size, axis.stride, axis.padding, axis.centre) == (4, None, 0, 1.5)
     assert axis.whole
-    assert axis.beyond is False
+    assert axis.size <= axis.length
     assert Axis.of_input(None).collapsed().size is None
 
 
@@ -344,13 +344,13 @@ def test_a_branch_that_does_not_depend_on_the_input():
 
 
 def test_concatenation_along_an_axis():
-    """One branch behind the other: no closed form, but what every unit reads, and of its own branch only."""
+    """One branch behind the other: no closed form, but what every unit reads, of its own branch only, and how much."""
     image = ReceptiveField.of_input({1: 3, 2: 5})
     wide = image.through({2: Window(3, before=1, after=1)})
     row = meet([image, wide], along=1, counts=[3, 3])
     assert row.unit((1, 2)) == ((1, 1), (2, 2))
     assert row.unit((4, 2)) == ((1, 1), (1, 3))
-    assert (row.size, row.stride, row.centres) == ((None, 3), (None, 1), ((), (0.0,)))
+    assert (row.size, row.stride, row.centres) == ((1, 3), (None, 1), ((), (0.0,)))
 
 
 def test_a_branch_that_reads_only_padding_adds_nothing():
@@ -415,7 +415,7 @@ def test_axes_that_a_merge_crosses():
     """A picture and its transpose: no closed form, but what every unit reads."""
     image = ReceptiveField.of_input({1: 4, 2: 4})
     crossed = meet([image, image.moved({1: 2, 2: 1})])
-    assert (crossed.size, crossed.positions) == ((None, None), ((1, 2), (1, 2)))
+    assert (crossed.size, crossed.positions) == ((4, 4), ((1, 2), (1, 2)))
     with pytest.raises(ValueError, match="rearranged"):
         crossed.unit((0, 0))
     assert crossed.box({1: 0, 2: 3}) == ((0, 3), (0, 3))

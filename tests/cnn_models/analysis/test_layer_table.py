@@ -35,7 +35,7 @@ def test_columns_add_up_for_the_zoo(name):
     assert sum(row.macs for row in table) == cost.macs(model)
     for row, layer in zip(table, called, strict=True):
         assert row.output_shape == layer.output.shape[1:]
-        assert row.memory_bytes == 4 * math.prod(layer.output.shape[1:])
+        assert row.activation_bytes == 4 * math.prod(layer.output.shape[1:])
 
 
 def test_macs_of_lenet5_by_hand():
@@ -165,9 +165,10 @@ def test_a_row():
         "output_shape": (4, 3, 7),
         "parameters": 5 * 5 * 3 * 7 + 7,
         "trainable": 5 * 5 * 3 * 7 + 7,
-        "macs": 4 * 3 * 5 * 5 * 3 * 7,
+        "weight_macs": 4 * 3 * 5 * 5 * 3 * 7,
         "activation_macs": 0,
-        "memory_bytes": 4 * 3 * 7 * 4,
+        "weight_bytes": (5 * 5 * 3 * 7 + 7) * 4,
+        "activation_bytes": 4 * 3 * 7 * 4,
         "receptive_field": (5, 5),
         "without_gates": (5, 5),
         "stride": (2, 2),
@@ -182,7 +183,9 @@ def test_a_row():
 @pytest.mark.parametrize(("dtype", "size"), [("float16", 2), ("bfloat16", 2), ("float64", 8)])
 def test_memory_follows_the_type(dtype, size):
     (row,) = layer_table(sequence((6, 4), layers.Conv1D(5, 3, dtype=dtype)))
-    assert row.memory_bytes == 4 * 5 * size
+    assert (row.activation_bytes, row.weight_bytes) == (4 * 5 * size, (3 * 4 * 5 + 5) * size)
+    (row,) = layer_table(sequence((6, 4), layers.Conv1D(5, 3)), batch=3, dtype=dtype)
+    assert (row.activation_bytes, row.weight_bytes) == (3 * 4 * 5 * size, (3 * 4 * 5 + 5) * size)
 
 
 def test_layers_that_add_no_context():
@@ -216,7 +219,7 @@ def test_what_depends_on_an_unknown_size():
     rows = layer_table(model)
     assert [row.macs for row in rows] == [None, 0, 8]
     assert [row.activation_macs for row in rows] == [0, 0, 0]
-    assert [row.memory_bytes for row in rows] == [None, 16, 8]
+    assert [row.activation_bytes for row in rows] == [None, 16, 8]
     assert [row.receptive_field for row in rows] == [(3, 3), (None, None), (None, None)]
     assert [row.beyond_input for row in rows] == [None, None, None]
     assert "?×?" in str(rows)
@@ -234,15 +237,17 @@ def test_branches_that_do_not_align_are_shown_with_both_centres():
 
 def test_the_table_as_text_and_as_a_frame():
     table = layer_table(cnn_models.build("lenet5"))
-    header, first, *_, total, note = str(table).splitlines()
+    header, first, *_, total, note, parameters, memory = str(table).splitlines()
     assert header.split() == ["layer", "output", "parameters", "MACs", "field", "stride"]
     assert first.split() == ["c1", "(Conv2D)", "28×28×6", "156", "117,600", "5×5", "1×1"]
     assert total.split() == ["total", "61,706", "416,520"]
     assert note.startswith("Input 28×28×1.")
+    assert parameters == "Of 61,706 parameters, 61,706 are trainable."
+    assert memory == "Memory: parameters 241.0 KiB, outputs of all layers for 1 picture 33.2 KiB."
     assert max(map(len, str(table).splitlines())) <= 100
     assert repr(table) == "<LayerTable of 8 rows, 61,706 parameters>"
     frame = table.frame()
-    assert list(frame.columns) == [field.name for field in dataclasses.fields(table[0])][:-1]
+    assert {*frame.columns} == {field.name for field in dataclasses.fields(table[0])} - {"missing"} | {"macs"}
     assert frame["parameters"].sum() == 61_706
     assert frame["macs"].sum() == 416_520
     assert frame["receptive_field"][2] == "14×14"
@@ -270,9 +275,10 @@ def test_an_unknown_layer_needs_a_rule_for_its_products_if_it_has_weights():
     rules = {Scale: Rule(sees=lambda call, fields: fields[0], macs=lambda call: math.prod(call.outputs[0].shape[1:]))}
     assert cost.macs(model, rules) == 50
     (row,) = layer_table(model, rules=rules)
-    assert (row.macs, row.activation_macs) == (50, None)
+    assert (row.macs, row.weight_macs, row.activation_macs) == (50, 50, 0)
     rules = {Scale: rules[Scale]._replace(activation_macs=lambda call: 7)}
-    assert layer_table(model, rules=rules)[0].activation_macs == 7
+    (row,) = layer_table(model, rules=rules)
+    assert (row.macs, row.weight_macs, row.activation_macs) == (50, 43, 7)
 
 
 def test_the_products_of_an_unknown_layer_are_not_known_either_if_it_has_no_weights():
@@ -281,7 +287,7 @@ def test_the_products_of_an_unknown_layer_are_not_known_either_if_it_has_no_weig
     rules = {Halve: Rule(sees=lambda call, fields: fields[0])}
     table = layer_table(model, rules=rules)
     assert (table[0].macs, table[0].activation_macs) == (None, None)
-    assert str(table).splitlines()[1].split()[4] == "?"
+    assert str(table).splitlines()[1].split()[4:6] == ["?", "?"]
     with pytest.raises(TypeError, match=r"(?s)'halve' is a Halve, and no rule says how often it multiplies\."):
         cost.macs(model, rules)
     assert cost.macs(model, {Halve: Rule(macs=lambda call: 50)}) == 50
@@ -364,7 +370,7 @@ def test_macs_of_einsum(subscripts, left, right, expected):
     """Where the indices do not say it, the products are not known."""
     inputs = [keras.Input(left), keras.Input(right)]
     call = trace(keras.Model(inputs, ops.einsum(subscripts, *inputs))).calls[-1]
-    assert (cost.call_macs(call, {}), cost.activation_macs(call, {})) == (expected, expected)
+    assert cost.call_macs(call, {}) == (0 if expected else expected, expected)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +388,14 @@ def test_macs_of_einsum(subscripts, left, right, expected):
 def test_products_with_constants_and_none(operation, expected):
     inputs = keras.Input((5, 6))
     call = trace(keras.Model(inputs, operation(inputs))).calls[-1]
-    assert (cost.call_macs(call, {}), cost.activation_macs(call, {})) == expected
+    assert cost.call_macs(call, {}) == expected
+
+
+def test_learnt_queries_of_an_attention_are_weights():
+    """Two queries of 3 numbers, 5 keys: 2·5·3 products with weights, and as many of scores and values."""
+    inputs = keras.Input((5, 1, 3))
+    model = keras.Model(inputs, ops.dot_product_attention(ops.ones((1, 2, 1, 3)), inputs, inputs))
+    assert cost.call_macs(trace(model).calls[-1], {}) == (2 * 5 * 3, 2 * 5 * 3)
 
 
 class LinearAttention(layers.Attention):

@@ -9,12 +9,13 @@ import pytest
 ROOT = Path(__file__).parents[3]
 CODE = """
 import sys
+from cnn_models import light_keras
 from lab.execute import recorded
 from lab.execute.job import Job
 from lab.learn.surroundings import surroundings
 surroundings()
 work = recorded.make_work(Job(sys.argv[1], None)).work
-print(type(work).__name__, *(name for name in recorded.KERAS_EXTRAS if sys.modules.get(name)))
+print(type(work).__name__, *(name for name in light_keras.EXTRAS if sys.modules.get(name)))
 import matplotlib, pandas, sklearn.metrics
 """
 
