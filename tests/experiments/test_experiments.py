@@ -184,7 +184,8 @@ def test_quick_commands_import_nothing_heavy(command):
 @pytest.mark.slow
 def test_our_own_tables_and_figures_are_made_from_their_records(tmp_path):
     """All of them, by one command, from nothing but our own runs' records."""
-    shutil.copytree(REFERENCE / "runs", tmp_path / "runs")
+    for folder in ("runs", "rates"):
+        shutil.copytree(REFERENCE / folder, tmp_path / folder)
     code = (
         "import sys\nfrom lab.command.main import main\n"
         f"code = main(['tables', '--results', {str(tmp_path)!r}])\n"
