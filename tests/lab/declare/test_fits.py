@@ -70,7 +70,7 @@ def test_what_is_declared_can_be_planned(name):
     ("words", "message"),
     [
         ("shift --dataset quickdraw --classes cat,dog", "stays in files, so a recipe with canvas"),
-        ("lenet --dataset cifar-10", "VARIANTS=lenet5,lenet5-relu,lenet5-relu-distorted"),
+        ("lenet --dataset cifar-10", "VARIANTS=lenet5-small-batches,lenet5,lenet5-relu,lenet5-relu-distorted"),
         ("lenet --dataset cifar-10 --variants lenet1,lenet4", "Choose another data set"),
         ("lenet --dataset cifar-10", "lenet1 takes pictures of 28×28 pixels, not 32×32"),
         ("lenet --dataset quickdraw-strokes", "lenet5-1998 tells 10 classes apart, not 345"),

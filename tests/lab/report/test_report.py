@@ -53,9 +53,8 @@ def test_it_opens_without_errors_requests_or_sideways_scroll(written, browser, w
 def test_it_holds_every_claim_experiment_and_number(written):
     text = written.read_text()
     for name in KEPT:
-        experiment = catalogue.find(name)
         assert f"make {name}" in text
-        assert all(variant.name in text for variant in experiment.variants)
+        assert all(variant in text for variant in pd.read_csv(REFERENCE / f"{name}.csv")["variant"])
     sections = text[text.index("<section") :].split("<section")[1:]
     assert len(sections) == len(CLAIMS)
     contents = text[text.index("<nav") : text.index("</nav>")]
