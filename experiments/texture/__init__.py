@@ -10,11 +10,11 @@ from lab.declare.recipe import Measures, RandomCrop, Training, View
 ERROR = "test_error_percent"
 # What test pictures are altered to, and what a network may learn from.
 ALTERED = {
-    "blocks16": "blocks of 16×16\nshuffled",
-    "blocks8": "blocks of 8×8\nshuffled",
-    "blocks4": "blocks of 4×4\nshuffled",
+    "blocks16": "16×16 blocks\nshuffled",
+    "blocks8": "8×8 blocks\nshuffled",
+    "blocks4": "4×4 blocks\nshuffled",
     "edges": "edges",
-    "two_tones": "black and white",
+    "two_tones": "black\nand white",
 }
 LEARNED = {"photographs": None, "blocks8": "blocks8", "edges": "edges"}
 LABELS = {"photographs": "photographs", "blocks8": "blocks of 8×8, shuffled", "edges": "edges"}
