@@ -32,10 +32,5 @@ def _seconds(table: Path) -> dict[tuple[str, str], float]:
         with table.open(newline="") as file:
             rows = list(csv.DictReader(file))
         return {(row["variant"], row["dataset"]): float(row.get("train_seconds_mean") or 0) for row in rows}
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        csv.Error,
-    ):  # a damaged table is made anew from its records when the runs have ended
-        return {}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return {}  # a damaged table is made anew from its records when the runs have ended

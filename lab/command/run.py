@@ -90,6 +90,8 @@ def _choose_rates(part: plan.Planned, call: Call) -> bool:
     from lab.report.table import rates
 
     _, failed = _execute_runs(part, dataclasses.replace(call, results=call.results / rates.FOLDER))
+    if part.hosts and not part.hosts.chief:  # the chief alone writes
+        return failed
     frame = rates.write(part.experiment, call.results)
     title = f"{part.experiment.name}: which learning rate serves each row best on validation pictures"
     printing.show(progress.screen(), frame, rates.PRINTED, title)

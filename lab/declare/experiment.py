@@ -39,7 +39,7 @@ TAKEN = (
         "tables",
         "test",
     ),
-    *("benchmark", "claims", "lab", "runs", "seeds", "statements", "summary"),
+    *("benchmark", "claims", "lab", "minutes", "rates", "runs", "seeds", "statements", "summary"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
 from lab.declare.outline import Outline
-from lab.declare.recipe import Training
+from lab.declare.recipe import Training, block_side
 from lab.declare.run import flat
 from lab.errors import UsageError
 
@@ -55,8 +55,7 @@ def recipe_refusal(training: Training, dataset: Outline) -> str | None:
 def alteration_refusal(name: str, shape: tuple[int, int, int]) -> str | None:
     """Why pictures of this height, width and number of channels cannot be altered so; None where they can."""
     height, width, channels = shape
-    if name.startswith("blocks"):
-        side = int(name.removeprefix("blocks"))
+    if side := block_side(name):
         return f"blocks of {side} pixels do not divide {height}×{width}" if height % side or width % side else None
     if name == "permuted_channels":
         return None if channels == 3 else f"only three channels have other orders, not {channels}"

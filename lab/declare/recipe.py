@@ -149,6 +149,11 @@ class Recipe:
 ALTERATIONS = ("grey", "permuted_channels", "blocks16", "blocks8", "blocks4", "edges", "two_tones")
 
 
+def block_side(alteration: str) -> int | None:
+    """The height and width of the blocks, in pixels, that an alteration shuffles; None where it shuffles none."""
+    return int(alteration.removeprefix("blocks")) if alteration.startswith("blocks") else None
+
+
 def _refuse_unknown_alterations(*names: str | None) -> None:
     for name in names:
         if name is not None and name not in ALTERATIONS:

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnn_models.brightness import LUMINANCE
+from lab.declare.recipe import block_side
 
 CHUNK = 1000  # pictures of a split that are altered at once
 SOBEL = ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0))
@@ -29,8 +30,8 @@ def alter(images: tf.Tensor, name: str, draws: tf.Tensor) -> tf.Tensor:
         Pictures of the same shape, float32, whole numbers 0…255.
     """
     images = tf.cast(images, tf.float32)
-    if name.startswith("blocks"):
-        return _shuffled(images, int(name.removeprefix("blocks")), draws)
+    if side := block_side(name):
+        return _shuffled(images, side, draws)
     if name == "permuted_channels":
         orders = tf.gather(tf.constant(ORDERS), tf.cast(draws[:, 0] * len(ORDERS), tf.int32))
         return tf.gather(images, orders, axis=3, batch_dims=1)
@@ -40,7 +41,7 @@ def alter(images: tf.Tensor, name: str, draws: tf.Tensor) -> tf.Tensor:
 
 def draws_of(name: str, shape: tuple[int, ...]) -> int:
     """How many random numbers a picture of this height and width needs for an alteration; 1 where it needs none."""
-    side = int(name.removeprefix("blocks")) if name.startswith("blocks") else 0
+    side = block_side(name)
     return (shape[0] // side) * (shape[1] // side) if side else 1
 
 
