@@ -74,7 +74,9 @@ def write(
     kept = csv_files.read(path) if only and path.exists() else pd.DataFrame({"contest": []})
     if "contest" not in kept:
         raise UsageError(f"{path} was not written by this command: move it away, or leave out --only.")
-    rows: list[Any] = kept[~kept["contest"].isin(list(only or ()))].to_dict("records")
+    # Rows of a contest that an earlier version had cannot be measured again, and are left out.
+    others = [word for word in words() if word not in (only or ())]
+    rows: list[Any] = kept[kept["contest"].isin(others)].to_dict("records")
     for contest in CONTESTS:
         turns = repeats or (contest.quick if quick else REPEATS)
         if (only and contest.word not in only) or (quick and not contest.quick):

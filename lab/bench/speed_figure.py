@@ -128,6 +128,7 @@ PANELS: dict[str, tuple[str, Callable[[Axes, pd.DataFrame], None]]] = {
     "epoch": ("An epoch of LeNet-5, two threads", _times),
     "side-by-side": ("An epoch of a run of LeNet-5, two cores", _times),
     "speedrun": ("Networks that read 99.0 % of MNIST's test digits", _times),
+    "photographs": ("An epoch on photographs", _times),
     "step": ("A step of training, one thread: this suite's operations beside Keras's", _shares),
     "workers": ("Runs of LeNet-5: workers beside one process", _amounts),
     "search": ("A random search of 12 recipes", _amounts),

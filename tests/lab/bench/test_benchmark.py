@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from lab.bench import benchmark
+from lab.bench import benchmark, speed_figure
 from lab.bench.contests import CONTESTS, LENET, Contest, Way
 from lab.command.main import main
 
@@ -38,6 +38,10 @@ def test_rows_of_other_contests_stay_in_the_table(monkeypatch, tmp_path):
     contests = [Contest(word, word, "seconds", (Way("ours", printing(1), prints=True),)) for word in ("epoch", "start")]
     monkeypatch.setattr(benchmark, "CONTESTS", tuple(contests))
     benchmark.write(tmp_path, repeats=1)
+    table = tmp_path / "benchmark.csv"
+    pd.concat([old := pd.read_csv(table), old.tail(1).assign(contest="of an earlier version")]).to_csv(
+        table, index=False
+    )
     frame = benchmark.write(tmp_path, ["start"], repeats=3)
     assert list(frame["contest"]) == ["epoch", "start"]
     assert list(frame["repeats"]) == [1, 3]
@@ -82,3 +86,7 @@ def test_the_suite_comes_first_and_the_names_of_ways_are_unique():
     for contest in CONTESTS:
         assert contest.ways[0].wanted is None, "the first way is the suite itself"
         assert len({way.name for way in contest.ways}) == len(contest.ways)
+
+
+def test_every_contest_has_its_panel():
+    assert set(benchmark.words()) == set(speed_figure.PANELS)
