@@ -138,7 +138,8 @@ $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 quick: .venv/.runtime ## a first look at five experiments in about 3 minutes, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
 	@folder="$${RESULTS:-results/quick}"; \
 	echo "A first look, about 3 minutes on two cores: pictures, shifts and parameters, then 14 networks for one epoch each."; \
-	$(RUN) run filters equivariance parameters --results="$$folder" $(call option,WORKERS) && \
+	$(RUN) run filters parameters --results="$$folder" $(call option,WORKERS) && \
+	$(RUN) run equivariance --variants=conv-valid,conv-relu-conv,conv-same,conv-stride2,max-pool,worked-4x4 --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run compare-fc lenet --seeds=1 --epochs=1 --results="$$folder" $(call option,DATASET) $(call option,WORKERS) && \
 	$(RUN) report --results="$$folder" && \
 	echo "This was a look: from one seed and one epoch nothing trained is judged. The real calls: make compare-fc, make lenet."

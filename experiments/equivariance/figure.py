@@ -31,19 +31,21 @@ FARTHEST = 4  # pixels that digits are shifted
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
     """The two ways round for the cat's eye; where they differ, by layer; digits that move under pooling."""
     arrays = figures.arrays(experiment, records)
-    if not {*CURVES, *MAPS} <= set(arrays):
+    if not set(MAPS) <= set(arrays):
         return None
+    moving = set(CURVES) <= set(arrays)  # they need MNIST
     rows = frame[frame["declared"].astype(bool)].set_index("variant")
-    heights = (2.4, 2.6, 1.4 + drawing.ROW * len(CURVES))
+    heights = (2.4, 2.6, 1.4 + drawing.ROW * len(CURVES))[: 2 + moving]
     figure = drawing.sheet(0.5 + sum(heights), "Convolution and shift, in either order")
-    upper, middle, lower = figure.subfigures(3, 1, height_ratios=heights, squeeze=False).flat
+    upper, middle, *lower = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat
     drawing.head(upper, "A cat's eye: the picture x, x shifted, and a convolution in both orders")
     for axes, (name, title) in zip(upper.subplots(1, 4), WAYS.items(), strict=True):
         drawing.picture(axes, arrays["conv-valid"][name], title)
     drawing.head(middle, "Where the two orders differ for a shift of one pixel (black: nowhere)")
     for axes, (name, title) in zip(middle.subplots(1, 4), MAPS.items(), strict=True):
         drawing.picture(axes, arrays[name]["difference"], f"{title}:\n{_percent(rows, name)}")
-    _changes(lower, arrays)
+    for part in lower:
+        _changes(part, arrays)
     return figure
 
 

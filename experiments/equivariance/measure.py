@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_models.brightness import network_input
 from cnn_models.layers.blur import BlurPool2D
-from experiments.equivariance import Commuting, Invariance, Worked
+from experiments.equivariance import MNIST, Commuting, Invariance, Worked
 from lab.data import datasets
 from lab.declare.kernels import DOWN, EDGES
 from lab.learn.convolve import convolve
@@ -17,7 +17,8 @@ from lab.learn.facts import Arrays, Facts, FactsWork
 REACH = 4  # pixels a picture is moved, either way, along both axes: 81 shifts
 FAR_OUT = 50  # pixels the cat is moved across a frame of 200×200, in steps of 25
 FAR = 8  # pixels a digit is moved along one axis
-DIGITS = 60  # of the 360 test digits, where each is moved 81 times
+DIGITS = 60  # small test digits, enlarged, where each is moved 81 times
+MNIST_DIGITS = 1_000  # test digits, where each is moved 32 times
 EYE = (slice(56, 176), slice(36, 156))  # of the cat, for the figure
 VISIBLE = (20, 12)  # pixels down and right, a shift to be seen in the figure
 UNKNOWN = 110  # a grey
@@ -35,7 +36,7 @@ class EquivarianceWork(FactsWork):
             case Worked():
                 return worked()
             case Invariance():
-                return invariance(settings.subsampling)
+                return invariance(settings.subsampling, digits(MNIST, MNIST_DIGITS, 12, "float32"))
         raise TypeError(f"{settings} is nothing this experiment knows.")
 
 
@@ -87,10 +88,10 @@ def commuting(settings: Commuting) -> tuple[Facts, Arrays]:
     margin = 1 if settings.padding == "same" else 0  # outputs that see zeros, for a 3×3 kernel
     exact, rough = stack(settings, "float64"), stack(settings, "float32")
     facts: Facts = {"shifts": len(shifts(REACH))}
-    for canvas in (cat("float64"), digits(8, "float64")[:DIGITS]):
+    for canvas in (cat("float64"), small_digits()):
         for column, value in deviations(exact, rough, canvas, settings.stride, margin).items():
             facts[column] = max(value, float(facts.get(column, 0)))
-    facts["max_change_digits"] = maximum_change(exact, digits(8, "float64")[:DIGITS], REACH)
+    facts["max_change_digits"] = maximum_change(exact, small_digits(), REACH)
     facts["max_change_cat"] = maximum_change(exact, cat("float64"), FAR_OUT, step=25)
     arrays = {"difference": difference(exact, settings.stride)}
     if settings == Commuting("convolution"):
@@ -137,9 +138,14 @@ def cat(dtype: str) -> np.ndarray:
     return network_input(datasets.grey(datasets.cat())[np.newaxis, ..., np.newaxis]).astype(dtype)
 
 
-def digits(margin: int, dtype: str) -> np.ndarray:
-    """The test digits as a network gets them, with more black around: `(360, 28 + 2·margin, …, 1)`."""
-    images = datasets.load("digits").test.images
+def small_digits() -> np.ndarray:
+    """Digits of 8×8 pixels, enlarged, which need no download: what commutes does so on any picture."""
+    return digits("digits", DIGITS, 2 * REACH, "float64")
+
+
+def digits(dataset: str, count: int, margin: int, dtype: str) -> np.ndarray:
+    """A data set's first test digits as a network gets them, with more black around: `(n, 28 + 2·margin, …, 1)`."""
+    images = datasets.load(dataset).test.images[:count]
     around = ((0, 0), (margin, margin), (margin, margin), (0, 0))
     return np.pad(network_input(images), around, constant_values=-0.5).astype(dtype)
 
@@ -244,14 +250,17 @@ def halving(subsampling: str) -> list[keras.Layer]:
     raise ValueError(f"There is no subsampling '{subsampling}'.")
 
 
-def invariance(subsampling: str) -> tuple[Facts, Arrays]:
-    """How far the answer to a digit moves as the digit does: Euclidean distances, in float32.
+def invariance(subsampling: str, canvas: np.ndarray) -> tuple[Facts, Arrays]:
+    """How far the answer to a digit moves as the digit does: Euclidean distances.
 
     They are measured by the answer itself (its distance from the answer to blank paper), and by the mean
     distance to another digit's answer. Each digit is moved up, down, left and right, and none leaves the frame.
+
+    Args:
+        subsampling: see `Invariance`.
+        canvas: digits with `FAR` pixels of what enters the frame on each side, and 4 more of the frame.
     """
     layers = Stack([layer for _ in range(2) for layer in halving(subsampling)])
-    canvas = digits(12, "float32")
     before = layers(window(canvas, (0, 0), FAR))
     itself = _distance(before, layers(window(np.full_like(canvas[:1], -0.5), (0, 0), FAR)))
     another = _distance(before, np.roll(before, 1, axis=0))

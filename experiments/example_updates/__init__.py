@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Identity, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 
@@ -48,7 +49,7 @@ EXPERIMENT = Experiment(
         for distance, shift in SHIFTS.items()
         for net, model in NETS.items()
     ),
-    dataset="enlarged-digits",
+    takes=Takes(side=DIGIT, channels=1, why="which leaves room to move on the canvas"),
     compared=(COSINE,),
     work="experiments.example_updates.measure.UpdatesWork",
     evidence=(
@@ -100,7 +101,7 @@ EXPERIMENT = Experiment(
     "The cosine is between the gradients of the first layer's kernel for the two: 1 where a step of training at one "
     "place is a step at the other too, 0 where neither helps the other. `touched` is the share of the kernel's "
     "weights with a gradient that is not 0, `shared` the share of the weights touched at either place that are "
-    "touched at both. Means are over 50 test digits, enlarged from 8×8 pixels; ± is over initial weights. Black is 0 "
+    "touched at both. Means are over 50 test digits of MNIST; ± is over initial weights. Black is 0 "
     "for the fully connected network and −0.5 for the convolutions.",
     surprises="A digit touches 3 to 5 % of the first weights of a fully connected network, and the same digit 28 "
     "pixels away touches others: what one example teaches is of no use there. A convolution changes all its weights "

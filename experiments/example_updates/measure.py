@@ -25,9 +25,10 @@ class UpdatesWork:
     def execute(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment | None]:
         """Measures one network with the initial weights of one seed; see `lab.declare.work.Work`."""
         settings: Moved = run.settings
-        digits = datasets.load("digits").test
+        dataset = datasets.load(run.dataset)
+        digits = dataset.test
         set_seed(run.seed)
-        model = cnn_models.build(settings.model, (SIDE, SIDE, 1), 10)
+        model = cnn_models.build(settings.model, (SIDE, SIDE, 1), dataset.classes)
         here, there = (
             gradients(model, shown(digits.images[:DIGITS], shift), digits.labels[:DIGITS])
             for shift in (0, settings.shift_pixels)

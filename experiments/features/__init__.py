@@ -64,8 +64,12 @@ class Layer(Training):
         """The run that trains its network; none where the weights are random."""
         if self.condition == "random-weights":
             return ()
-        name = network_name(self.model, self.condition)
-        return (Run(run.experiment, name, run.dataset, self.training, run.seed),)
+        return (Run(run.experiment, self.network, run.dataset, self.training, run.seed),)
+
+    @property
+    def network(self) -> str:
+        """The row of its network."""
+        return network_name(self.model, self.condition)
 
 
 @dataclasses.dataclass(frozen=True)

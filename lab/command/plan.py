@@ -42,12 +42,10 @@ def planned(experiment: Experiment, call: Call) -> Planned:
     Raises:
         UsageError: the call cannot be done, see `plan` and `lay_out`.
     """
-    from lab.data import datasets
-
     _check_search_options(experiment, call)
     runs = _runs_of_rates(experiment, call) if call.rates else plan(experiment, call)
     _check_reads_runs(experiment, call)
-    hosts = call.hosts if experiment.dataset in datasets.DATASETS else None
+    hosts = call.hosts if experiment.trains else None
     return Planned(experiment, runs, lay_out(experiment, runs, call), hosts)
 
 
@@ -60,8 +58,7 @@ def plan(experiment: Experiment, call: Call) -> list[Run]:
     """
     from lab.data import datasets
 
-    if experiment.dataset not in datasets.DATASETS:
-        _check_trains_nothing(experiment, call)
+    _check_trains_nothing(experiment, call)
     seeds = range(call.seeds or experiment.seeds)
     runs: list[Run] = []
     for declared in [call.dataset] if call.dataset else experiment.datasets:
@@ -144,15 +141,13 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], call: Call) -> machine.
         UsageError: there are no such devices, they do not divide a batch, or the experiment's training loop cannot
             use them.
     """
-    from lab.data import datasets
-
     cores = os.cpu_count() or 1
     if call.workers and not call.cluster and call.workers > WORKERS_PER_CORE * cores:
         raise UsageError(
             f"WORKERS={call.workers} are too many for {cores} cores: each is a process with its own TensorFlow. "
             f"Take at most {WORKERS_PER_CORE * cores}."
         )
-    if experiment.dataset not in datasets.DATASETS:  # it trains nothing
+    if not experiment.trains:
         return placement.layout("cpu", call.workers, (), 0, cores)
     if runs and not any(isinstance(run.settings, Training) for run in runs):
         _check_own_loop(runs[0].experiment, call)
@@ -177,8 +172,13 @@ def _batch_sizes(experiment: Experiment, runs: Sequence[Run], call: Call) -> lis
 
 
 def _check_trains_nothing(experiment: Experiment, call: Call) -> None:
-    """Refuses options of training for an experiment that trains nothing."""
-    for name in ("dataset", "epochs", "classes", "precision", "devices", "plain"):
+    """Refuses options of training for an experiment that trains nothing, and data sets where it looks at none."""
+    from lab.data import datasets
+
+    if experiment.trains:
+        return
+    of_data = () if experiment.dataset in datasets.DATASETS else ("dataset", "classes")
+    for name in (*of_data, "epochs", "precision", "devices", "plain"):
         if getattr(call, name):
             raise UsageError(f"{experiment.name} trains nothing, so it takes no --{name}.")
 

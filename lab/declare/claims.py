@@ -150,6 +150,7 @@ CLAIMS: dict[str, Claim] = {
         "Нейросеть учит иерархические шаблоны",
         "Имея достаточное количество обучающих примеров машина сама найдет все эти шаблоны в данных.",
         "Given enough examples, training alone finds these patterns in the data.",
+        leading="enough-examples",
     ),
     "see-inside": Claim(
         "Демо: визуализация обученной сети для MNIST",

@@ -180,6 +180,11 @@ class Experiment:
                 )
 
     @property
+    def trains(self) -> bool:
+        """Whether any of its rows trains a network."""
+        return bool(self.search) or any(hasattr(variant.settings, "epochs") for variant in self.variants)
+
+    @property
     def datasets(self) -> tuple[str, ...]:
         """All the data sets its rows are declared on, the first being the one without a name in claims."""
         own = (variant.dataset for variant in self.variants if variant.dataset)

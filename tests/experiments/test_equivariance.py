@@ -125,8 +125,9 @@ def test_the_slides_picture_scores_2_everywhere():
 
 @pytest.mark.parametrize("subsampling", ["none", "stride", "max pooling", "average pooling", "blur"])
 def test_invariance_is_measured_as_numpy_would(subsampling):
-    found, arrays = measuring.invariance(subsampling)
-    canvas = measuring.digits(12, "float64")[..., 0]
+    digits = measuring.digits("digits", 360, 12, "float32")
+    found, arrays = measuring.invariance(subsampling, digits)
+    canvas = digits[..., 0].astype("float64")
 
     def answer(down, right):
         moved = np.roll(canvas, (down, right), axis=(1, 2))[:, 8:-8, 8:-8]
@@ -157,8 +158,8 @@ def test_invariance_is_measured_as_numpy_would(subsampling):
     assert (np.diff(arrays["change"]) > 0).all()
 
 
-def test_an_unknown_layer_is_named():
+def test_an_unknown_layer_is_named(pictures):
     with pytest.raises(ValueError, match="no layer 'median'"):
         measuring.stack(Commuting("median"), "float32")
     with pytest.raises(ValueError, match="no subsampling 'median'"):
-        measuring.invariance(Invariance("median").subsampling)
+        measuring.invariance(Invariance("median").subsampling, pictures)
