@@ -187,6 +187,33 @@ class ReceptiveField:
             return None
         return tuple((int(first), int(last)) for first, last in map(hull, zip(*boxes, strict=True)))
 
+    def seeing(self, position: Sequence[int]) -> tuple[np.ndarray, ...]:
+        """The units that read one position of the actual input.
+
+        Args:
+            position: its index along each spatial axis of the input.
+
+        Returns:
+            For each spatial axis of the input the indices of the units, in order, along the axis of the tensor that
+            `positions` gives; index 0 stands for all units if they see the same.
+
+        Raises:
+            ValueError: the size of the input is not known, or the units are no longer in the order of the input.
+            IndexError: the input has no such position.
+        """
+        if self.unknown:
+            raise ValueError("What a unit reads is not known: there is no rule for a layer before it.")
+        if len(position) != len(self.axes):
+            raise ValueError(f"Expected {len(self.axes)} indices, one for each axis of the input; got {len(position)}.")
+        found = []
+        for axis, at in zip(self.axes, position, strict=True):
+            if axis.first is None or axis.last is None or axis.rearranged:
+                raise ValueError("The size of the input is not known, or a reshape has rearranged the units.")
+            if not 0 <= at < (axis.length or 0):
+                raise IndexError(f"The input has {axis.length} positions along this axis, none with the index {at}.")
+            found.append(np.flatnonzero((axis.first <= at) & (at <= axis.last)))
+        return tuple(found)
+
     # How layers change a field. Rules are composed of these methods. "Axes" below are axes of the tensor.
 
     def through(self, samplings: Mapping[int, Sampling]) -> "ReceptiveField":

@@ -105,6 +105,9 @@ class Axis:
         rearranged: the order of the units has been lost; `first` and `last` then have one entry, for all units.
         later: layers that have changed the number of units since `growth` and the counts were computed. No field has
             depended on it yet.
+
+    `_done` keeps what changes have made of this axis. `_whole` keeps, for all axes that come from one input, one of
+    each kind whose units all see the whole input: behind a gate there are hundreds, and what is equal is computed once.
     """
 
     length: int | None
@@ -115,6 +118,7 @@ class Axis:
     rearranged: bool = False
     later: tuple[Sampling, ...] = ()
     _done: dict[object, "Axis"] = dataclasses.field(init=False, repr=False, default_factory=dict)
+    _whole: dict[object, "Axis"] = dataclasses.field(repr=False, default_factory=dict)
 
     @classmethod
     def of_input(cls, length: int | None) -> "Axis":
@@ -131,8 +135,8 @@ class Axis:
         return cls._known(length, np.array([FAR], np.int32), np.array([-1], np.int32), UNSEEN)
 
     @classmethod
-    def _known(cls, length: int, first: np.ndarray, last: np.ndarray, views: Views, rearranged: bool = False) -> "Axis":
-        return cls(length, first, last, 0, (Case(len(first), views),), rearranged)
+    def _known(cls, length: int, first: np.ndarray, last: np.ndarray, views: Views) -> "Axis":
+        return cls(length, first, last, 0, (Case(len(first), views),))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Axis):
@@ -243,7 +247,9 @@ class Axis:
     def collapsed(self) -> "Axis":
         """One unit, which sees what all of these saw."""
         views = UNSEEN if self.views == UNSEEN else (ALL_SEE_ALL,)
-        return self._once("collapsed", lambda: Axis(self.length, *self._hulls(), 0, (Case(1, views),)))
+        return self._once(
+            "collapsed", lambda: Axis(self.length, *self._hulls(), 0, (Case(1, views),), _whole=self._whole)
+        )
 
     def pooled(self, sizes: Sequence[int], dims: Sequence[int], keep: bool) -> "Axis":
         """Each unit sees what all units along some dimensions saw, if the units have the shape `sizes`.
@@ -313,7 +319,9 @@ class Axis:
 
     def _with(self, first: np.ndarray, last: np.ndarray, views: Views) -> "Axis":
         assert self.length is not None
-        return Axis._known(self.length, first, last, views, self.rearranged)
+        cases = (Case(len(first), views),)
+        axis = Axis(self.length, first, last, 0, cases, self.rearranged, _whole=self._whole)
+        return self._whole.setdefault((cases, self.rearranged), axis) if axis.sees_all else axis
 
     # What is known of the units.
 
@@ -321,6 +329,13 @@ class Axis:
     def whole(self) -> bool:
         """Whether every unit sees the whole input, as after a global layer."""
         return all(case.whole for case in self.cases)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether each unit reads the actual input from its first position to its last."""
+        if self.length is None or self.first is None or self.last is None or not len(self.first):
+            return False
+        return not self.first.any() and int(self.last.min()) == self.length - 1
 
     @functools.cached_property
     def size(self) -> int | None:

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import keras
 
-from cnn_models.analysis import cost
+from cnn_models.analysis import cost, execution
 from cnn_models.analysis.fields import ReceptiveField, every
 from cnn_models.analysis.graph import Call, Graph, InputShape, channels, data_format, trace, unwrapped
 from cnn_models.analysis.rules import Rules, advice, is_leaf, sees
-from cnn_models.analysis.table import LayerRow, LayerTable, Memory, Weights
+from cnn_models.analysis.table import DEFAULT, LayerRow, LayerTable, Memory, Weights
 from cnn_models.names import unknown
 
 GATED = ("Multiply",)
@@ -81,6 +81,7 @@ def layer_table(
     input_shape: InputShape | None = None,
     batch: int = 1,
     dtype: str | None = None,
+    repeats: int = 0,
 ) -> LayerTable:
     """The receptive field and the cost of every layer of a model, in the order of computation.
 
@@ -92,6 +93,8 @@ def layer_table(
         input_shape: the shape, without the batch, of inputs of which not all sizes are known; or shapes by input name.
         batch: number of pictures for which the memory of activations is counted.
         dtype: the type of real numbers for which memory is counted, such as `float16`; None: the model's own types.
+        repeats: how often each layer is run by itself, on a batch of random pictures, to measure its seconds on this
+            machine; 0: they are not measured.
 
     Returns:
         One row for each call of a layer, and one for the weights that an opened layer itself holds. The parameters of
@@ -100,27 +103,73 @@ def layer_table(
 
     Raises:
         TypeError: the model has no graph.
-        ValueError: there is no such input, or there are several and `source` is None.
+        ValueError: there is no such input, or there are several and `source` is None; or seconds are to be measured
+            and the input's size is not known.
     """
+    memory = Memory(batch, dtype)
+    inspected = inspect(model, source=source, rules=rules, input_shape=input_shape, memory=memory, repeats=repeats)
+    return LayerTable((one.row for one in inspected.layers), inspected.input_shape, memory)
+
+
+class Inspected(NamedTuple):
+    """A row of the table with what it was made from; None for weights that no call of their own uses.
+
+    Attributes:
+        row: the row.
+        call: the call of the layer.
+        field: the field of the layer's first output.
+    """
+
+    row: LayerRow
+    call: Call | None = None
+    field: ReceptiveField | None = None
+
+
+class Inspection(NamedTuple):
+    """A model's layers in the order of computation.
+
+    Attributes:
+        layers: its rows, each with its call.
+        input_shape: the shape of the input that fields refer to, without the batch.
+        lengths: its spatial axes and their sizes.
+    """
+
+    layers: list[Inspected]
+    input_shape: tuple[int | None, ...]
+    lengths: Mapping[int, int | None]
+
+
+def inspect(
+    model: keras.Model,
+    *,
+    source: str | None = None,
+    rules: Rules | None = None,
+    input_shape: InputShape | None = None,
+    memory: Memory = DEFAULT,
+    repeats: int = 0,
+) -> Inspection:
+    """As `layer_table`, with the calls and the fields that its rows were made from."""
     rules = rules or {}
     graph = trace(model, is_leaf(rules), input_shape)
     start = _source(graph, source)
     lengths = _lengths(graph, start, rules)
-    memory = Memory(batch, dtype)
     ways = (True, False) if any(map(_is_gate, graph.calls)) else (True,)
     counter = _Weights(model, memory)
-    rows: list[LayerRow] = []
+    took = execution.seconds(graph, memory.batch, repeats) if repeats else [None] * len(graph.calls)
+    layers: list[Inspected] = []
     made: dict[int, LayerRow] = {}
     holders = iter([*graph.models, None])
     holder = next(holders)
     for number, step in enumerate(_walk(graph, start, lengths, rules, ways=ways), start=1):
-        rows.append(_row(step, counter.of_call(step.call), rules, memory))
-        made.update((id(tensor), rows[-1]) for tensor in step.call.outputs)
+        row = _row(step, counter.of_call(step.call), rules, memory, took[number - 1])
+        layers.append(Inspected(row, step.call, step.outputs[0][0]))
+        made.update((id(tensor), row) for tensor in step.call.outputs)
         while holder is not None and holder.order <= number:
             if holder.order == number and (own := counter.of_holder(holder.layer)).parameters:
-                rows.append(_holder_row(holder, _maker(holder, made, rows[-1]), own))
+                layers.append(Inspected(_holder_row(holder, _maker(holder, made, row), own)))
             holder = next(holders)
-    return LayerTable([*rows, *counter.rest()], start.shape[1:], memory)
+    layers += map(Inspected, counter.rest())
+    return Inspection(layers, tuple(start.shape[1:]), lengths)
 
 
 def _source(graph: Graph, name: str | None) -> keras.KerasTensor:
@@ -301,7 +350,7 @@ class _Weights:
         return [LayerRow.uncalled(name, self._take(weights)) for name, weights in owners.items()]
 
 
-def _row(step: _Step, weights: Weights, rules: Rules, memory: Memory) -> LayerRow:
+def _row(step: _Step, weights: Weights, rules: Rules, memory: Memory, seconds: float | None) -> LayerRow:
     call, field, ungated = step.call, step.outputs[0][0], step.outputs[-1][0]
     size, macs, outputs = field.size, cost.call_macs(call, rules), cost.activation_bytes(call, memory.dtype)
     return LayerRow(
@@ -322,6 +371,8 @@ def _row(step: _Step, weights: Weights, rules: Rules, memory: Memory) -> LayerRo
         centres=field.centres,
         beyond_input=field.beyond,
         unproductive=every([field.beyond, *(each.beyond for each in step.inputs[0])]),
+        seconds=seconds,
+        whole=bool(field.whole) and all(field.whole),
         missing=field.unknown,
     )
 
@@ -345,4 +396,5 @@ def _holder_row(holder: Call, maker: LayerRow, weights: Weights) -> LayerRow:
         activation_macs=0,
         weight_bytes=weights.bytes,
         activation_bytes=0,
+        seconds=None,
     )

@@ -56,6 +56,8 @@ class LayerRow:
         unproductive: whether a unit sees beyond the input along every axis, and so do the units that it reads. Such a
             layer adds no context (Richter et al. 2021, "Should you go deeper?", arXiv:2106.12307). Global layers see
             nothing beyond the input, so they are never unproductive.
+        seconds: how long the layer took by itself on this machine; None: not measured, or it cannot be run by itself.
+        whole: whether every unit sees the whole input, as after a global layer.
         missing: the layers up to this one of which no rule says what they see; then the field is not known.
     """
 
@@ -76,6 +78,8 @@ class LayerRow:
     centres: tuple[tuple[float, ...], ...]
     beyond_input: bool | None
     unproductive: bool | None
+    seconds: float | None = None
+    whole: bool = False
     missing: tuple[object, ...] = ()
 
     @property
@@ -162,16 +166,15 @@ class LayerTable(tuple[LayerRow, ...]):
         return f"<LayerTable of {len(self)} rows, {sum(row.parameters for row in self):,} parameters>"
 
     def __str__(self) -> str:
-        gated = any(row.without_gates != row.receptive_field for row in self)
-        attends = any(row.activation_macs != 0 for row in self)
         columns = [
-            ["output", *(_times(row.output_shape) for row in self), ""],
+            ["output", *(as_text(row.output_shape) for row in self), ""],
             self._counts("parameters", "parameters"),
             self._counts("MACs", "weight_macs"),
-            *([self._counts("act. MACs", "activation_macs")] if attends else []),
-            ["field", *(_times(row.receptive_field) + "*" * bool(row.beyond_input) for row in self), ""],
-            *([["no gates", *(_times(row.without_gates) for row in self), ""]] if gated else []),
-            ["stride", *(_times(row.stride) for row in self), ""],
+            *([self._counts("act. MACs", "activation_macs")] if self.attends else []),
+            ["field", *(as_text(row.receptive_field) + "*" * bool(row.beyond_input) for row in self), ""],
+            *([["no gates", *(as_text(row.without_gates) for row in self), ""]] if self.gated else []),
+            ["stride", *(as_text(row.stride) for row in self), ""],
+            *([self._milliseconds()] if self.timed else []),
         ]
         widths = [max(map(len, column)) for column in columns]
         room = WIDTH - sum(widths) - 2 * len(columns)
@@ -182,29 +185,78 @@ class LayerTable(tuple[LayerRow, ...]):
             "  ".join([name.ljust(left), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
             for name, *cells in zip(first, *columns, strict=True)
         ]
-        return "\n".join([line.rstrip() for line in lines] + self._notes(attends, gated))
+        return "\n".join([line.rstrip() for line in lines] + self.notes)
 
     def _counts(self, heading: str, name: str) -> list[str]:
         """A column of counts with its total."""
         counts = [*(getattr(row, name) for row in self), self.total(name)]
         return [heading, *("?" if count is None else f"{count:,}" for count in counts)]
 
-    def _notes(self, attends: bool, gated: bool) -> list[str]:
-        """What the numbers are, and why some are missing."""
+    @property
+    def gated(self) -> bool:
+        """Whether products with tensors that depend on the whole input change a field."""
+        return any(row.without_gates != row.receptive_field for row in self)
+
+    @property
+    def attends(self) -> bool:
+        """Whether a layer multiplies two activations."""
+        return any(row.activation_macs != 0 for row in self)
+
+    @property
+    def timed(self) -> bool:
+        """Whether seconds were measured."""
+        return any(row.seconds is not None for row in self)
+
+    def _milliseconds(self) -> list[str]:
+        """A column of milliseconds with the sum of those that are known."""
+        known = [row.seconds for row in self if row.seconds is not None]
+        cells = ["" if row.call is None else "?" if row.seconds is None else f"{1e3 * row.seconds:.2f}" for row in self]
+        return ["ms", *cells, f"{1e3 * sum(known):.2f}"]
+
+    @property
+    def largest_field(self) -> tuple[int, ...] | None:
+        """The largest field of units that do not see every input whole, along each axis; None if it is not known."""
+        local = [row.receptive_field for row in self if row.receptive_field and not row.whole]
+        known = [tuple(size for size in field if size is not None) for field in local]
+        if not known or any(len(mine) < len(field) for mine, field in zip(known, local, strict=True)):
+            return None
+        return tuple(map(max, zip(*known, strict=True)))
+
+    def _fitting(self) -> list[str]:
+        """For which inputs the layers are too many, or too few."""
+        largest = self.largest_field
+        if largest is None:
+            return []
+        beyond = [row.name for row in self if row.beyond_input]
+        first = f"; of this one {len(beyond)} do, first {beyond[0]}" if beyond else ""
+        return [
+            f"Layers see beyond inputs smaller than {as_text(largest)}{first}.",
+            "Of larger inputs no unit sees everything, except behind a layer that reads all positions.",
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the numbers are, and why some are missing, a sentence or two each."""
         batch, dtype = self.memory
         parameters, trainable = self.total("parameters"), self.total("trainable")
         notes = [
-            f"Input {_times(self.input_shape)}. MACs are for one picture; fields and strides are in its pixels.",
+            f"Input {as_text(self.input_shape)}. MACs are for one picture; fields and strides are in its pixels.",
             f"Of {parameters:,} parameters, {trainable:,} are trainable.",
             f"Memory{f' in {dtype}' if dtype else ''}: parameters {_memory(self.total('weight_bytes'))}, "
             f"outputs of all layers for {batch} picture{'s' * (batch > 1)} {_memory(self.total('activation_bytes'))}.",
         ]
-        if attends:
+        if self.attends:
             notes.append("act. MACs: products of two activations; MACs: products with a weight.")
-        if gated:
+        if self.gated:
             notes.append("no gates: the field without products with a tensor that depends on the whole input.")
         if any(row.beyond_input for row in self):
             notes.append("*: the field is larger than the input.")
+        notes += self._fitting()
+        if self.timed:
+            notes.append(
+                f"ms: milliseconds of the layer by itself, run eagerly on {batch} random "
+                f"picture{'s' * (batch > 1)} here; a compiled model takes less than their sum."
+            )
         if any(row.macs is None for row in self) and None in self.input_shape:
             notes.append(
                 "?: it depends on the size of the input: give one, as input_shape=(224, 224, 3) or --input 224,224,3."
@@ -231,17 +283,17 @@ def _shortened(text: str, room: int) -> str:
 COLUMNS = (
     *("name", "call", "type", "output_shape", "parameters", "trainable", "macs", "weight_macs", "activation_macs"),
     *("weight_bytes", "activation_bytes", "receptive_field", "without_gates", "stride", "padding", "centres"),
-    *("beyond_input", "unproductive"),
+    *("beyond_input", "unproductive", "whole", "seconds"),
 )
 """The columns of a table: the attributes of `LayerRow`, but `missing` (see `LayerTable.missing`)."""
 
 
 def _cells(row: LayerRow) -> dict[str, Any]:
     cells = {name: getattr(row, name) for name in COLUMNS}
-    return {name: _times(cell) if isinstance(cell, tuple) else cell for name, cell in cells.items()}
+    return {name: as_text(cell) if isinstance(cell, tuple) else cell for name, cell in cells.items()}
 
 
-def _times(numbers: tuple[Any, ...]) -> str:
+def as_text(numbers: Sequence[Any]) -> str:
     """A tuple as text, like `5×5`; two centres of one axis as `0|1`; undefined numbers as `?`."""
     return "×".join("|".join(map(_text, n)) or "?" if isinstance(n, tuple) else _text(n) for n in numbers)
 

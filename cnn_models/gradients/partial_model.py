@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import tensorflow as tf
 
+from cnn_models.analysis.execution import outputs_of
 from cnn_models.analysis.graph import Call, Graph
 
 RECTIFIERS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU, keras.layers.PReLU)
@@ -29,17 +29,14 @@ class PartialModel:
     calls: tuple[Call, ...]
     end: keras.KerasTensor
 
-    def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
+    def __call__(self, pictures: Any) -> Any:
         """The values of the tensor for a batch of pictures."""
         # Integers have no gradient; layers accept real numbers in their place.
-        inputs = tf.cast(pictures, self.start.dtype) if keras.backend.is_float_dtype(self.start.dtype) else pictures
+        real = keras.backend.is_float_dtype(self.start.dtype)
+        inputs = keras.ops.cast(pictures, self.start.dtype) if real else pictures
         made: dict[int, Any] = {id(self.start): inputs}
         for call in self.calls:
-            arguments, options = keras.tree.map_structure(lambda each: made.get(id(each), each), call.arguments)
-            if isinstance(call.layer, keras.layers.Layer):
-                options = {**options, "training": False}
-            outputs = keras.tree.flatten(call.layer(*arguments, **options))
-            made.update(zip(map(id, call.outputs), outputs, strict=True))
+            made.update(zip(map(id, call.outputs), outputs_of(call, made), strict=True))
         return made[id(self.end)]
 
 

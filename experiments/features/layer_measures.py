@@ -9,7 +9,7 @@ import scipy.linalg
 import tensorflow as tf
 
 from cnn_models import receptive_field
-from cnn_models.gradients.maximisation import Box, middle, named
+from cnn_models.gradients.targets import Box, middle, named
 from lab.data.datasets import Dataset, Split
 from lab.learn.pictures import normalise
 

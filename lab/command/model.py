@@ -38,11 +38,11 @@ def features(args: argparse.Namespace) -> None:
     """Draws the picture that each channel of a layer responds to most, in one SVG file."""
     path = _figure_path(args)
     model = _open(args.model)
-    from cnn_models.gradients import maximisation
+    from cnn_models.gradients import maximisation, targets
     from lab.report.draw import channels
 
     try:
-        channels.check_colours(maximisation.picture_shape(model)[-1])
+        channels.check_colours(targets.picture_shape(model)[-1])
         found = maximisation.maximise(
             model,
             args.layer,

@@ -50,5 +50,58 @@ def test_what_cannot_be_opened_is_one_line(words, capsys):
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_a_page_and_the_time_of_each_layer(tmp_path, capsys):
+    page = tmp_path / "lenet1.html"
+    assert main(["inspect", "lenet1", "--time", "--html", str(page)]) == 0
+    assert "milliseconds of the layer by itself" in capsys.readouterr().out
+    text = page.read_text()
+    assert all(layer.name in text for layer in cnn_models.build("lenet1").layers[1:])
+    assert '"ms":null' not in text  # each of its layers can be run by itself
+
+
+def test_seconds_need_an_input_of_known_size(tmp_path, capsys):
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, layers.Conv2D(4, 3)(inputs)).save(tmp_path / "any.keras")
+    assert main(["inspect", str(tmp_path / "any.keras"), "--time"]) == 2
+    assert "give one, as input_shape=(224, 224, 3)" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path / "any.keras"), "--time", "--input", "9,8,3"]) == 0
+
+
+def test_the_effective_field_stands_beside_the_exact_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keras.utils.save_img("white.png", 255 * keras.ops.ones((50, 40, 3)), scale=False)
+    assert main(["field", "lenet5", "--layer", "c3", "--pictures", "white.png"]) == 0
+    printed = capsys.readouterr().out
+    assert "c3 sees 14×14 pixels, exactly." in printed
+    sides = [float(line.split(": ")[1].split()[0]) for line in printed.splitlines() if line.startswith("In effect")]
+    assert len(sides) == 2
+    assert all(0 < side <= 14 for side in sides)
+    assert keras.utils.load_img("field-lenet5-c3.png").size[0] > 28
+
+
+def test_pictures_of_channels_are_written(tmp_path, capsys):
+    assert main(["features", "lenet1", "--layer", "h1", "--output", str(tmp_path / "h1.png")]) == 0
+    assert (tmp_path / "h1.png").stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["field", "lenet1", "--layer", "h9"], "h9"),
+        (["field", "lenet1", "--layer", "h1", "--pictures", "nowhere.png"], "There is no picture nowhere.png"),
+        (["field", "lenet1", "--layer", "h1", "--pictures", "notes.txt"], "got notes.txt"),
+        (["inspect", "lenet1", "--html", "nowhere/page.html"], "a folder that is there"),
+        (["features", "lenet1", "--layer", "h1", "--output", "page.docx"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(words, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
 def test_the_package_lists_its_names():
     assert {*cnn_models.__all__} <= {*dir(cnn_models)}

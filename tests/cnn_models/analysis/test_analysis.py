@@ -902,3 +902,25 @@ def test_the_package_imports_no_framework_until_it_is_asked():
     assert {"layer_table", "receptive_field"} <= set(cnn_models.__all__)
     with pytest.raises(AttributeError, match="no attribute 'layers_table'"):
         cnn_models.layers_table  # noqa: B018
+
+
+def test_the_units_that_see_a_pixel_are_those_whose_fields_hold_it():
+    inputs = keras.Input((17, 12, 1))
+    x = layers.Conv2D(1, 5, strides=2, dilation_rate=1, padding="same")(inputs)
+    x = layers.UpSampling2D(3)(layers.MaxPooling2D(2)(x))
+    field = receptive_field(keras.Model(inputs, x))
+    units = np.array([[field.unit((row, column)) for column in range(9)] for row in range(12)])
+    for pixel in ((0, 0), (8, 5), (16, 11)):
+        seen = np.all((units[..., 0] <= pixel) & (pixel <= units[..., 1]), axis=-1)
+        rows, columns = field.seeing(pixel)
+        np.testing.assert_array_equal(np.argwhere(seen), [(row, column) for row in rows for column in columns])
+    with pytest.raises(IndexError, match="17 positions"):
+        field.seeing((17, 0))
+    with pytest.raises(ValueError, match="2 indices"):
+        field.seeing((1,))
+
+
+def test_of_an_unknown_size_no_unit_is_said_to_see_a_pixel():
+    inputs = keras.Input((None, None, 1))
+    with pytest.raises(ValueError, match="not known"):
+        receptive_field(keras.Model(inputs, layers.Conv2D(1, 3)(inputs))).seeing((0, 0))

@@ -196,6 +196,8 @@ def test_layers_that_add_no_context():
     assert [row.name for row in layer_table(model) if row.unproductive] == ["n6"]
     wide = sequence((9, 40, 1), *(layers.Conv2D(1, 3, padding="same") for _ in range(6)))
     assert not any(row.beyond_input for row in layer_table(wide))
+    assert layer_table(model).largest_field == layer_table(wide).largest_field == (13, 13)
+    assert "smaller than 13×13; of this one 2 do, first n5." in str(layer_table(model))
 
 
 def test_shared_and_nested_layers():
@@ -237,13 +239,15 @@ def test_branches_that_do_not_align_are_shown_with_both_centres():
 
 def test_the_table_as_text_and_as_a_frame():
     table = layer_table(cnn_models.build("lenet5"))
-    header, first, *_, total, note, parameters, memory = str(table).splitlines()
+    header, first, *_, total, note, parameters, memory, beyond, larger = str(table).splitlines()
     assert header.split() == ["layer", "output", "parameters", "MACs", "field", "stride"]
     assert first.split() == ["c1", "(Conv2D)", "28×28×6", "156", "117,600", "5×5", "1×1"]
     assert total.split() == ["total", "61,706", "416,520"]
     assert note.startswith("Input 28×28×1.")
     assert parameters == "Of 61,706 parameters, 61,706 are trainable."
     assert memory == "Memory: parameters 241.0 KiB, outputs of all layers for 1 picture 33.2 KiB."
+    assert beyond == "Layers see beyond inputs smaller than 16×16."
+    assert larger.startswith("Of larger inputs no unit sees everything")
     assert max(map(len, str(table).splitlines())) <= 100
     assert repr(table) == "<LayerTable of 8 rows, 61,706 parameters>"
     frame = table.frame()

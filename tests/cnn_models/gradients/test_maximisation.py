@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import cnn_models
-from cnn_models.gradients import maximisation
+from cnn_models.gradients import targets
 from cnn_models.gradients.maximisation import NAIVE, Ascent, maximise
 from lab.learn import devices
 
@@ -271,4 +271,4 @@ def test_a_model_without_a_graph_is_refused():
 def test_a_layer_that_gives_no_maps_is_refused():
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Reshape((8, 8), name="lines")])
     with pytest.raises(ValueError, match="neither maps"):
-        maximisation.named(model, "lines")
+        targets.named(model, "lines")
