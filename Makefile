@@ -36,6 +36,7 @@ TARGETS := help quick setup ray list tables summary report demo bench test smoke
 #= experiment VARIANT=lenet5-relu for tune: the network whose recipe is searched
 #: other targets
 #= demo PORT=7860 port of the page (default: the first free one from 7860)
+#= report LANGUAGE=en language of the report, en or ru: report.html or report-ru.html (default: en)
 #= bench ONLY=epoch,start only these measurements; an unknown name lists all
 #= bench REPEATS=5 how often each is measured (default: 5, fewer if quick)
 #= bench QUICK=1 only the most telling measurements, fewer times
@@ -63,8 +64,9 @@ near = $(shell $(call quoted,$(or $(wildcard .venv/bin/python),$(PYTHON),python3
          print(" Did you mean %s?" % known[near[0]] if near else "")' $(call quoted,$1) $2 2> /dev/null)
 taken = $(patsubst $1:%,%,$(filter $1:%,$(TAKES)))
 asked = $(if $(filter-out 0 no false,$($1)),$1)
+# LANGUAGE is also a variable of many systems' own, where it says something else: only the command line's counts.
 option = $(if $(filter $1,$(SWITCHES)),$(if $(asked),--$(shell echo $1 | tr A-Z_ a-z-)),$(if \
-           $(filter $1,$(GIVEN))$($1),--$(shell echo $1 | tr A-Z_ a-z-)="$$$1"))
+           $(filter $1,$(GIVEN))$(if $(filter LANGUAGE,$1),,$($1)),--$(shell echo $1 | tr A-Z_ a-z-)="$$$1"))
 options = $(foreach name,$(call taken,$1),$(call option,$(name)))
 
 # Unknown targets and variables are refused before anything is built.
@@ -153,7 +155,7 @@ tables: .venv/.runtime ## write all tables again from the records, and the figur
 summary: .venv/.runtime ## print parameters, receptive fields and test errors side by side (RESULTS)
 	@$(RUN) summary $(call options,summary)
 
-report: .venv/.runtime ## write report.html and claims.csv from the tables (RESULTS)
+report: .venv/.runtime ## write report.html and claims.csv from the tables (LANGUAGE, RESULTS)
 	@$(RUN) report $(call options,report)
 
 demo: .venv/.demo ## serve a page to this machine only: draw, and look inside a trained network (RESULTS, PORT)

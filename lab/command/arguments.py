@@ -214,11 +214,15 @@ BENCH = (
     RESULTS,
 )
 
+LANGUAGE = _option(
+    "--language", "CODE", "language of the report, en or ru: report.html or report-ru.html (default: en)"
+)
+
 COMMANDS = (
     Command("list", "list the experiments with their questions and variants"),
     Command("run", "run experiments and write their tables and figures", RUN),
     Command("keep", "copy a study to results/reference, and renew the pages made of it", (NAMES, RESULTS)),
-    Command("report", "write report.html and claims.csv from the tables", (RESULTS,)),
+    Command("report", "write report.html and claims.csv from the tables", (LANGUAGE, RESULTS)),
     Command("summary", "write and print parameters, receptive fields and test errors side by side", (RESULTS,)),
     Command("inspect", "receptive field and cost of each layer of a model, without training it", INSPECT),
     Command(

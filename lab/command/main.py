@@ -135,12 +135,13 @@ def _keep(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from lab.report import page
+    from lab.report import language, page
 
+    spoken = language.of(args.language or language.SOURCE)
     if not any((options.existing_folder(args.results) / f"{name}.csv").exists() for name in catalogue.names()):
         raise UsageError(f"{args.results} holds no table of an experiment: run one first, as make lenet.")
     options.writable_folder(args.results)
-    print(f"report: {page.write(args.results)}")
+    print(f"report: {page.write(args.results, spoken)}")
     return _report_broken()
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from lab.declare.evidence import MIN_SEEDS
 from lab.declare.experiment import Experiment
-from lab.report.answers.evidence_rows import deviation_of
+from lab.report.answers.evidence_rows import deviation_of, lost
+from lab.report.language import Number, Said, joined
 from lab.report.table.tables import shown
 
 
@@ -35,10 +36,12 @@ def _trained(frame: pd.DataFrame) -> str:
     """Data sets and epochs, where networks were trained."""
     if "epochs" not in frame or frame["epochs"].isna().all():
         return ""
-    least, most = (f"{value:g}" if isinstance(value, int | float) else value for value in _ends(frame["epochs"]))
-    unit = "epoch" if most == "1" else "epochs"
-    length = f"{most} {unit}" if least == most else f"{least} to {most} {unit}"
-    return f"{', '.join(dict.fromkeys(frame['dataset']))}; {length}."
+    least, most = (Number(f"{n:g}") if isinstance(n, int | float) else str(n) for n in _ends(frame["epochs"]))
+    if least != most:
+        length = Said("{least} to {most} epochs", least=least, most=most)
+    else:
+        length = Said("{most} epoch", most=most) if most == "1" else Said("{most} epochs", most=most)
+    return Said("{datasets}; {length}.", datasets=", ".join(dict.fromkeys(frame["dataset"])), length=length)
 
 
 def _ends(column: pd.Series) -> tuple[object, object]:
@@ -48,7 +51,7 @@ def _ends(column: pd.Series) -> tuple[object, object]:
 
 def _spread(frame: pd.DataFrame) -> str:
     drawn = sampled(frame) and (frame["seeds"] > 1).any()
-    return "± is half the 95 % interval of the mean over seeds (Student's t)." if drawn else ""
+    return Said("± is half the 95 % interval of the mean over seeds (Student's t).") if drawn else ""
 
 
 def sampled(frame: pd.DataFrame) -> bool:
@@ -61,10 +64,14 @@ def _baseline(experiment: Experiment, frame: pd.DataFrame) -> str:
     names = [name for name in dict.fromkeys(map(experiment.baseline_of, experiment.rows)) if name]
     if not compared or not names:
         return ""
-    others = f"the baseline, {experiment.baseline}" if experiment.baseline else ""
-    if names != [experiment.baseline]:
-        others = f"{others}, or " * bool(others) + "the row that `comparison` names"
-    return f"Δ: difference from {others}, paired by seed."
+    if names == [experiment.baseline]:
+        return Said("Δ: difference from the baseline, {baseline}, paired by seed.", baseline=experiment.baseline)
+    if not experiment.baseline:
+        return Said("Δ: difference from the row that `comparison` names, paired by seed.")
+    return Said(
+        "Δ: difference from the baseline, {baseline}, or the row that `comparison` names, paired by seed.",
+        baseline=experiment.baseline,
+    )
 
 
 def _not_judged(experiment: Experiment, frame: pd.DataFrame) -> Iterator[str]:
@@ -72,24 +79,24 @@ def _not_judged(experiment: Experiment, frame: pd.DataFrame) -> Iterator[str]:
         return
     by_reason: dict[str, list[str]] = collections.defaultdict(list)
     for _, row in frame.iterrows():
-        if reason := ", ".join(_reasons(experiment, row, sampled(frame))):
-            by_reason[reason].append(row["variant"])
+        if reasons := list(_reasons(experiment, row, sampled(frame))):
+            by_reason[joined(reasons, ", ")].append(row["variant"])
     for reason, names in by_reason.items():
-        who = "all rows" if len(names) == len(frame) > 1 else ", ".join(dict.fromkeys(names))
-        yield f"Not judged: {who} ({reason})."
+        who = Said("all rows") if len(names) == len(frame) > 1 else ", ".join(dict.fromkeys(names))
+        yield Said("Not judged: {who} ({reason}).", who=who, reason=reason)
 
 
 def _reasons(experiment: Experiment, row: pd.Series, drawn: bool) -> Iterator[str]:
     if not row["declared"]:
         yield deviation_of(row)
     if row["variant"] in experiment.named and row["dataset"] not in experiment.datasets_of(row["variant"]):
-        yield f"on {row['dataset']}"
+        yield Said("on {dataset}", dataset=row["dataset"])
     if isinstance(starved := row.get("starved"), str):
-        yield starved
+        yield from map(Said, starved.split(", "))
     if drawn and row["seeds"] < MIN_SEEDS:
-        yield f"{row['seeds']} of at least {MIN_SEEDS} seeds"
+        yield Said("{count} of at least {least} seeds", count=row["seeds"], least=MIN_SEEDS)
 
 
 def _lost(frame: pd.DataFrame) -> str:
-    counts = [f"{frame[word].sum():.0f} {word}" for word in ("diverged", "failed") if frame[word].sum()]
-    return f"Runs in no mean: {', '.join(counts)}." if counts else ""
+    counts = [lost(word, f"{frame[word].sum():.0f}") for word in ("diverged", "failed") if frame[word].sum()]
+    return Said("Runs in no mean: {counts}.", counts=joined(counts, ", ")) if counts else ""

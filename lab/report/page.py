@@ -1,6 +1,7 @@
 """The report: one HTML file that holds everything and asks no other host for anything.
 
-It is made from a results folder alone: tables, figures and answers. Nothing here imports TensorFlow.
+It is made from a results folder alone: tables, figures and answers, in any language that has a catalogue; figures,
+names of rows and what deviates from a declaration stay in English. Nothing here imports TensorFlow.
 """
 
 import collections
@@ -17,6 +18,7 @@ from lab.report import notes, printing, summary
 from lab.report.answers import ledger
 from lab.report.answers.judge import Verdict
 from lab.report.answers.ledger import Entry
+from lab.report.language import ENGLISH, SOURCE, Language
 from lab.report.table import tables
 from lab.store.files import sole_writer, write_whole
 
@@ -48,14 +50,15 @@ class Section:
     notes: list[str]
 
 
-def write(results: Path) -> Path:
-    """Writes `results/report.html` and the ledger beside it; returns the report's path."""
+def write(results: Path, language: Language = ENGLISH) -> Path:
+    """Writes `results/report.html`, or `report-CODE.html`, and the ledger beside it; returns the report's path."""
     entries = ledger.write(results)
     experiments = list(catalogue.whole())
-    sections = {one.name: _section(one, results) for one in experiments if _path(one, results).exists()}
-    page = _template().render(
+    sections = {one.name: _section(one, results, language) for one in experiments if _path(one, results).exists()}
+    page = _template(language).render(
+        language=language.code,
         entries=entries,
-        networks=_networks(results),
+        networks=_networks(results, language),
         networks_figure=_figure(results, "summary"),
         counts=collections.Counter(entry.verdict for entry in entries),
         pictured=pictured(entries, sections),
@@ -63,7 +66,7 @@ def write(results: Path) -> Path:
         waiting=[experiment for experiment in experiments if experiment.name not in sections],
         marks=MARKS,
     )
-    path = results / "report.html"
+    path = results / ("report.html" if language.code == SOURCE else f"report-{language.code}.html")
     with sole_writer(results):
         write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
     return path
@@ -80,16 +83,19 @@ def pictured(entries: Sequence[Entry], sections: Iterable[str]) -> dict[str, str
     return shown
 
 
-def _section(experiment: Experiment, results: Path) -> Section:
+def _section(experiment: Experiment, results: Path, language: Language) -> Section:
     frame = tables.read_of(experiment, _path(experiment, results))
-    table = Shown(*printing.as_read(frame, notes.columns(experiment, frame), experiment))
+    table = Shown(*printing.as_read(frame, notes.columns(experiment, frame), experiment, language))
     return Section(experiment, table, _figure(results, experiment.name), notes.notes(experiment, frame))
 
 
-def _networks(results: Path) -> list[tuple[str, Shown]]:
+def _networks(results: Path, language: Language) -> list[tuple[str, Shown]]:
     """The summary of all networks, in parts with their titles."""
     parts = summary.groups(summary.write(results))
-    return [(title, Shown(*printing.as_read(rows, summary.printed_columns(rows)))) for title, rows in parts]
+    return [
+        (title, Shown(*printing.as_read(rows, summary.printed_columns(rows), language=language)))
+        for title, rows in parts
+    ]
 
 
 def _figure(results: Path, name: str) -> str:
@@ -110,10 +116,12 @@ def _inline(svg: str, name: str) -> str:
     return body
 
 
-def _template() -> jinja2.Template:
+def _template(language: Language) -> jinja2.Template:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["parts"] = parts
+    environment.filters["say"] = language.say
+    environment.globals["_"] = lambda template, **values: language.filled(language.translated(template), values)
     return environment.get_template("report.html.jinja")
 
 

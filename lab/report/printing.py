@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.declare.experiment import Experiment
+from lab.report.language import ENGLISH, Language, Said
 
 NAMES = ("variant", "model", "dataset", "deviations")  # columns that tell rows apart
 # Columns whose names alone say too little.
@@ -103,7 +104,7 @@ def _halves(text: str) -> int:
     return min((max(map(len, lines)) for lines in cuts), default=0)
 
 
-def heading(column: str, experiment: Experiment | None = None) -> str:
+def heading(column: str, experiment: Experiment | None = None) -> Said:
     """A column's name for reading.
 
     Args:
@@ -115,18 +116,25 @@ def heading(column: str, experiment: Experiment | None = None) -> str:
         words = HEADINGS.get(column, column.removesuffix("_mean").replace("_", " "))
         for name, unit in UNITS.items():
             words = words.replace(name, unit)
-        return SHIFTED.sub(r"error at shifts ≤\1 px", words)
+        shifted = SHIFTED.search(words)
+        if not shifted:
+            return Said(words)
+        before, after = words[: shifted.start()], words[shifted.end() :]
+        return Said(f"{before}error at shifts ≤{{pixels}} px{after}", pixels=shifted[1])
     baselines = {experiment.baseline_of(name) for name in experiment.rows} - {None} if experiment else set()
     printed = [
         name.partition(difference)[0] for name in (experiment.columns if experiment else ()) if difference in name
     ]
     alone = len(set(printed or (experiment.compared if experiment else ()))) == 1
-    whose = f"Δ to {baselines.pop()}" if alone and len(baselines) == 1 else f"Δ {heading(measure)}"
+    if alone and len(baselines) == 1:
+        whose = Said("Δ to {baseline}", baseline=baselines.pop())
+    else:
+        whose = Said("Δ {measure}", measure=heading(measure))
     if part == "_mean":
         return whose
     if part == "_p_value_holm":
-        return "p (Holm)" if alone else f"{whose}: p (Holm)"
-    return f"{whose},{part.replace('_', ' ')}"
+        return Said("p (Holm)") if alone else Said("{difference}: p (Holm)", difference=whose)
+    return Said("{difference}, {part}", difference=whose, part=Said(part.replace("_", " ").strip()))
 
 
 def cell(row: pd.Series, column: str) -> str:
@@ -152,11 +160,14 @@ def cell(row: pd.Series, column: str) -> str:
 
 
 def as_read(
-    frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None
+    frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None, language: Language = ENGLISH
 ) -> tuple[list[str], list[list[str]]]:
-    """The headings and the rows of chosen columns, rounded for reading; see `show`."""
-    rows = [[cell(row, column) for column in columns] for _, row in frame.iterrows()]
-    return [heading(column, experiment) for column in columns], rows
+    """The headings and the rows of chosen columns, rounded for reading; see `show`. Names in rows stay as they are."""
+    rows = [
+        [cell(row, name) if isinstance(row[name], str) else language.number(cell(row, name)) for name in columns]
+        for _, row in frame.iterrows()
+    ]
+    return [language.say(heading(column, experiment)) for column in columns], rows
 
 
 def markdown(frame: pd.DataFrame, columns: Sequence[str], experiment: Experiment | None = None) -> str:

@@ -22,6 +22,7 @@ from lab.declare.recipe import Canvas, Training, View
 from lab.errors import UsageError
 from lab.report import printing, refresh
 from lab.report.answers.evidence_rows import judged_rows
+from lab.report.language import Said
 from lab.report.table import csv_files, tables
 from lab.store.files import sole_writer
 
@@ -62,7 +63,7 @@ ERROR, EFFECTIVE, SHIFTED = "test_error_percent", "effective_field_pixels_mean",
 # The slide's layers from 300×300 pixels to 300×300, rows of `parameters`, with what an output of each sees, pixels.
 LAYERS = {"convolution-5x5-300": 5, "fully-connected-300": 300}
 Judged = tuple[Experiment, pd.DataFrame]  # an experiment with the rows of its table that are as declared
-LAYERS_TITLE = "One layer from 300×300 pixels to 300×300"
+LAYERS_TITLE = Said("One layer from 300×300 pixels to 300×300")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +157,7 @@ def write(results: Path) -> pd.DataFrame:
     return found
 
 
-def groups(found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def groups(found: pd.DataFrame) -> Iterator[tuple[Said, pd.DataFrame]]:
     """The summary in parts that can be compared, each with its title: one data set, view and number of examples."""
     for _, rows in found.groupby(["dataset", "view", "examples"], sort=False, dropna=False):
         first = rows.iloc[0]
@@ -164,7 +165,7 @@ def groups(found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield LAYERS_TITLE, rows
             continue
         shown = f"{first['dataset']}, {first['view']}" if first["view"] else first["dataset"]
-        yield f"{shown}: {first['examples']:,} examples", rows
+        yield Said("{shown}: {examples:,} examples", shown=shown, examples=first["examples"]), rows
 
 
 def show(console: Console, found: pd.DataFrame) -> None:

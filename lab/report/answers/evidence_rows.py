@@ -9,11 +9,20 @@ import pandas as pd
 
 from lab.declare.evidence import NOT_JUDGED
 from lab.declare.experiment import Experiment
+from lab.report.language import Said, joined
 from lab.report.table import tables
 
 
 class NotJudged(Exception):
-    """A row or a value that a statement needs is not there; the message says why."""
+    """A row or a value that a statement needs is not there.
+
+    Attributes:
+        reason: why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Rows:
@@ -34,7 +43,7 @@ class Rows:
         row = self._row(variant)
         value = float(str(row.get(measure, math.nan)))
         if math.isnan(value) or not int(row["seeds"]):
-            raise NotJudged(f"{variant}: {measure.replace('_', ' ')} was not measured{_lost(row)}")
+            raise NotJudged(_unmeasured(variant, measure, _lost(row)))
         return value
 
     def values(self, variant: str, measure: str) -> dict[int, float]:
@@ -47,13 +56,14 @@ class Rows:
         if not int(row["seeds"]):
             return {}
         if isinstance(starved := row.get("starved"), str):
-            raise NotJudged(f"{variant} is no evidence: {starved}")
+            signs = joined([Said(sign) for sign in starved.split(", ")], ", ")
+            raise NotJudged(Said("{variant} is no evidence: {signs}", variant=variant, signs=signs))
         if not self._runs:
-            raise NotJudged("the values of each seed are not there: make tables makes them from the records")
+            raise NotJudged(Said("the values of each seed are not there: make tables makes them from the records"))
         runs = self._runs.get(str(row["specification"]), pd.DataFrame())
         found = runs.set_index("seed")[measure].dropna() if measure in runs else pd.Series(dtype=float)
         if found.empty:
-            raise NotJudged(f"{variant}: {measure.replace('_', ' ')} was not measured")
+            raise NotJudged(_unmeasured(variant, measure))
         return {int(str(seed)): float(value) for seed, value in found.items()}
 
     def over_pictures(self, variant: str, measure: str) -> tuple[float, float] | None:
@@ -70,13 +80,27 @@ class Rows:
 
     def _row(self, variant: str) -> pd.Series:
         if variant not in self.table.index:
-            raise NotJudged(str(self.reasons.get(variant, f"{variant} was not run")))
+            raise NotJudged(self.reasons.get(variant, Said("{variant} was not run", variant=variant)))
         return self.table.loc[[variant]].iloc[0]
 
 
 def _lost(row: pd.Series) -> str:
-    counts = [f"{row[word]} {word}" for word in ("diverged", "failed") if str(row.get(word, 0)) != "0"]
-    return f" ({', '.join(counts)})" if counts else ""
+    counts = [lost(word, str(row[word])) for word in ("diverged", "failed") if str(row.get(word, 0)) != "0"]
+    return Said(" ({counts})", counts=joined(counts, ", ")) if counts else ""
+
+
+def lost(word: str, count: str) -> Said:
+    """How many runs diverged, or failed."""
+    return Said("{count} diverged", count=count) if word == "diverged" else Said("{count} failed", count=count)
+
+
+def words_of(measure: str) -> Said:
+    """A measure's name as words."""
+    return Said(measure.replace("_", " "))
+
+
+def _unmeasured(variant: str, measure: str, lost: str = "") -> Said:
+    return Said("{variant}: {measure} was not measured{lost}", variant=variant, measure=words_of(measure), lost=lost)
 
 
 def read(experiment: Experiment, results: Path) -> Rows:
@@ -112,18 +136,22 @@ def judged_rows(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
         for variant in experiment.rows
         for dataset in experiment.datasets_of(variant)
     }
-    reasons = {name: _not_judged(experiment, frame, *key) for name, key in missing.items() if name not in names}
-    rows.attrs[NOT_JUDGED] = {name: f"{name} {reason}" for name, reason in reasons.items()}
+    rows.attrs[NOT_JUDGED] = {
+        name: _not_judged(name, experiment, frame, *key) for name, key in missing.items() if name not in names
+    }
     return rows
 
 
-def _not_judged(experiment: Experiment, frame: pd.DataFrame, variant: str, dataset: str) -> str:
+def _not_judged(name: str, experiment: Experiment, frame: pd.DataFrame, variant: str, dataset: str) -> Said:
     """Why a declared row is not judged: what was run of it instead, if anything."""
     rows = frame[frame["variant"] == variant]
     if set(rows["dataset"]) & {dataset}:
-        return f"was not run as declared, but with {' and '.join(map(deviation_of, _on(rows, dataset)))}"
+        deviations = joined([deviation_of(row) for row in _on(rows, dataset)], "; ")
+        return Said("{row} was not run as declared, but with {deviations}", row=name, deviations=deviations)
     others = [name for name in dict.fromkeys(rows["dataset"]) if name not in experiment.datasets_of(variant)]
-    return f"was run on {' and '.join(others)}, and not on {dataset}" if others else "was not run"
+    if not others:
+        return Said("{variant} was not run", variant=name)
+    return Said("{row} was run on {others}, and not on {dataset}", row=name, others=", ".join(others), dataset=dataset)
 
 
 def _on(rows: pd.DataFrame, dataset: str) -> list[pd.Series]:
@@ -133,7 +161,7 @@ def _on(rows: pd.DataFrame, dataset: str) -> list[pd.Series]:
 def deviation_of(row: pd.Series) -> str:
     """What a row of a table has otherwise than declared, in words."""
     said = row.get("deviations")
-    return said if isinstance(said, str) else "another recipe"  # of a search, or of a table made long ago
+    return said if isinstance(said, str) else Said("another recipe")  # of a search, or of a table made long ago
 
 
 def row_name(experiment: Experiment, variant: str, dataset: str) -> str:

@@ -23,7 +23,8 @@ from lab.declare.evidence import (
     Ratio,
     Statement,
 )
-from lab.report.answers.evidence_rows import NotJudged, Rows
+from lab.report.answers.evidence_rows import NotJudged, Rows, words_of
+from lab.report.language import Number, Said, joined
 from lab.report.table.statistics import pairs, summarise
 
 
@@ -73,25 +74,35 @@ class Estimate:
 
     def __format__(self, spec: str) -> str:
         """For reading; `spec` as in `lab.declare.evidence.Answer`."""
-        value = f"{self._number(self.mean)}{self.unit}"
+        return self.said(spec)
+
+    def said(self, spec: str = "") -> Said:
+        """As `__format__`, for any language."""
+        value = Said(f"{{number}}{self.unit}", number=self._number(self.mean))
         if not self.seeds or spec == "value":
             return value
         seeds = self._ends((self.low, self.high))
         if spec != "pictures" or self.pictures is None:
-            return f"{value} [{seeds}]"
-        return f"{value} [{seeds} over seeds; {self._ends(self.pictures)} over seeds and pictures]"
+            return Said("{value} [{seeds}]", value=value, seeds=seeds)
+        return Said(
+            "{value} [{seeds} over seeds; {pictures} over seeds and pictures]",
+            value=value,
+            seeds=seeds,
+            pictures=self._ends(self.pictures),
+        )
 
-    def _ends(self, ends: tuple[float, float]) -> str:
-        return ", ".join(map(self._number, ends))
+    def _ends(self, ends: tuple[float, float]) -> Said:
+        low, high = map(self._number, ends)
+        return Said("{low}, {high}", low=low, high=high)
 
-    def _number(self, value: float) -> str:
+    def _number(self, value: float) -> Number:
         """Rounded so that the half-width of the interval keeps one digit; without an interval, to two decimals."""
         half = (self.high - self.low) / 2
         if half > 0:
-            return f"{value:,.{max(0, -math.floor(math.log10(half)))}f}"
+            return Number(f"{value:,.{max(0, -math.floor(math.log10(half)))}f}")
         if float(value).is_integer():
-            return f"{value:,.0f}"
-        return f"{value:.2g}" if abs(value) < 0.01 else f"{value:,.2f}"
+            return Number(f"{value:,.0f}")
+        return Number(f"{value:.2g}" if abs(value) < 0.01 else f"{value:,.2f}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +126,10 @@ class Compared:
         """The quantity with its name, or why it is not judged."""
         if self.found is None:
             return self.reason
-        seeds = f", n={self.found.seeds}" if self.found.seeds else ""
-        return f"{named(self.bound.of)} {self.found}{seeds}"
+        what, found, seeds = named(self.bound.of), self.found, self.found.seeds
+        if not seeds:
+            return Said("{what} {found}", what=what, found=found)
+        return Said("{what} {found}, n={seeds}", what=what, found=found, seeds=seeds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +154,7 @@ class Finding:
     @property
     def values(self) -> str:
         """The numbers alone, for who reads the statement beside them; nothing where it is not judged."""
-        return self._joined([f"{one.found}" for one in self._telling if one.found is not None])
+        return self._joined([one.found.said() for one in self._telling if one.found is not None])
 
     @property
     def _telling(self) -> list[Compared]:
@@ -151,7 +164,9 @@ class Finding:
         """Of many bounds that hold, the number and the ends."""
         texts = list(dict.fromkeys(texts))
         many = len(texts) > 4 and self.outcome is Outcome.HOLDS
-        return f"all {len(texts)}, from {texts[0]} to {texts[-1]}" if many else "; ".join(texts)
+        if not many:
+            return joined(texts, "; ")
+        return Said("all {count}, from {first} to {last}", count=len(texts), first=texts[0], last=texts[-1])
 
 
 def estimate(quantity: Quantity, rows: Rows) -> Estimate:
@@ -165,8 +180,15 @@ def estimate(quantity: Quantity, rows: Rows) -> Estimate:
         return Estimate(value, value, value, 0, unit(quantity))
     values = list(_by_seed(quantity, rows))
     if len(values) < MIN_SEEDS:
-        lost = "".join(map(rows.lost, _variants(quantity)))
-        raise NotJudged(f"{_who(quantity)}: too few seeds, {len(values)} of at least {MIN_SEEDS}{lost}")
+        lost = joined([rows.lost(variant) for variant in _variants(quantity)], "")
+        reason = Said(
+            "{who}: too few seeds, {count} of at least {least}{lost}",
+            who=_who(quantity),
+            count=len(values),
+            least=MIN_SEEDS,
+            lost=lost,
+        )
+        raise NotJudged(reason)
     found = summarise(values)
     pictures = rows.over_pictures(quantity.variant, quantity.measure) if isinstance(quantity, Mean) else None
     return Estimate(found.mean, found.ci95_low, found.ci95_high, found.n, unit(quantity), pictures)
@@ -196,10 +218,14 @@ def unit(quantity: Quantity) -> str:
     return units.get(quantity.measure.rpartition("_")[2], "")
 
 
-def named(quantity: Quantity) -> str:
+def named(quantity: Quantity) -> Said:
     """A quantity for reading, such as "none − max: test error"."""
-    words = quantity.measure.replace("_", " ").removesuffix(" percent").removesuffix(" pixels")
-    return f"{_who(quantity)}: {words}"
+    return Said("{who}: {measure}", who=_who(quantity), measure=measure_words(quantity))
+
+
+def measure_words(quantity: Quantity) -> Said:
+    """What is measured, in words, without its unit."""
+    return words_of(quantity.measure.removesuffix("_percent").removesuffix("_pixels"))
 
 
 def _who(quantity: Quantity) -> str:
@@ -219,7 +245,7 @@ def _compared(bound: Bound, rows: Rows) -> Compared:
     try:
         found = estimate(bound.of, rows)
     except NotJudged as reason:
-        return Compared(bound, Outcome.MISSING, reason=str(reason))
+        return Compared(bound, Outcome.MISSING, reason=reason.reason)
     return Compared(bound, _outcome(bound, found), found)
 
 
@@ -300,7 +326,7 @@ class Judged:
     def reason(self) -> str:
         """Why it is not judged; nothing where it is."""
         missing = [finding.numbers for finding in self.core if finding.outcome is Outcome.MISSING]
-        return "; ".join(dict.fromkeys(missing))
+        return joined(list(dict.fromkeys(missing)), "; ")
 
 
 def judged(experiment: str, evidence: Evidence, rows: Rows) -> Judged:
@@ -316,4 +342,4 @@ def filled(answer: Answer, rows: Rows) -> str:
         numbers = {name: estimate(quantity, rows) for name, quantity in answer.quantities.items()}
     except NotJudged:
         return ""
-    return answer.template.format(**numbers)
+    return Said(answer.template, **numbers)

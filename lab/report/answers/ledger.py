@@ -16,6 +16,7 @@ from lab.declare.evidence import Comparison, Identity
 from lab.declare.experiment import Experiment
 from lab.report.answers import evidence_rows
 from lab.report.answers.judge import Compared, Finding, Judged, Outcome, Verdict, judged, verdict
+from lab.report.language import joined
 from lab.report.table import csv_files
 
 CLAIM_COLUMNS = (
@@ -92,7 +93,8 @@ class Entry:
         """Why it is not judged, or which of its experiments do not count and why."""
         if not self.judged:
             return self.claim.unjudged
-        return "; ".join(f"{one.experiment}: {one.reason}" for one in self.judged if one.reason)
+        whose = [joined([one.experiment, one.reason], ": ") for one in self.judged if one.reason]
+        return joined(whose, "; ")
 
 
 def entries(results: Path) -> list[Entry]:
