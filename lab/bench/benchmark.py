@@ -94,19 +94,21 @@ def _measure(contest: Contest, repeats: int) -> list[dict[str, str | float | Non
     for way in set(contest.ways) - set(ways):
         install = ".venv/bin/pip install -r requirements-bench.txt"
         print(f"left out: {way.name}, as {way.needs} is not installed ({install})", flush=True)
-    turns: list[list[Turn]] = []
+    turns: dict[str, list[Turn]] = {way.name: [] for way in ways}
     for number in range(repeats):
-        turns.append([_run(way, number) for way in ways])
-        shown = ", ".join(f"{way.name} {turn.value:.4g}" for way, turn in zip(ways, turns[-1], strict=True))
+        running = [way for way in ways if way.turns is None or number < way.turns]
+        for way in running:
+            turns[way.name].append(_run(way, number))
+        shown = ", ".join(f"{way.name} {turns[way.name][-1].value:.4g}" for way in running)
         print(f"{contest.about} [{number + 1}/{repeats}], {contest.unit}: {shown}", flush=True)
-    return [_row(contest, way, place, turns) for place, way in enumerate(ways)]
+    return [_row(contest, way, turns[ways[0].name], turns[way.name]) for way in ways]
 
 
-def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dict[str, str | float | None]:
-    """The row of the table for one way, whose results are `turns[…][place]`."""
-    values = [turn[place].value for turn in turns]
-    ratios = [turn[0].value / turn[place].value for turn in turns]
-    numbers = {name: statistics.mean(turn[place].numbers[name] for turn in turns) for name in turns[0][place].numbers}
+def _row(contest: Contest, way: Way, ours: list[Turn], turns: list[Turn]) -> dict[str, str | float | None]:
+    """The row of the table for one way, from its turns and those of this suite."""
+    values = [turn.value for turn in turns]
+    ratios = [own.value / turn.value for own, turn in zip(ours, turns, strict=False)]
+    numbers = {name: statistics.mean(turn.numbers[name] for turn in turns) for name in turns[0].numbers}
     machine = environment.machine()
     versions = dict(machine["versions"]) | ({way.needs: importlib.metadata.version(way.needs)} if way.needs else {})
     return {
@@ -121,7 +123,7 @@ def _row(contest: Contest, way: Way, place: int, turns: list[list[Turn]]) -> dic
         "suite_by_this_median": statistics.median(ratios),
         "suite_by_this_lowest": min(ratios),
         "suite_by_this_highest": max(ratios),
-        "wanted_at_most": way.wanted if place else contest.most,
+        "wanted_at_most": contest.most if way is contest.ways[0] else way.wanted,
         "accuracy_mean": numbers.get("accuracy"),
         "peak_megabytes_mean": numbers.get("megabytes"),
         "processor": machine["processor"],

@@ -42,6 +42,7 @@ class Way:
         least: the smallest accuracy at which the time counts.
         wanted: goal: this suite's value divided by this way's is at most so much; None: no goal.
         needs: a package; without it this way is left out.
+        turns: it takes part in the first so many turns alone, as it takes long; None: in all.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Way:
     least: float = 0.0
     wanted: float | None = None
     needs: str | None = None
+    turns: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +184,7 @@ CONTESTS = (
                 prints=True,
                 convert=lambda seconds: SPEEDRUNS * seconds,
                 needs="torch",
+                turns=1,
             ),
         ),
     ),
