@@ -41,6 +41,10 @@ class Turn:
     numbers: dict[str, float]
 
 
+class NotReached(RuntimeError):
+    """A way did not reach the accuracy from which on its time counts; the message says how far it came."""
+
+
 def words() -> list[str]:
     """The names of contests on the command line."""
     return list(dict.fromkeys(contest.word for contest in CONTESTS))
@@ -97,8 +101,15 @@ def _measure(contest: Contest, repeats: int) -> list[dict[str, str | float | Non
     turns: dict[str, list[Turn]] = {way.name: [] for way in ways}
     for number in range(repeats):
         running = [way for way in ways if way.turns is None or number < way.turns]
-        for way in running:
-            turns[way.name].append(_run(way, number))
+        for way in list(running):
+            try:
+                turns[way.name].append(_run(way, number))
+            except NotReached as error:
+                if way is ways[0]:
+                    raise
+                print(f"left out: {error}", flush=True)
+                ways.remove(way)
+                running.remove(way)
         shown = ", ".join(f"{way.name} {turns[way.name][-1].value:.4g}" for way in running)
         print(f"{contest.about} [{number + 1}/{repeats}], {contest.unit}: {shown}", flush=True)
     return [_row(contest, way, turns[ways[0].name], turns[way.name]) for way in ways]
@@ -135,7 +146,8 @@ def _run(way: Way, number: int) -> Turn:
     """Runs the command of a way once.
 
     Raises:
-        RuntimeError: the command failed, or did not reach its accuracy.
+        RuntimeError: the command failed.
+        NotReached: it did not reach its accuracy.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -149,7 +161,11 @@ def _run(way: Way, number: int) -> Turn:
         else:
             numbers, value = _accuracy(Path(folder), way.table), seconds
     if numbers.get("reached") is False or numbers.get("accuracy", 1.0) < way.least:
-        raise RuntimeError(f"{way.name} did not reach the required accuracy, so its time does not count.")
+        reads = f"{100 * numbers.get('accuracy', 0):.2f} % after {numbers.get('epochs', '?')} epochs"
+        raise NotReached(
+            f"{way.name}: {value:.0f} s a training; it did not reach the accuracy that is asked for, so its time does "
+            f"not count (test accuracy {reads})."
+        )
     return Turn(way.convert(value), numbers)
 
 

@@ -58,6 +58,24 @@ def test_a_way_that_fails_ends_the_benchmark(tmp_path, monkeypatch):
             benchmark.write(tmp_path, repeats=1)
 
 
+def test_a_rival_that_does_not_reach_the_accuracy_is_named_and_left_out(tmp_path, monkeypatch, capsys):
+    failing = printing(7, more=', "reached": false, "accuracy": 0.98, "epochs": 15')
+    ways = (Way("ours", printing(1), prints=True), Way("theirs", failing, prints=True))
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("epoch", "a thing", "seconds", ways),))
+    assert list(benchmark.write(tmp_path, repeats=2)["way"]) == ["ours"]
+    said = capsys.readouterr().out
+    assert said.count("left out: theirs: 7 s a training") == 1
+    assert "98.00 % after 15 epochs" in said
+
+
+def test_a_way_may_take_part_in_the_first_turns_alone(tmp_path, monkeypatch):
+    ways = (Way("ours", printing(1), prints=True), Way("theirs", printing(4), prints=True, turns=1))
+    monkeypatch.setattr(benchmark, "CONTESTS", (Contest("epoch", "a thing", "seconds", ways),))
+    frame = benchmark.write(tmp_path, repeats=3)
+    assert list(frame["repeats"]) == [3, 1]
+    assert list(frame["suite_by_this_median"]) == [1, 0.25]
+
+
 def test_a_study_below_its_accuracy_ends_the_benchmark(tmp_path, monkeypatch):
     def study(accuracy):
         write = "import sys; open(sys.argv[1] + '/lenet.csv', 'w').write('test_accuracy_mean\\n' + sys.argv[2])"
