@@ -7,6 +7,7 @@ cnn-models features mine.keras --layer conv3
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ REPEATS = 5  # how often each layer is timed
 def main(words: Sequence[str] | None = None) -> int:
     """Executes the command line; returns the exit status."""
     arguments = _parser().parse_args(words)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would say what it found no GPU with
     try:
         loading.check(arguments.model)
         _check_files(arguments)
@@ -149,6 +151,8 @@ def _check_files(arguments: argparse.Namespace) -> None:
         path = getattr(arguments, name, None)
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise ValueError(f"--{name} is a file in a folder that is there; got {path}.")
+        if name == "output" and path is not None and path.suffix != ".png":
+            raise ValueError(f"--output is a picture, its name ends in .png; got {path}.")
     for path in filter(None, (getattr(arguments, "picture", None), *(getattr(arguments, "pictures", None) or ()))):
         check_picture(path)
 

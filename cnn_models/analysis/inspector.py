@@ -118,11 +118,13 @@ class Inspected(NamedTuple):
         row: the row.
         call: the call of the layer.
         field: the field of the layer's first output.
+        without_gates: that field, if products with tensors that depend on the whole input are left out.
     """
 
     row: LayerRow
     call: Call | None = None
     field: ReceptiveField | None = None
+    without_gates: ReceptiveField | None = None
 
 
 class Inspection(NamedTuple):
@@ -162,7 +164,7 @@ def inspect(
     holder = next(holders)
     for number, step in enumerate(_walk(graph, start, lengths, rules, ways=ways), start=1):
         row = _row(step, counter.of_call(step.call), rules, memory, took[number - 1])
-        layers.append(Inspected(row, step.call, step.outputs[0][0]))
+        layers.append(Inspected(row, step.call, step.outputs[0][0], step.outputs[-1][0]))
         made.update((id(tensor), row) for tensor in step.call.outputs)
         while holder is not None and holder.order <= number:
             if holder.order == number and (own := counter.of_holder(holder.layer)).parameters:
@@ -372,7 +374,7 @@ def _row(step: _Step, weights: Weights, rules: Rules, memory: Memory, seconds: f
         beyond_input=field.beyond,
         unproductive=every([field.beyond, *(each.beyond for each in step.inputs[0])]),
         seconds=seconds,
-        whole=bool(field.whole) and all(field.whole),
+        whole=bool(ungated.whole) and all(ungated.whole),
         missing=field.unknown,
     )
 

@@ -100,7 +100,10 @@ def _layers(layers: Sequence[Inspected], spans: _Spans) -> list[dict[str, Any]]:
                 "stride": as_text(row.stride),
                 "ms": None if row.seconds is None else round(1e3 * row.seconds, 3),
                 "reads": sources,
-                "units": _units(one.field, spans) if one.field else None,
+                "units": {
+                    "with": _units(one.field, spans) if one.field else None,
+                    "without": _units(one.without_gates, spans) if one.without_gates else None,
+                },
             }
         )
         if call:

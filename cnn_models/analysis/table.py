@@ -57,7 +57,7 @@ class LayerRow:
             layer adds no context (Richter et al. 2021, "Should you go deeper?", arXiv:2106.12307). Global layers see
             nothing beyond the input, so they are never unproductive.
         seconds: how long the layer took by itself on this machine; None: not measured, or it cannot be run by itself.
-        whole: whether every unit sees the whole input, as after a global layer.
+        whole: whether every unit sees the whole input, gates aside, as after a global layer.
         missing: the layers up to this one of which no rule says what they see; then the field is not known.
     """
 
@@ -215,8 +215,11 @@ class LayerTable(tuple[LayerRow, ...]):
 
     @property
     def largest_field(self) -> tuple[int, ...] | None:
-        """The largest field of units that do not see every input whole, along each axis; None if it is not known."""
-        local = [row.receptive_field for row in self if row.receptive_field and not row.whole]
+        """The largest field, gates aside, of units that do not see every input whole, along each axis.
+
+        None if it is not known.
+        """
+        local = [row.without_gates for row in self if row.without_gates and not row.whole]
         known = [tuple(size for size in field if size is not None) for field in local]
         if not known or any(len(mine) < len(field) for mine, field in zip(known, local, strict=True)):
             return None
@@ -229,8 +232,9 @@ class LayerTable(tuple[LayerRow, ...]):
             return []
         beyond = [row.name for row in self if row.beyond_input]
         first = f"; of this one {len(beyond)} do, first {beyond[0]}" if beyond else ""
+        aside = "Gates aside, layers" if self.gated else "Layers"
         return [
-            f"Layers see beyond inputs smaller than {as_text(largest)}{first}.",
+            f"{aside} see beyond inputs smaller than {as_text(largest)}{first}.",
             "Of larger inputs no unit sees everything, except behind a layer that reads all positions.",
         ]
 
@@ -254,8 +258,8 @@ class LayerTable(tuple[LayerRow, ...]):
         notes += self._fitting()
         if self.timed:
             notes.append(
-                f"ms: milliseconds of the layer by itself, run eagerly on {batch} random "
-                f"picture{'s' * (batch > 1)} here; a compiled model takes less than their sum."
+                f"ms: milliseconds of the layer by itself, run eagerly on {batch} random picture{'s' * (batch > 1)}; "
+                "compiled, all take less."
             )
         if any(row.macs is None for row in self) and None in self.input_shape:
             notes.append(

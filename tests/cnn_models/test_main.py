@@ -91,7 +91,7 @@ def test_pictures_of_channels_are_written(tmp_path, capsys):
         (["field", "lenet1", "--layer", "h1", "--pictures", "nowhere.png"], "There is no picture nowhere.png"),
         (["field", "lenet1", "--layer", "h1", "--pictures", "notes.txt"], "got notes.txt"),
         (["inspect", "lenet1", "--html", "nowhere/page.html"], "a folder that is there"),
-        (["features", "lenet1", "--layer", "h1", "--output", "page.docx"], "cannot be written"),
+        (["features", "lenet1", "--layer", "h1", "--output", "page.docx"], "ends in .png; got page.docx"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(words, said, capsys, tmp_path, monkeypatch):

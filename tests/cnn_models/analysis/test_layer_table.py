@@ -176,6 +176,8 @@ def test_a_row():
         "centres": ((2.0,), (2.0,)),
         "beyond_input": False,
         "unproductive": False,
+        "seconds": None,
+        "whole": False,
         "missing": (),
     }
 

@@ -44,7 +44,7 @@ def test_units_are_those_of_the_field():
     model = branched()
     held = content(made(model))
     number = next(k for k, layer in enumerate(held["layers"]) if layer["name"] == "sum")
-    rows, columns = (held["spans"][span] for span in held["layers"][number]["units"])
+    rows, columns = (held["spans"][span] for span in held["layers"][number]["units"]["with"])
     field = cnn_models.receptive_field(model)
     for unit in ((0, 0), (7, 12), (19, 29)):
         assert field.unit(unit) == ((rows[0][unit[0]], rows[1][unit[0]]), (columns[0][unit[1]], columns[1][unit[1]]))
@@ -60,7 +60,7 @@ def test_words_of_a_model_cannot_become_code():
 
 @pytest.mark.parametrize(
     ("shape", "layer"),
-    [((None, None, 3), layers.Conv2D(2, 3)), ((6, 6, 6, 1), layers.Conv3D(2, 3)), ((9,), layers.Dense(2))],
+    [((None, None, 3), layers.Conv2D(2, 3)), ((6, 6, 6, 1), layers.Conv3D(2, 3))],
 )
 def test_what_cannot_be_drawn_on_a_picture_is_still_a_table(shape, layer, tmp_path, browser):
     inputs = keras.Input(shape)
@@ -94,7 +94,22 @@ def test_pointing_at_the_picture_tells_what_a_unit_sees(width, tmp_path, browser
         opened.locator("canvas").press("ArrowRight")
         assert "unit 0, 1 of" in said.inner_text()
         opened.get_by_role("button", name="next layer").click()
-        assert said.inner_text().startswith("up: ")
+        names = [layer["name"] for layer in content((tmp_path / "page.html").read_text())["layers"]]
+        assert said.inner_text().startswith(f"{names[names.index('middle') + 1]}: ")
+
+
+def test_behind_a_gate_both_fields_can_be_seen(tmp_path, browser):
+    inputs = keras.Input((16, 16, 2))
+    maps = layers.Conv2D(2, 3, padding="same", name="maps")(inputs)
+    gate = layers.Dense(2, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(maps))
+    model = keras.Model(inputs, layers.Multiply(name="gated")([maps, gate]))
+    (tmp_path / "page.html").write_text(made(model), encoding="utf-8")
+    with watched(browser) as opened:
+        opened.goto((tmp_path / "page.html").as_uri())
+        opened.locator("tbody tr", has_text="gated").click()
+        assert "3×3 of 16×16 pixels" in opened.locator("#said").inner_text()
+        opened.locator("#gates").check()
+        assert "16×16 of 16×16 pixels" in opened.locator("#said").inner_text()
 
 
 def test_a_sequence_is_a_strip(tmp_path, browser):

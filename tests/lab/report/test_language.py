@@ -43,7 +43,8 @@ def test_a_translation_has_the_places_of_its_text(code):
 
 
 def test_what_is_said_is_its_english_text_and_can_be_said_again():
-    spoken = language.Language("xx", {"{count} of {what}": "{what}: {count}", "pixels": "точки"}.get, {ord(","): " "})
+    words = {"{count} of {what}": "{what}: {count}", "pixels": "точки"}
+    spoken = language.Language("xx", lambda template: words.get(template, template), {ord(","): " "})
     said = Said("{count} of {what}", count=Number("1,234"), what=Said("pixels"))
     assert said == "1,234 of pixels"
     assert ENGLISH.say(said) == said
