@@ -161,10 +161,15 @@ class Axis:
         """The number of units; None if it depends on an unknown length."""
         return self.cases[0].count if self.growth == 0 and len({case.count for case in self.cases}) == 1 else None
 
-    @property
+    @functools.cached_property
     def views(self) -> Views:
         """What the units see of an input without borders, if it is the same in all cases; otherwise empty."""
-        return _agreed(case.views for case in self.cases) or ()
+        return _agreed(case.views for case in self._seen) or ()
+
+    @functools.cached_property
+    def _seen(self) -> tuple[Case, ...]:
+        """One case for each tuple of views: hundreds of cases may differ in their counts alone."""
+        return tuple({id(case.views): case for case in self.cases}.values())
 
     # How layers change an axis.
 
@@ -328,7 +333,7 @@ class Axis:
     @functools.cached_property
     def whole(self) -> bool:
         """Whether every unit sees the whole input, as after a global layer."""
-        return all(case.whole for case in self.cases)
+        return all(case.whole for case in self._seen)
 
     @property
     def sees_all(self) -> bool:
@@ -344,9 +349,9 @@ class Axis:
         It is the largest if units differ, and may exceed the length of the input. If a unit sees endlessly many
         positions (all, or all before it), it is the number of positions that are read of the actual input.
         """
-        if all(case.endless for case in self.cases):
+        if all(case.endless for case in self._seen):
             return None if self.first is None else int((self.last - self.first).max(initial=-1)) + 1
-        return _agreed(case.size for case in self.cases)
+        return _agreed(case.size for case in self._seen)
 
     @functools.cached_property
     def stride(self) -> int | Fraction | None:
@@ -354,13 +359,13 @@ class Axis:
 
         If every unit sees the whole input, the field does not move, but the units may still have a stride.
         """
-        stride = _agreed(case.stride for case in self.cases)
+        stride = _agreed(case.stride for case in self._seen)
         return stride.numerator if stride is not None and stride.denominator == 1 else stride
 
     @functools.cached_property
     def padding(self) -> int | None:
         """How far the first unit's field begins before the input (negative: inside it); None: undefined."""
-        first = self._span[0] if self.whole else _agreed(case.first[0] for case in self.cases)
+        first = self._span[0] if self.whole else _agreed(case.first[0] for case in self._seen)
         return -int(first) if first is not None and math.isfinite(first) else None
 
     @functools.cached_property
@@ -373,7 +378,7 @@ class Axis:
         if self.whole:
             centre = middle(self._span)
             return () if centre is None else (centre,)
-        return _agreed(case.centres for case in self.cases) or ()
+        return _agreed(case.centres for case in self._seen) or ()
 
     @property
     def centre(self) -> float | None:
@@ -383,7 +388,7 @@ class Axis:
     @functools.cached_property
     def aligned(self) -> bool | None:
         """Whether all paths to a unit have the same stride and centre; None: undefined."""
-        return _agreed(case.aligned for case in self.cases)
+        return _agreed(case.aligned for case in self._seen)
 
     @functools.cached_property
     def blind(self) -> bytes:

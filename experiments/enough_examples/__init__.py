@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from experiments.features import PIXELS, Layer, Pixels
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.layer import Layer, Pixels
 from lab.declare.recipe import Training
 
 MODEL = "lenet5-relu"
@@ -15,6 +15,7 @@ FEWEST, MOST = EXAMPLES[0], EXAMPLES[-1]
 EPOCHS, STEPS = 10, 430  # steps an epoch: as many as all digits make
 PROBE, SELECTIVITY = "probe_full_percent", "selectivity_of_all"
 RANDOM = "random-weights"
+PIXELS = "pixels"  # the row of the pictures themselves
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from cnn_models.brightness import brightnesses
-from experiments.enough_examples import EXAMPLES, LAYERS, PROBE, RANDOM, SELECTIVITY, layer_name, network_name
-from experiments.features import PIXELS
+from experiments.enough_examples import EXAMPLES, LAYERS, PIXELS, PROBE, RANDOM, SELECTIVITY, layer_name, network_name
 from lab.declare.experiment import Experiment
 from lab.report.draw import drawing, figures
 from lab.report.draw.channels import mosaic

@@ -3,15 +3,12 @@
 The recipes, and what is measured of how many pictures, were fixed with seed 100, which is in no table.
 """
 
-import dataclasses
 from typing import Any
 
-from cnn_models.names import unknown
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.layer import CONDITIONS, Layer, Pixels, network_name
 from lab.declare.recipe import Training
-from lab.declare.run import Run
-from lab.errors import UsageError
 
 LAYERS = {
     "lenet5-relu": ("c1", "c3", "c5", "f6"),
@@ -23,11 +20,6 @@ LABELS: dict[str, dict[str, Any]] = {
     "trained": {"epochs": 3},
     "random-labels": {"epochs": 33, "examples": 5_000, "random_labels": True},
 }
-CONDITIONS = {
-    "trained": "trained",
-    "random-labels": "trained on random labels",
-    "random-weights": "not trained, the same initial weights",
-}
 NAIVE_LAYERS = ("relu3", "relu6")  # whose pictures by plain gradient ascent are shown beside ours,
 NAIVE_CHANNELS = 6  # of the first so many channels
 MEASURES = ("pattern_pixels", "probe_pooled_percent", "probe_full_percent", "selectivity")
@@ -37,53 +29,8 @@ OF_ALL = {"selectivity_of_all": "selectivity", "pattern_of_all_pixels": "pattern
 PIXELS = "pixels"  # the row of the pictures themselves
 
 
-@dataclasses.dataclass(frozen=True)
-class Layer(Training):
-    """A layer to look into, of a network with this recipe, which is trained where it is not there yet.
-
-    Attributes:
-        layer: its name.
-        condition: one of `CONDITIONS`; with random weights the recipe is not used.
-    """
-
-    layer: str = ""
-    condition: str = "trained"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.condition not in CONDITIONS:
-            raise UsageError(unknown("condition", self.condition, CONDITIONS))
-
-    @property
-    def training(self) -> Training:
-        """The recipe of its network."""
-        names = [field.name for field in dataclasses.fields(Training)]
-        return Training(**{name: getattr(self, name) for name in names})
-
-    def needs(self, run: Run) -> tuple[Run, ...]:
-        """The run that trains its network; none where the weights are random."""
-        if self.condition == "random-weights":
-            return ()
-        return (Run(run.experiment, self.network, run.dataset, self.training, run.seed),)
-
-    @property
-    def network(self) -> str:
-        """The row of its network."""
-        return network_name(self.model, self.condition)
-
-
-@dataclasses.dataclass(frozen=True)
-class Pixels:
-    """The pictures themselves, with no network before the linear probe."""
-
-
 def _recipe(model: str, condition: str) -> dict[str, Any]:
     return {"model": model} | RECIPES[model] | LABELS.get(condition, LABELS["trained"])
-
-
-def network_name(model: str, condition: str) -> str:
-    """What the row of a network is called, and how those of its layers begin."""
-    return model if condition == "trained" else f"{model}-{condition}"
 
 
 def layer_name(model: str, condition: str, layer: str) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import cnn_models
 from cnn_models.brightness import brightnesses
 from cnn_models.gradients.maximisation import NAIVE, Maximised, maximise
-from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS, Layer, Pixels
+from experiments.features import NAIVE_CHANNELS, NAIVE_LAYERS
 from experiments.features.layer_measures import Layer as Reader
 from experiments.features.layer_measures import Reading, measure, pixels, strongest
 from lab.data import datasets
 from lab.data.datasets import Dataset
+from lab.declare.layer import Layer, Pixels
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.loop import set_seed

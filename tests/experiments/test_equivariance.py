@@ -25,7 +25,9 @@ def pictures():
 def test_what_was_measured_is_true_by_construction_and_has_its_limits(evidence):
     found = judged("equivariance", evidence, read(equivariance.EXPERIMENT, FOLDER))
     assert found.verdict.value == "true by construction"
-    assert [finding.outcome.value for finding in found.limits] == ["holds"] * 3
+    # On MNIST's digits max pooling changes by less than half of the way to another digit's.
+    last = "fails" if evidence.claim == "max-invariance" else "holds"
+    assert [finding.outcome.value for finding in found.limits] == ["holds", "holds", last]
 
 
 def correlated(picture, layer, padding):

@@ -124,7 +124,7 @@ def test_a_variable_becomes_an_option_only_if_it_is_given(copy):
         (["lennet"], "There is no target 'lennet'. Did you mean lenet?"),
         (["lenet", "compare_fc"], "Did you mean compare-fc?"),
         (["'`touch made`"], "There is no target"),
-        (["report", "SEEDS=3"], "`make report` takes no SEEDS; it takes PYTHON RESULTS"),
+        (["report", "SEEDS=3"], "`make report` takes no SEEDS; it takes LANGUAGE PYTHON RESULTS"),
         (["list", "RESULTS=x"], "takes no RESULTS"),
         (["lenet", "FORCE=flase"], "FORCE is 1 or 0, got 'flase'"),
         (["test", 'PYTEST=-k "zoo'], 'a quotation mark of PYTEST=-k "zoo is not closed'),

@@ -64,7 +64,7 @@ def test_it_holds_every_claim_experiment_and_number(written):
         assert html.escape(claim.statement) in section
         checked = [one.name for one in catalogue.whole() if any(each.claim == name for each in one.evidence)]
         assert section.count("<details>") == len(checked)
-        named = all(f"How <code>{one}</code> checked it" in section for one in checked)
+        named = all(f"How {one} checked it: " in section for one in checked)
         assert named if len(checked) > 1 else ("How it was checked" in section) == bool(checked)
 
 
