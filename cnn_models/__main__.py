@@ -84,6 +84,8 @@ def _field(model: "keras.Model", arguments: argparse.Namespace) -> None:
     """Prints the exact field of a layer beside the effective one, and writes the gradient as a picture."""
     import numpy as np
 
+    from cnn_models.analysis.inspector import receptive_field
+    from cnn_models.analysis.table import as_text
     from cnn_models.gradients.effective import effective_side, gradient_of_layer
     from cnn_models.gradients.targets import picture_shape, with_size
 
@@ -95,7 +97,9 @@ def _field(model: "keras.Model", arguments: argparse.Namespace) -> None:
     found = {}
     for words, pictures in shown.items():
         field, found[words] = gradient_of_layer(model, arguments.layer, pictures.astype("float32"))
-    print(f"{arguments.layer} sees {'×'.join(map(str, field.size))} pixels, exactly.")
+    ungated = receptive_field(model, arguments.layer, gates=False).size
+    aside = f" ({as_text(ungated)} but for gates)" if ungated != field.size else ""
+    print(f"{arguments.layer} sees {as_text(field.size)} pixels, exactly{aside}.")
     for words, gradient in found.items():
         side = effective_side(gradient)
         print(f"In effect, on {words}: {side:.1f} pixels a side, where the gradient is over 4.55 % of its largest.")
