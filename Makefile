@@ -115,7 +115,7 @@ BEGIN {
   while ((getline line < "results/reference/minutes.csv") > 0) { split(line, cells, ","); minutes[cells[1]] = cells[2] }
   count = split(experiments, names, " ")
   for (i = 1; i <= count; i++) say(sprintf("  %-19s%3s", names[i], minutes[names[i]]), about(names[i]))
-  print "  (no minutes: up to a few; make list: their questions and variants)\n\nOther targets:"
+  print "  (no minutes: seconds; ?: not measured yet; make list: questions and variants)\n\nOther targets:"
 }
 /^[a-z-]+:.*## / { name = $$1; sub(/:$$/, "", name); sub(/.*## /, ""); say("  " name, $$0) }
 /^$(HASH)[:] / { sub(/^..  */, ""); variables = variables "\n\n" $$0 }

@@ -131,9 +131,10 @@ EXPERIMENT = Experiment(
     figure="experiments.enough_examples.figure.draw",
     reading="First the pixels, then a row for each network, then a row for each layer. LeNet-5 with ReLU and max "
     "pooling learns from 100, 1,000, 10,000 or all 55,000 digits of MNIST's training split, in 4,300 steps each time; "
-    "a smaller choice is part of the larger one. What is measured of a layer is that of `features`: a linear (ridge) "
-    "classifier is fitted on its activations for 2,000 training digits, whatever the network learned from, and reads "
-    "all test digits; selectivity is 1 for a channel that responds to one class only. How many examples it takes is "
-    "the question, so a network that would do better with more is evidence all the same. A layer is compared with the "
-    "same layer with random weights.",
+    "each smaller choice is contained in the larger ones. What is measured of a layer is that of `features`: a linear "
+    "(ridge) classifier is fitted on its activations for 2,000 training digits, whatever the network learned from, and "
+    "reads all test digits; selectivity is 1 for a channel that responds to one class only. A layer is called more "
+    "telling the more digits the classifier reads from it. How many examples it takes is the question, so a network "
+    "that more training would improve is evidence all the same. A layer is compared with the same layer with random "
+    "weights.",
 )

@@ -69,7 +69,7 @@ def _core(model: str) -> tuple[Statement, ...]:
     return (
         _over_first(model, "the pattern that matters is larger", "pattern_pixels"),
         _over_first(model, "classes are easier to tell", "probe_pooled_percent"),
-        _over_first(model, "channels are more selective, silent ones counted in", "selectivity_of_all"),
+        _over_first(model, "channels, silent ones included, are more selective", "selectivity_of_all"),
         _less(model, "random-weights", "with random weights classes are harder to tell", "probe_pooled_percent"),
         _less(model, "random-labels", "with random labels classes are harder to tell", "probe_pooled_percent"),
     )

@@ -92,7 +92,7 @@ EXPERIMENT = Experiment(
             literature_for="Zeiler and Fergus 2014: edges, then textures, then parts.",
             literature_against="Geirhos et al. 2019: networks that learned from ImageNet's photographs go by texture "
             "where people go by shape. Brendel and Bethge 2019: a network that sees patches of 17×17 pixels alone, in "
-            "whatever order, finds the class among five in 80.5 % of ImageNet's photographs.",
+            "whatever order, has the right class among its five likeliest in 80.5 % of ImageNet's photographs.",
         ),
     ),
     columns=("variant", ERROR + "_mean", *(f"{altered(name)}_mean" for name in ALTERED), "seeds", "train_seconds_mean"),

@@ -12,11 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from lab.declare import catalogue
+from lab.declare.experiment import Experiment
 from lab.report import summary
 from lab.report.table import csv_files, tables
 
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 CORES = 2  # of the machine that the minutes are for
+UNMEASURED = "?"
 IDENTITY, UNJUDGED = "true by construction", "not judged"
 
 
@@ -39,33 +41,54 @@ def _block(found: re.Match[str], reference: Path) -> str:
 
 
 def write_minutes(reference: Path) -> None:
-    """Writes how long each experiment takes on two cores, by the seconds that its runs measured: `minutes.csv`."""
-    seeds = {name: tables.seeds_path(reference, name) for name in catalogue.names()}
-    rows = [(name, _minutes(path)) for name, path in seeds.items() if path.exists()]
-    frame = pd.DataFrame(rows, columns=["experiment", "minutes_on_two_cores"])
-    csv_files.write(frame.astype({"minutes_on_two_cores": "Int64"}), reference / "minutes.csv")
+    """Writes how long each experiment takes on two cores, by the seconds that our runs measured: `minutes.csv`.
+
+    "?" is an experiment that trains and was not run as declared; "≥" one of which some rows were not.
+    """
+    rows = [
+        (one.name, _minutes(one, tables.seeds_path(reference, one.name))) for one in catalogue.whole() if one.trains
+    ]
+    csv_files.write(pd.DataFrame(rows, columns=["experiment", "minutes_on_two_cores"]), reference / "minutes.csv")
 
 
-def _minutes(seeds: Path) -> int | None:
-    """Minutes of all runs; None where no run measured its seconds, as none is long."""
+def _minutes(experiment: Experiment, seeds: Path) -> str:
+    """Minutes of a call with nothing said: of each declared row the mean seconds of its runs, by the declared seeds."""
+    if not seeds.exists():
+        return UNMEASURED
     frame = tables.read_seeds(seeds)
     timed = [name for name in map(str, frame) if name.endswith("_seconds")]
-    return math.ceil(frame[timed].sum().sum() / 60 / CORES) if timed else None
+    seconds = frame[timed].sum(axis=1)
+    if experiment.search:  # each trial is a row of its own
+        return f"{math.ceil(seconds.sum() / 60 / CORES)}"
+    declared = frame["declared"].astype(bool)
+    means = seconds[declared].groupby([frame["variant"], frame["dataset"]]).mean()
+    wanted = [
+        (variant.name, dataset)
+        for variant in experiment.variants
+        if hasattr(variant.settings, "epochs")
+        for dataset in experiment.datasets_of(variant.name)
+    ]
+    known = [key for key in wanted if key in means.index]
+    minutes = math.ceil(means.sum() * experiment.seeds / 60 / CORES)
+    if 2 * len(known) < len(wanted):
+        return UNMEASURED
+    return f"{minutes}" if len(known) == len(wanted) else f"≥{minutes}"
 
 
-def _read_minutes(reference: Path) -> dict[str, int]:
-    """Minutes by experiment, of those that measured them."""
-    frame = csv_files.read(reference / "minutes.csv").dropna()
-    return dict(zip(frame["experiment"], frame["minutes_on_two_cores"].astype(int), strict=True))
+def _read_minutes(reference: Path) -> dict[str, str]:
+    """Minutes by experiment, of those that train."""
+    frame = csv_files.read(reference / "minutes.csv")
+    return dict(zip(frame["experiment"], frame["minutes_on_two_cores"].astype(str), strict=True))
 
 
 def commands(reference: Path) -> str:
     """The first commands of a new user, with their times."""
-    lenet = _read_minutes(reference).get("lenet", "some")
+    lenet = _read_minutes(reference).get("lenet", UNMEASURED)
+    lasts = f"{lenet[1:]} minutes or more" if lenet.startswith("≥") else f"about {lenet} minutes"
     lines = [
-        ("make quick", "a first look at five experiments: one seed, one epoch, about 3 minutes"),
-        ("make lenet", f"the LeNets of 1990-1998 on MNIST, five seeds each: about {lenet} minutes on two cores"),
-        ("make report", "the lecture's claims with their answers in one file, results/report.html"),
+        ("make quick", "a first look at five experiments, about 3 minutes; then results/quick/report.html"),
+        ("make lenet", f"the LeNets of 1990-1998 on MNIST, five seeds each: {lasts} on two cores"),
+        ("make report", "the lecture's claims with the answers of what you have run, results/report.html"),
         ("make help", "all experiments with their minutes, and all variables"),
     ]
     return "```\n" + "\n".join(f"{command:13} # {about}" for command, about in lines) + "\n```"

@@ -21,8 +21,8 @@ from lab.store.records import REFERENCE, Records
 ROOT = Path(__file__).parents[2]
 HEAD = """# What came out
 
-Our own runs, five seeds each where something is drawn (`image-to-image` three, a trial of `tune` one), on two
-cores of an AMD EPYC; the records are in `runs/`, each seed's values in `seeds/`, the answers to the lecture's
+Our own runs, on two cores of an AMD EPYC, with as many seeds as the column `seeds` says (mostly five; some rows are
+still run with more); the records are in `runs/`, each seed's values in `seeds/`, the answers to the lecture's
 claims in `claims.csv` and `statements.csv`, the meaning of columns in [the page above](../README.md). ± is half
 the 95 % interval of the mean over seeds (Student's t). Other work ran on the machine meanwhile, so seconds are
 longer than on a quiet one. This page is written from the
