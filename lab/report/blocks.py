@@ -19,6 +19,7 @@ from lab.report.table import csv_files, tables
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 CORES = 2  # of the machine that the minutes are for
 UNMEASURED = "?"
+STEP = "step"
 IDENTITY, UNJUDGED = "true by construction", "not judged"
 
 
@@ -125,8 +126,9 @@ def ledger(reference: Path) -> str:
 
 
 def speed(reference: Path) -> str:
-    """The benchmark: each way beside this suite."""
+    """The benchmark but for single steps: each way beside this suite."""
     frame = csv_files.read(reference / "benchmark.csv")
+    frame = frame[frame["contest"] != STEP]
     lines = [
         "| measure | way | median | lowest to highest | turns | this suite ÷ this | goal | reads |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -134,6 +136,24 @@ def speed(reference: Path) -> str:
     for measure, rows in frame.groupby("measure", sort=False):
         named = itertools.chain([str(measure)], itertools.repeat(""))  # in the first of its rows alone
         lines += [f"| {' | '.join([next(named), *_way(row)])} |" for _, row in rows.iterrows()]
+    return "\n".join(lines)
+
+
+def steps(reference: Path) -> str:
+    """A step of training of each network, by Keras's operations and by this suite's."""
+    frame = csv_files.read(reference / "benchmark.csv")
+    lines = [
+        "| network | Keras's operations, ms | this suite's, ms | ratio | lowest to highest | goal |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for measure, rows in frame[frame["contest"] == STEP].groupby("measure", sort=False):
+        (_, ours), (_, plain) = rows.iterrows()
+        network = str(measure).removeprefix("a step of ").partition(":")[0]
+        low, middle, high = (plain[f"suite_by_this_{name}"] for name in ("lowest", "median", "highest"))
+        lines.append(
+            f"| {network} | {plain['median']:.1f} | {ours['median']:.1f} | {middle:.2f} | {low:.2f} to {high:.2f} "
+            f"| ≤\u00a0{plain['wanted_at_most']:g} |"
+        )
     return "\n".join(lines)
 
 
@@ -174,5 +194,6 @@ BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "claims": ("claims.csv", ledger),
     "summary": ("summary.csv", summary_of_networks),
     "speed": ("benchmark.csv", speed),
+    "steps": ("benchmark.csv", steps),
     "fan-out": ("fan-out.csv", fan_out),
 }
