@@ -51,8 +51,13 @@ EXPERIMENT = Experiment(
                 ),
             ),
             limits=(
-                Statement("Two passes are enough for that", Mean("two-passes", ERROR).at_most(1.0)),
-                Statement("One pass is too few", Mean("one-pass", ERROR).above(1.0)),
+                Statement(
+                    "Two passes over the digits are enough to misread at most 1 %",
+                    Mean("two-passes", ERROR).at_most(1.0),
+                ),
+                Statement(
+                    "One pass over the digits is too few to misread at most 1 %", Mean("one-pass", ERROR).above(1.0)
+                ),
             ),
             rules="The bounds were set before the runs, and the recipe was chosen on validation digits.",
         ),
