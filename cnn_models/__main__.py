@@ -90,7 +90,7 @@ def _field(model: "keras.Model", arguments: argparse.Namespace) -> None:
     from cnn_models.gradients.targets import picture_shape, with_size
 
     model = with_size(model, arguments.layer, None)
-    height, width, colours = picture_shape(model)
+    height, width, colours = (side or 1 for side in picture_shape(model))  # all known, by now
     shown = {f"{NOISE} pictures of noise": np.random.default_rng(0).normal(size=(NOISE, height, width, colours))}
     if arguments.pictures:
         shown["your pictures"] = _opened(arguments.pictures, (height, width), colours)

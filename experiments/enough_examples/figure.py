@@ -44,11 +44,18 @@ def _curves(part: SubFigure, rows: pd.DataFrame) -> None:
             if f"{measure}_mean" in found:
                 drawing.curve(axes, range(len(names)), found, measure, number, label=LABELS[layer])
         if measure == PROBE and PIXELS in rows.index:
-            axes.axhline(rows.loc[PIXELS, f"{PROBE}_mean"], color="0.45", lw=1)
+            level = float(str(rows.loc[PIXELS, f"{PROBE}_mean"]))
+            axes.axhline(level, color="0.45", lw=1)
             drawing.beside(
-                axes, "the pixels", (0.02, float(rows.loc[PIXELS, f"{PROBE}_mean"])), 0, -7,
-                xycoords=("axes fraction", "data"), color="0.35", size=drawing.SMALL,
-            )  # fmt: skip
+                axes,
+                "the pixels",
+                (0.02, level),
+                0,
+                -7,
+                xycoords=("axes fraction", "data"),
+                color="0.35",
+                size=drawing.SMALL,
+            )
         axes.set_xticks(range(1 + len(EXAMPLES)), ["0", *(f"{count:,}" for count in EXAMPLES)])
         axes.set_xlim(-0.3, len(EXAMPLES) + 0.3)
         axes.set_title(title)

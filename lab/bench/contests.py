@@ -170,7 +170,12 @@ CONTESTS = (
         f"{SPEEDRUNS} networks that read 99.0 % of MNIST's test digits",
         "seconds",
         (
-            Way("this suite: two-passes of speedrun, start-up and table included", _speedrun, table=SPEEDRUN, least=0.99),
+            Way(
+                "this suite: two-passes of speedrun, start-up and table included",
+                _speedrun,
+                table=SPEEDRUN,
+                least=0.99,
+            ),
             Way(
                 f"Keras's example mnist_convnet, two threads: {SPEEDRUNS} times one training, start-up aside",
                 _example("mnist_convnet"),

@@ -157,7 +157,8 @@ def test_help_fits_80_columns_and_has_every_experiment_with_its_minutes_and_ever
     assert max(map(len, lines)) <= 80
     firsts = [line.split() for line in lines if re.match(r"  \S", line)]
     assert [first[0] for first in firsts[: len(catalogue.names())]] == catalogue.names()  # in the lecture's order
-    minutes = dict(re.findall(r"^([\w-]+),([≥?\d]+)$", (ROOT / "results/reference/minutes.csv").read_text(), re.MULTILINE))
+    table = (ROOT / "results/reference/minutes.csv").read_text()
+    minutes = dict(re.findall(r"^([\w-]+),([≥?\d]+)$", table, re.MULTILINE))
     assert minutes.items() <= {first[0]: first[1] for first in firsts}.items()
     makefile = (ROOT / "Makefile").read_text()
     assert set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)) <= {first[0] for first in firsts}
