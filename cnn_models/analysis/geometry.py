@@ -105,9 +105,6 @@ class Axis:
         rearranged: the order of the units has been lost; `first` and `last` then have one entry, for all units.
         later: layers that have changed the number of units since `growth` and the counts were computed. No field has
             depended on it yet.
-
-    `_done` keeps what changes have made of this axis. `_whole` keeps, for all axes that come from one input, one of
-    each kind whose units all see the whole input: behind a gate there are hundreds, and what is equal is computed once.
     """
 
     length: int | None
@@ -118,7 +115,6 @@ class Axis:
     rearranged: bool = False
     later: tuple[Sampling, ...] = ()
     _done: dict[object, "Axis"] = dataclasses.field(init=False, repr=False, default_factory=dict)
-    _whole: dict[object, "Axis"] = dataclasses.field(repr=False, default_factory=dict)
 
     @classmethod
     def of_input(cls, length: int | None) -> "Axis":
@@ -135,8 +131,8 @@ class Axis:
         return cls._known(length, np.array([FAR], np.int32), np.array([-1], np.int32), UNSEEN)
 
     @classmethod
-    def _known(cls, length: int, first: np.ndarray, last: np.ndarray, views: Views) -> "Axis":
-        return cls(length, first, last, 0, (Case(len(first), views),))
+    def _known(cls, length: int, first: np.ndarray, last: np.ndarray, views: Views, rearranged: bool = False) -> "Axis":
+        return cls(length, first, last, 0, (Case(len(first), views),), rearranged)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Axis):
@@ -161,15 +157,10 @@ class Axis:
         """The number of units; None if it depends on an unknown length."""
         return self.cases[0].count if self.growth == 0 and len({case.count for case in self.cases}) == 1 else None
 
-    @functools.cached_property
+    @property
     def views(self) -> Views:
         """What the units see of an input without borders, if it is the same in all cases; otherwise empty."""
-        return _agreed(case.views for case in self._seen) or ()
-
-    @functools.cached_property
-    def _seen(self) -> tuple[Case, ...]:
-        """One case for each tuple of views: hundreds of cases may differ in their counts alone."""
-        return tuple({id(case.views): case for case in self.cases}.values())
+        return _agreed(case.views for case in self.cases) or ()
 
     # How layers change an axis.
 
@@ -252,9 +243,7 @@ class Axis:
     def collapsed(self) -> "Axis":
         """One unit, which sees what all of these saw."""
         views = UNSEEN if self.views == UNSEEN else (ALL_SEE_ALL,)
-        return self._once(
-            "collapsed", lambda: Axis(self.length, *self._hulls(), 0, (Case(1, views),), _whole=self._whole)
-        )
+        return self._once("collapsed", lambda: Axis(self.length, *self._hulls(), 0, (Case(1, views),)))
 
     def pooled(self, sizes: Sequence[int], dims: Sequence[int], keep: bool) -> "Axis":
         """Each unit sees what all units along some dimensions saw, if the units have the shape `sizes`.
@@ -324,23 +313,14 @@ class Axis:
 
     def _with(self, first: np.ndarray, last: np.ndarray, views: Views) -> "Axis":
         assert self.length is not None
-        cases = (Case(len(first), views),)
-        axis = Axis(self.length, first, last, 0, cases, self.rearranged, _whole=self._whole)
-        return self._whole.setdefault((cases, self.rearranged), axis) if axis.sees_all else axis
+        return Axis._known(self.length, first, last, views, self.rearranged)
 
     # What is known of the units.
 
     @functools.cached_property
     def whole(self) -> bool:
         """Whether every unit sees the whole input, as after a global layer."""
-        return all(case.whole for case in self._seen)
-
-    @property
-    def sees_all(self) -> bool:
-        """Whether each unit reads the actual input from its first position to its last."""
-        if self.length is None or self.first is None or self.last is None or not len(self.first):
-            return False
-        return not self.first.any() and int(self.last.min()) == self.length - 1
+        return all(case.whole for case in self.cases)
 
     @functools.cached_property
     def size(self) -> int | None:
@@ -349,9 +329,9 @@ class Axis:
         It is the largest if units differ, and may exceed the length of the input. If a unit sees endlessly many
         positions (all, or all before it), it is the number of positions that are read of the actual input.
         """
-        if all(case.endless for case in self._seen):
+        if all(case.endless for case in self.cases):
             return None if self.first is None else int((self.last - self.first).max(initial=-1)) + 1
-        return _agreed(case.size for case in self._seen)
+        return _agreed(case.size for case in self.cases)
 
     @functools.cached_property
     def stride(self) -> int | Fraction | None:
@@ -359,13 +339,13 @@ class Axis:
 
         If every unit sees the whole input, the field does not move, but the units may still have a stride.
         """
-        stride = _agreed(case.stride for case in self._seen)
+        stride = _agreed(case.stride for case in self.cases)
         return stride.numerator if stride is not None and stride.denominator == 1 else stride
 
     @functools.cached_property
     def padding(self) -> int | None:
         """How far the first unit's field begins before the input (negative: inside it); None: undefined."""
-        first = self._span[0] if self.whole else _agreed(case.first[0] for case in self._seen)
+        first = self._span[0] if self.whole else _agreed(case.first[0] for case in self.cases)
         return -int(first) if first is not None and math.isfinite(first) else None
 
     @functools.cached_property
@@ -378,7 +358,7 @@ class Axis:
         if self.whole:
             centre = middle(self._span)
             return () if centre is None else (centre,)
-        return _agreed(case.centres for case in self._seen) or ()
+        return _agreed(case.centres for case in self.cases) or ()
 
     @property
     def centre(self) -> float | None:
@@ -388,7 +368,7 @@ class Axis:
     @functools.cached_property
     def aligned(self) -> bool | None:
         """Whether all paths to a unit have the same stride and centre; None: undefined."""
-        return _agreed(case.aligned for case in self._seen)
+        return _agreed(case.aligned for case in self.cases)
 
     @functools.cached_property
     def blind(self) -> bytes:

@@ -180,10 +180,15 @@ def markdown(found: pd.DataFrame) -> str:
     if not first:
         return "No network was trained as declared yet."
     shown = pd.concat([rows for _, rows in first])
+    kinds = [
+        "single layers from 300×300 to 300×300 pixels, not trained"
+        if title == LAYERS_TITLE
+        else f"networks that learned from {title.replace(':', ',')}"
+        for title, _ in first
+    ]
     return (
         f"{printing.markdown(shown, printed_columns(shown))}\n\n"
-        "First two rows: single layers from 300×300 to 300×300 pixels, not trained. All others: networks that learned "
-        f"from {first[-1][0].replace(':', ',')}. ± is half the 95 % interval of the mean over seeds. "
+        f"From above: {'; then '.join(kinds)}. ± is half the 95 % interval of the mean over seeds. "
         f"{len(found) - len(shown)} more rows, of fewer examples, other data sets and other views of the pictures, are "
         "in [summary.csv](../results/reference/summary.csv); `make summary` prints all."
     )
