@@ -14,7 +14,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.report import summary
-from lab.report.table import csv_files, tables
+from lab.report.table import csv_files, rates, tables
 
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 CORES = 2  # of the machine that the minutes are for
@@ -74,6 +74,43 @@ def _minutes(experiment: Experiment, seeds: Path) -> str:
     if 2 * len(known) < len(wanted):
         return UNMEASURED
     return f"{minutes}" if len(known) == len(wanted) else f"≥{minutes}"
+
+
+def hours(reference: Path) -> str:
+    """How long our runs took, by experiment: those of the tables, and those that chose learning rates."""
+    lines = [
+        "| experiment | runs | hours | runs that chose learning rates | hours of these |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    spent = [(one.name, _seeds_of(one, reference), rates.read(reference, one)) for one in catalogue.whole()]
+    rows = [(name, *_hours(frame), *_hours_of_choosing(chosen)) for name, frame, chosen in spent if frame is not None]
+    rows = [row for row in rows if row[2] + row[4]]
+    sums = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    for name, count, time, choosing, time_of_choosing in [*rows, ("all", *sums)]:
+        cells = (name, f"{count:,}", f"{time:.1f}", f"{choosing:,}", f"{time_of_choosing:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seeds_of(experiment: Experiment, reference: Path) -> pd.DataFrame | None:
+    """The values of each run; None where there are none."""
+    path = tables.seeds_path(reference, experiment.name)
+    return tables.read_seeds(path) if path.exists() else None
+
+
+def _hours(seeds: pd.DataFrame) -> tuple[int, float]:
+    """How many runs trained, and for how many hours."""
+    if "train_seconds" not in seeds:
+        return 0, 0.0
+    trained = seeds["train_seconds"].dropna()
+    return len(trained), trained.sum() / 3600
+
+
+def _hours_of_choosing(frame: pd.DataFrame | None) -> tuple[int, float]:
+    """How many runs chose the learning rates, and how many hours they took."""
+    if frame is None:
+        return 0, 0.0
+    return int(frame["seeds"].sum()), float((frame["seeds"] * frame["train_seconds_mean"]).sum() / 3600)
 
 
 def _read_minutes(reference: Path) -> dict[str, str]:
@@ -192,6 +229,7 @@ BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "experiments": ("minutes.csv", experiments),
     "answers": ("claims.csv", answers),
     "claims": ("claims.csv", ledger),
+    "hours": ("claims.csv", hours),
     "summary": ("summary.csv", summary_of_networks),
     "speed": ("benchmark.csv", speed),
     "steps": ("benchmark.csv", steps),

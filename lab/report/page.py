@@ -19,7 +19,7 @@ from lab.report.answers import ledger
 from lab.report.answers.judge import Verdict
 from lab.report.answers.ledger import Entry
 from lab.report.language import ENGLISH, SOURCE, Language
-from lab.report.table import tables
+from lab.report.table import rates, tables
 from lab.store.files import sole_writer, write_whole
 
 MARKS = {
@@ -46,6 +46,7 @@ class Section:
 
     experiment: Experiment
     table: Shown
+    rates: Shown | None
     figure: str
     notes: list[str]
 
@@ -65,6 +66,7 @@ def write(results: Path, language: Language = ENGLISH) -> Path:
         sections=sections,
         waiting=[experiment for experiment in experiments if experiment.name not in sections],
         marks=MARKS,
+        rates=rates,
     )
     path = results / ("report.html" if language.code == SOURCE else f"report-{language.code}.html")
     with sole_writer(results):
@@ -86,7 +88,17 @@ def pictured(entries: Sequence[Entry], sections: Iterable[str]) -> dict[str, str
 def _section(experiment: Experiment, results: Path, language: Language) -> Section:
     frame = tables.read_of(experiment, _path(experiment, results))
     table = Shown(*printing.as_read(frame, notes.columns(experiment, frame), experiment, language))
-    return Section(experiment, table, _figure(results, experiment.name), notes.notes(experiment, frame))
+    chosen = _learning_rates(experiment, results, language)
+    return Section(experiment, table, chosen, _figure(results, experiment.name), notes.notes(experiment, frame))
+
+
+def _learning_rates(experiment: Experiment, results: Path, language: Language) -> Shown | None:
+    """The table by which the rows' learning rates were chosen; None where there is none."""
+    frame = rates.read(results, experiment)
+    if frame is None:
+        return None
+    shown = rates.side_by_side(frame)
+    return Shown(*printing.as_read(shown, [*map(str, shown)], language=language))
 
 
 def _networks(results: Path, language: Language) -> list[tuple[str, Shown]]:

@@ -14,7 +14,7 @@ from lab.declare.experiment import Experiment
 from lab.errors import UsageError
 from lab.report import blocks, notes, printing, refresh, summary
 from lab.report.answers import ledger
-from lab.report.table import tables
+from lab.report.table import rates, tables
 from lab.store.files import sole_writer, sync, write_whole
 from lab.store.records import REFERENCE, Records
 
@@ -32,6 +32,7 @@ tables by `python -m experiments keep`."""
 def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, root: Path = ROOT) -> None:
     """Copies an experiment's records, without networks, its table and its figure; renews ledger and pages.
 
+    With them go the records and the table of the runs that chose its learning rates, where these are in the results.
     All is made and verified beside what was kept before, which is replaced only then.
 
     Args:
@@ -49,9 +50,15 @@ def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, roo
         raise UsageError(f"{results} holds no table of {experiment.name}: make {experiment.name} first.")
     with sole_writer(results), sole_writer(reference), tempfile.TemporaryDirectory(dir=reference) as scratch:
         copy = Records(Path(scratch))
+        chosen = rates.path(results, experiment.name).exists()
+        if chosen:  # first, as the table of the runs says which rates lie at an edge
+            _copy_rates(experiment, results, copy.results)
         _copy(experiment, Records(results), copy)
         _check(experiment, results, copy)
-        _replace(copy.folder(experiment.name), Records(reference).folder(experiment.name))
+        if chosen:
+            _replace_records(experiment, copy.results / rates.FOLDER, reference / rates.FOLDER)
+            os.replace(rates.path(copy.results, experiment.name), rates.path(reference, experiment.name))
+        _replace_records(experiment, copy.results, reference)
         for path in (Path(f"{experiment.name}.csv"), Path(f"{experiment.name}.svg"), _seeds(experiment)):
             (reference / path).parent.mkdir(exist_ok=True)
             os.replace(copy.results / path, reference / path)
@@ -79,17 +86,34 @@ def _copy(experiment: Experiment, results: Records, copy: Records) -> None:
                 ) from error
 
 
+def _copy_rates(experiment: Experiment, results: Path, copy: Path) -> None:
+    """Copies the records of the runs that chose the learning rates, and makes their table anew."""
+    _copy(experiment, Records(results / rates.FOLDER), Records(copy / rates.FOLDER))
+    rates.write(experiment, copy)
+    _refuse_another(results, rates.path(results, experiment.name), rates.path(copy, experiment.name))
+
+
 def _check(experiment: Experiment, results: Path, copy: Records) -> None:
     """Makes table and figure of the copy, and refuses it where they are not those that were seen before."""
     _, figure = refresh.write(experiment, copy)
-    table = f"{experiment.name}.csv"
-    if (copy.results / table).read_bytes() != (results / table).read_bytes():
-        raise UsageError(
-            f"{results / table} is not what its records give, so nothing is kept: call make tables "
-            f"RESULTS={results}, and keep it when the new table is right."
-        )
+    table = results / f"{experiment.name}.csv"
+    _refuse_another(results, table, copy.results / table.name)
     if figure is None:
-        raise UsageError(f"{results / table} has nothing that a figure could show: make {experiment.name} first.")
+        raise UsageError(f"{table} has nothing that a figure could show: make {experiment.name} first.")
+
+
+def _refuse_another(results: Path, table: Path, made_anew: Path) -> None:
+    """Refuses a table that is not the one that its records give."""
+    if made_anew.read_bytes() != table.read_bytes():
+        raise UsageError(
+            f"{table} is not what its records give, so nothing is kept: make the tables of {results} anew "
+            f"(make tables RESULTS={results}), and keep it when the new table is right."
+        )
+
+
+def _replace_records(experiment: Experiment, new: Path, old: Path) -> None:
+    """Puts the records of an experiment in one folder of results in the place of those in another."""
+    _replace(Records(new).folder(experiment.name), Records(old).folder(experiment.name))
 
 
 def _replace(new: Path, old: Path) -> None:
@@ -140,5 +164,16 @@ def _section(experiment: Experiment, reference: Path) -> str:
             printing.markdown(frame, notes.columns(experiment, frame), experiment),
             f"![{experiment.question}]({experiment.name}.svg)",
             *(text for text in words if text),
+            *_learning_rates(experiment, reference),
         ]
     )
+
+
+def _learning_rates(experiment: Experiment, reference: Path) -> list[str]:
+    """The table by which the learning rates were chosen, behind a line to click on; nothing where there is none."""
+    frame = rates.read(reference, experiment)
+    if frame is None:
+        return []
+    shown = rates.side_by_side(frame)
+    head = f"<details><summary>{rates.TITLE}</summary>"
+    return [head, printing.markdown(shown, [*map(str, shown)]), rates.READING, "</details>"]

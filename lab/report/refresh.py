@@ -4,7 +4,7 @@ Matplotlib is imported only to draw: where all figures are current, that would b
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ import experiments
 from cnn_models.names import unknown
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
-from lab.report.table import tables
+from lab.report.table import rates, tables
 from lab.store.files import sole_writer
 from lab.store.records import Records
 
@@ -58,8 +58,18 @@ def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:
 
     Yields:
         For each folder of records the table's path with the table; or the folder with why there is none, which
-        keeps no other from its table. `catalogue.broken` tells of those whose experiment's file cannot be read.
+        keeps no other from its table. Tables of learning rates come first, as those of the runs ask them which rates
+        lie at an edge. `catalogue.broken` tells of those whose experiment's file cannot be read.
     """
+    choosing = Records(records.results / rates.FOLDER)
+    yield from _each(choosing, lambda one: (rates.path(records.results, one.name), rates.write(one, records.results)))
+    yield from _each(records, lambda one: (records.results / f"{one.name}.csv", write(one, records)[0]))
+
+
+def _each(
+    records: Records, make: Callable[[Experiment], tuple[Path, pd.DataFrame]]
+) -> Iterator[tuple[Path, pd.DataFrame | str]]:
+    """What is made of each experiment's records, or why nothing can be."""
     known = {experiment.name: experiment for experiment in catalogue.whole()}
     for name in records.experiments():
         if name not in catalogue.names():
@@ -67,7 +77,7 @@ def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:
         if name not in known:
             continue
         try:
-            yield records.results / f"{name}.csv", write(known[name], records)[0]
+            yield make(known[name])
         # Records come from other versions and other people's programs: what one experiment's own columns and
         # chart make of them is not foreseen here, and must not cost the others theirs.
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -57,7 +57,7 @@ def _of_evidence(evidence):
 
 def _headings(experiment):
     """Headings of the columns that its printed table can have, and of the measures that these compare."""
-    for column in ("variant", "dataset", "deviations", *experiment.columns):
+    for column in ("variant", "dataset", "deviations", "chosen", *experiment.columns):
         heading = printing.heading(column, experiment)
         yield heading.template
         yield from _inside(heading)

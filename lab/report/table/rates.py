@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lab.declare.experiment import Experiment
+from lab.report.language import Said
 from lab.report.table import csv_files
 from lab.report.table.row import Row
 from lab.report.table.statistics import summarise
@@ -15,8 +16,14 @@ from lab.store.records import Records
 FOLDER = "rates"  # of a results folder: records and tables of the runs that choose
 NAMES = ("variant", "dataset", "learning_rate", "seeds", "diverged")
 ERROR = "validation_error_percent"
-COLUMNS = (*NAMES, f"{ERROR}_mean", f"{ERROR}_std", "chosen", "at_edge")
+COLUMNS = (*NAMES, f"{ERROR}_mean", f"{ERROR}_std", "chosen", "at_edge", "train_seconds_mean")
 PRINTED = ("variant", "dataset", "learning_rate", f"{ERROR}_mean", f"{ERROR}_std", "seeds", "chosen", "at_edge")
+
+TITLE = Said("How the learning rates were chosen")
+READING = Said(
+    "Validation errors, %, at each learning rate that was tried: means of runs whose seeds are in no other table. ‡ "
+    "marks a chosen rate that is the least or the largest of them."
+)
 
 
 def write(experiment: Experiment, results: Path) -> pd.DataFrame:
@@ -29,6 +36,12 @@ def write(experiment: Experiment, results: Path) -> pd.DataFrame:
 def path(results: Path, experiment: str) -> Path:
     """Where the table of an experiment's learning rates is."""
     return results / FOLDER / f"{experiment}.csv"
+
+
+def read(results: Path, experiment: Experiment) -> pd.DataFrame | None:
+    """The table of an experiment's learning rates as it was written; None where there is none."""
+    file = path(results, experiment.name)
+    return csv_files.read(file) if file.exists() else None
 
 
 def table(experiment: Experiment, records: Records) -> pd.DataFrame:
@@ -55,8 +68,29 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
                 dict(zip(NAMES, (variant, dataset, rate, summary.n, rows[rate].counted["diverged"]), strict=True))
                 | {f"{ERROR}_mean": summary.mean, f"{ERROR}_std": summary.std}
                 | {"chosen": rate == best, "at_edge": rate == best and rate in (min(rows), max(rows))}
+                | {"train_seconds_mean": summarise(list(rows[rate].values("train_seconds").values())).mean}
             )
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with one line a row: its validation error at each rate, and the rate that was chosen.
+
+    Returns:
+        Columns `variant`, `dataset`, `chosen` and "RATE_mean" for each rate, rising; not a number where a row was
+        not tried at that rate, or no seed finished. A chosen rate at an edge of what was tried has ‡ behind it.
+    """
+    lines = []
+    tried = sorted(frame["learning_rate"].unique())
+    for (variant, dataset), rows in frame.groupby(["variant", "dataset"], sort=False):
+        chosen = rows[rows["chosen"]].iloc[0]
+        errors = dict(zip(rows["learning_rate"], rows[f"{ERROR}_mean"], strict=True))
+        lines.append(
+            {"variant": variant, "dataset": dataset}
+            | {"chosen": f"{chosen['learning_rate']:g}{'‡' if chosen['at_edge'] else ''}"}
+            | {f"{rate:g}_mean": errors.get(rate, math.nan) for rate in tried}
+        )
+    return pd.DataFrame(lines)
 
 
 def _error(row: Row) -> float:
@@ -67,10 +101,9 @@ def _error(row: Row) -> float:
 
 def at_edge(results: Path, experiment: Experiment) -> frozenset[tuple[str, str]]:
     """The rows, by variant and data set, whose chosen learning rate is the least or the largest that was tried."""
-    file = path(results, experiment.name)
-    if not file.exists():
+    frame = read(results, experiment)
+    if frame is None:
         return frozenset()
-    frame = csv_files.read(file)
     edges = frame[frame["at_edge"].astype(bool)]
     own = set(zip(edges["variant"], edges["dataset"], strict=True))
     like = experiment.rates.like if experiment.rates else {}

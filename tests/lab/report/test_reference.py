@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from lab.declare import catalogue
+from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
-from lab.report import reference, refresh
+from lab.report import blocks, reference, refresh
+from lab.report.table import rates
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +67,37 @@ def test_a_whole_study_is_kept_without_parts_networks_and_what_no_record_names(s
     assert sorted(path.name for path in kept.iterdir() if path.is_dir()) == ["runs", "seeds"]
 
 
+def choose_rates(study, accuracies):
+    """Records and table of runs that chose a learning rate, in a folder of results: accuracies by rate."""
+    records = Records(study / rates.FOLDER)
+    records.folder("filters").mkdir(parents=True)
+    for rate, accuracy in accuracies.items():
+        run = Run("filters", "edge", "mnist", Training("linear", learning_rate=rate), 100)
+        metrics = {"validation_accuracy": accuracy, "train_seconds": 1800.0}
+        records.save(run, {"status": "finished", "facts": {}, "metrics": metrics})
+    rates.write(FILTERS, study)
+
+
+def test_with_a_study_goes_how_its_learning_rates_were_chosen(study, kept):
+    choose_rates(study, {0.001: 0.9, 0.003: 0.95, 0.01: 0.875})
+    keep(study, kept)
+    assert len(Records(kept / rates.FOLDER).of("filters")) == 3
+    assert rates.path(kept, "filters").read_bytes() == rates.path(study, "filters").read_bytes()
+    page = (kept / "README.md").read_text()
+    assert "| variant | dataset | chosen | 0.001 | 0.003 | 0.01 |" in page
+    assert "| edge | mnist | 0.003 | 10.00 | 5.00 | 12.50 |" in page
+    assert "| filters | 0 | 0.0 | 3 | 1.5 |" in blocks.hours(kept)
+    shutil.rmtree(study / rates.FOLDER)
+    keep(study, kept)  # results without them leave those that are kept
+    assert len(Records(kept / rates.FOLDER).of("filters")) == 3
+
+
+def damage_rates(folder):
+    choose_rates(folder, {0.001: 0.9})
+    file = next((folder / rates.FOLDER).glob("runs/filters/*.json"))
+    file.write_bytes(file.read_bytes()[:-1])
+
+
 def damage_record(folder):
     file = sorted(folder.glob("runs/filters/[!.]*.json"))[0]
     file.write_bytes(file.read_bytes()[:-1])
@@ -92,7 +125,9 @@ def lose_table(folder):
     (folder / "filters.csv").unlink()
 
 
-@pytest.mark.parametrize("harm", [damage_record, lose_record, damage_arrays, lose_arrays, change_table, lose_table])
+@pytest.mark.parametrize(
+    "harm", [damage_rates, damage_record, lose_record, damage_arrays, lose_arrays, change_table, lose_table]
+)
 def test_a_study_that_is_not_whole_leaves_what_was_kept_to_the_last_byte(study, kept, harm):
     before, page = content(kept), (kept.parent / "README.md").read_bytes()
     harm(study)
