@@ -66,7 +66,7 @@ EXPERIMENT = Experiment(
     ),
     variants=VARIANTS,
     rates=Rates(
-        (0.003, 0.01, 0.03),
+        (0.003, 0.01, 0.03, 0.1),
         like={
             row_name(net, positions, moving): row_name(net, "everywhere", True)
             for net in NETS
