@@ -223,6 +223,35 @@ def fan_out(reference: Path) -> str:
     return "\n".join(lines)
 
 
+def environments(reference: Path) -> str:
+    """In which fresh environments the inspector was installed, and what worked there."""
+    frame = csv_files.read(reference / "environments.csv").astype(str)
+    lines = [f"| {' | '.join(map(str, frame))} |", "| --- " * len(frame.columns) + "|"]
+    lines += [f"| {' | '.join(row)} |" for _, row in frame.iterrows()]
+    return "\n".join(lines)
+
+
+def peers(reference: Path) -> str:
+    """Other tools that count: how far each one's count is from torchvision's own, and its time."""
+    frame = csv_files.read(reference / "peers.csv")
+    tools = list(dict.fromkeys(frame["tool"]))
+    lines = [f"| network | torchvision's pages | {' | '.join(tools)} |", "| --- | ---: |" + " ---: |" * len(tools)]
+    for network, rows in frame.groupby("network", sort=False):
+        published = rows["published_macs"].iloc[0]
+        cells = [_counted(row, published) for _, row in rows.set_index("tool").loc[tools].iterrows()]
+        lines.append(f"| {network} | {published / 1e9:.3f} billion | {' | '.join(cells)} |")
+    failed = frame[frame["error"].notna()].groupby("tool", sort=False)["error"].first()
+    notes = [f"\n{tool} ends with an error: `{error}`." for tool, error in failed.items()]
+    return "\n".join([*lines, *notes])
+
+
+def _counted(row: pd.Series, published: float) -> str:
+    if pd.isna(row["seconds"]):
+        return "error"
+    seconds = f"{row['seconds']:.2f} s"
+    return f"not all, {seconds}" if pd.isna(row["macs"]) else f"{100 * (row['macs'] / published - 1):+.1f} %, {seconds}"
+
+
 # What a mark names: the table it is made of, and the function that writes it, given the folder of results.
 BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "commands": ("minutes.csv", commands),
@@ -234,4 +263,6 @@ BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "speed": ("benchmark.csv", speed),
     "steps": ("benchmark.csv", steps),
     "fan-out": ("fan-out.csv", fan_out),
+    "environments": ("environments.csv", environments),
+    "peers": ("peers.csv", peers),
 }
