@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from experiments.receptive_field import DRAWN, GROWTHS, SIDE
+from experiments.receptive_field import DEPTHS, DRAWN, GROWTHS, SIDE, gaussian_side
 from lab.data import datasets
 from lab.declare.experiment import Experiment
 from lab.report.draw import drawing, figures
@@ -52,6 +52,9 @@ def _draw_growth(part: SubFigure, frame: pd.DataFrame) -> None:
         drawing.curve(
             axes, measured["depth"], measured, "effective_field_pixels", number, ls=":", mfc="none", label=NAMES[growth]
         )
+    depths = np.array(DEPTHS["plain"])
+    axes.plot(depths, [gaussian_side(depth) for depth in depths], color="black", lw=1, ls="--")
+    drawing.beside(axes, "Luo et al. 2016: √N", (depths[-1], gaussian_side(depths[-1])), 0, 8, size=10)
     axes.axhline(SIDE, color="black", lw=1)
     drawing.beside(axes, "300 pixels: the lecture's cat", (1, SIDE), 0, 8, size=10)
     axes.set(xscale="log", yscale="log", xlim=(0.9, 200), ylim=(1.8, 700))

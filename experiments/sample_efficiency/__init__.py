@@ -25,6 +25,9 @@ SIZES: dict[int, tuple[int, int, int | None]] = {
 # Wanted accuracy by data set: chosen before the runs, within reach of all three nets.
 WANTED = {"mnist": 0.95, "fashion-mnist": 0.85}
 DATASETS = tuple(WANTED)
+# What the authors of Fashion-MNIST list for networks of such a kind that learned from all of its pictures.
+LISTED = "fashion_mnist_readme_error_percent"
+LIKE_IT = {LENET: 7.5, "fc-matched": 10.0, "fc-524": 10.0}
 MEASURE, NEEDED = "test_accuracy", "examples_needed"
 PARTS = ("mean", "ci95_low", "ci95_high")
 
@@ -42,7 +45,8 @@ def _row(net: str, examples: int) -> Variant:
     against = None if net == LENET else row_name(LENET, examples)
     name = row_name(net, examples)
     rates = {dataset: RATES[name, dataset] for dataset in WANTED if (name, dataset) in RATES}
-    return Variant(name, settings, LABELS[net], against=against, learning_rates=rates)
+    listed = {"fashion-mnist": {LISTED: LIKE_IT[net]}} if examples == max(SIZES) else {}
+    return Variant(name, settings, LABELS[net], against=against, learning_rates=rates, published_on=listed)
 
 
 def row_name(net: str, examples: int) -> str:
@@ -67,6 +71,7 @@ EXPERIMENT = Experiment(
     expectation="For the same accuracy the fully connected network needs several times as many examples.",
     sources=(
         "slide: Не, так не работает!",
+        "Xiao, Rasul and Vollgraf 2017, Fashion-MNIST: the table of submitted results in its README",
         "d'Ascoli et al. 2019; Li, Zhang and Arora 2021, Why are convolutional nets more sample-efficient",
     ),
     variants=tuple(_row(net, examples) for net in NETS for examples in SIZES),
@@ -105,6 +110,7 @@ EXPERIMENT = Experiment(
         "test_error_percent_minus_baseline_p_value_holm",
         "examples_needed_mean",
         "times_lenet5_examples_mean",
+        LISTED,
         "seeds",
         "train_seconds_mean",
     ),
@@ -115,7 +121,8 @@ EXPERIMENT = Experiment(
     "are where a seed's own curve of test accuracy first reaches 95 % (MNIST) or 85 % (Fashion-MNIST), on a straight "
     "line over the logarithm of examples between two sizes. They stand in the row of the most examples, beside their "
     "ratio to LeNet-5's, seed by seed. A curve that never gets there counts as needing 55,000, one that begins there "
-    "as 100; both are bounds.",
+    "as 100; both are bounds. Beside ours stands what the README of Fashion-MNIST lists for two convolutions of under "
+    "100,000 parameters (7.5 %), and for fully connected layers of 256, 128 and 64 units (10.0 %).",
     surprises="Withdrawn: that LeNet-5 needs 836 digits and the fully connected networks 7,195 and 11,756. Those runs "
     "had two to six epochs and one learning rate for all sizes and both data sets, chosen at 10,000 digits. "
     "Validation still improved when most of them ended: of 42 rows 26 did, and the same network on the same 55,000 "

@@ -50,7 +50,8 @@ class Variant:
     Attributes:
         name: unique within the experiment.
         settings: what is done and how: a frozen dataclass of plain values.
-        published: numbers from the literature to stand beside ours, by column name.
+        published: numbers from the literature to stand beside ours, by column name, on the experiment's own data set.
+        published_on: the same by other data sets' names.
         about: what this row is, in a few words.
         against: the variant it is compared with, paired by seed, where that is not the experiment's baseline.
         dataset: the one data set this row is on, where that is not the experiment's.
@@ -66,6 +67,7 @@ class Variant:
     dataset: str | None = None
     label: str = ""
     learning_rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    published_on: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     def settings_on(self, dataset: str) -> Any:
         """Its settings on a data set."""

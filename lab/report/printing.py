@@ -21,6 +21,8 @@ HEADINGS = {
     "macs": "MACs",
     "receptive_field_px": "sees, pixels",
     "effective_field_px": "sees in effect, pixels",
+    "gaussian_field_pixels_2016": "Luo et al. 2016, pixels",
+    "fashion_mnist_readme_error_percent": "its README's error, %",
 }
 UNITS = {"error percent": "error, %", " seconds": ", s", " percent": ", %", " px": ", px"}
 SHIFTED = re.compile(r"shift(\d+) error")

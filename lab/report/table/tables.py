@@ -202,8 +202,9 @@ def _describe(declaration: Declared, row: Row) -> dict[str, Any]:
         line |= {f"{metric}_{part}": summary[part] for part in SUMMARISED}
         if ends := row.over_pictures(metric):
             line |= {f"{metric}_{OVER_PICTURES}_{end}": value for end, value in zip(("low", "high"), ends, strict=True)}
-    if row.variant in experiment.named and row.dataset == experiment.dataset:
-        line |= experiment.named[row.variant].published  # what was printed of one data set says nothing of another
+    if declared := experiment.named.get(row.variant):  # what was printed of one data set says nothing of another
+        own = row.dataset == experiment.dataset
+        line |= declared.published if own else declared.published_on.get(row.dataset, {})
     return line
 
 
