@@ -115,7 +115,7 @@ BEGIN {
   while ((getline line < "results/reference/minutes.csv") > 0) { split(line, cells, ","); minutes[cells[1]] = cells[2] }
   count = split(experiments, names, " ")
   for (i = 1; i <= count; i++) say(sprintf("  %-19s%3s", names[i], minutes[names[i]]), about(names[i]))
-  print "  (no minutes: seconds; ?: not measured yet; make list: questions and variants)\n\nOther targets:"
+  print "  (no minutes: seconds; ≥: at least; ?: not measured; questions: make list)\n\nOther targets:"
 }
 /^[a-z-]+:.*## / { name = $$1; sub(/:$$/, "", name); sub(/.*## /, ""); say("  " name, $$0) }
 /^$(HASH)[:] / { sub(/^..  */, ""); variables = variables "\n\n" $$0 }
@@ -139,7 +139,7 @@ $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 # In a folder of its own, so that no table has both these rows and those of the declared recipes.
 quick: .venv/.runtime ## a first look at five experiments in about 3 minutes, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
 	@folder="$${RESULTS:-results/quick}"; \
-	echo "A first look, about 3 minutes on two cores: pictures, shifts and parameters, then 14 networks for one epoch each."; \
+	echo "A first look, about 3 minutes on two cores: pictures, shifts and parameters, then 16 networks for one epoch each."; \
 	$(RUN) run filters parameters --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run equivariance --variants=conv-valid,conv-relu-conv,conv-same,conv-stride2,max-pool,worked-4x4 --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run compare-fc lenet --seeds=1 --epochs=1 --results="$$folder" $(call option,DATASET) $(call option,WORKERS) && \

@@ -130,7 +130,7 @@ def imported_at_once(module):
 
 
 def test_the_page_of_all_files_is_that_of_their_docstrings():
-    """`python -m tests.support.layout` writes it anew."""
+    """`python -m tests.support.renew` writes it anew."""
     assert layout.PAGE.read_text() == layout.page()
     unsaid = [module for module, path in MODULES.items() if path.stat().st_size and not layout.first_sentence(path)]
     assert not unsaid

@@ -60,7 +60,8 @@ def _minutes(experiment: Experiment, seeds: Path) -> str:
     timed = [name for name in map(str, frame) if name.endswith("_seconds")]
     seconds = frame[timed].sum(axis=1)
     if experiment.search:  # each trial is a row of its own
-        return f"{math.ceil(seconds.sum() / 60 / CORES)}"
+        whole = set(experiment.rows) <= set(frame["variant"])
+        return f"{'' if whole else '≥'}{math.ceil(seconds.sum() / 60 / CORES)}"
     declared = frame["declared"].astype(bool)
     means = seconds[declared].groupby([frame["variant"], frame["dataset"]]).mean()
     wanted = [
@@ -148,7 +149,7 @@ def answers(reference: Path) -> str:
     lines += [f"| {claim['verdict']} | {claim['answer']} |" for _, claim in measured.iterrows()]
     identities, unjudged = ((claims["verdict"] == verdict).sum() for verdict in (IDENTITY, UNJUDGED))
     return "\n".join(lines) + (
-        f"\n\nOf the lecture's {len(claims)} claims {identities} more are {IDENTITY}, and checked against an "
+        f"\n\nOf the lecture's {len(claims)} claims {identities} others are {IDENTITY}, and checked against an "
         f"independent computation; {unjudged} are {UNJUDGED}."
     )
 
@@ -197,13 +198,18 @@ def steps(reference: Path) -> str:
 def _way(row: pd.Series) -> Iterator[str]:
     """The cells of one way of a contest, without its measure."""
     factor, unit = {"FLOP/s": (1e9, "GFLOP/s"), "milliseconds": (1, "ms")}.get(row["unit"], (1, "s"))
-    median, lowest, highest = (f"{row[name] / factor:.3g}" for name in ("median", "lowest", "highest"))
+    median, lowest, highest = (_short(row[name] / factor) for name in ("median", "lowest", "highest"))
     memory = "" if pd.isna(row["peak_megabytes_mean"]) else f", {row['peak_megabytes_mean']:.0f} MB"
     ratio, goal, accuracy = (row[name] for name in ("suite_by_this_median", "wanted_at_most", "accuracy_mean"))
     yield from (row["way"], f"{median}\u00a0{unit}{memory}", f"{lowest} to {highest}", f"{row['repeats']}")
     yield "–" if ratio == 1 else f"{ratio:.2g}"
-    yield "–" if pd.isna(goal) else f"≤\u00a0{goal:g}"
+    yield "–" if pd.isna(goal) else f"≤\u00a0{goal:.2g}"
     yield "–" if pd.isna(accuracy) else f"{100 * accuracy:.1f}\u00a0%"
+
+
+def _short(value: float) -> str:
+    """Three digits, and more where a whole number has more."""
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
 
 
 def summary_of_networks(reference: Path) -> str:
@@ -213,7 +219,7 @@ def summary_of_networks(reference: Path) -> str:
 
 def fan_out(reference: Path) -> str:
     """Several runs by worker processes beside other ways to do them."""
-    lines = ["| runs | by | beside | takes by it | pairs |", "| --- | --- | --- | ---: | ---: |"]
+    lines = ["| runs | this way | compared with | time ÷ time | pairs |", "| --- | --- | --- | ---: | ---: |"]
     for _, row in csv_files.read(reference / "fan-out.csv").iterrows():
         low, middle, high = (1 / row[f"ratio_{name}"] for name in ("max", "median", "min"))
         lines.append(

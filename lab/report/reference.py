@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pandas as pd
+
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.errors import UsageError
@@ -54,7 +56,7 @@ def keep(experiment: Experiment, results: Path, reference: Path = REFERENCE, roo
         if chosen:  # first, as the table of the runs says which rates lie at an edge
             _copy_rates(experiment, results, copy.results)
         _copy(experiment, Records(results), copy)
-        _check(experiment, results, copy)
+        _check(experiment, results, copy, reference)
         if chosen:
             _replace_records(experiment, copy.results / rates.FOLDER, reference / rates.FOLDER)
             os.replace(rates.path(copy.results, experiment.name), rates.path(reference, experiment.name))
@@ -93,13 +95,35 @@ def _copy_rates(experiment: Experiment, results: Path, copy: Path) -> None:
     _refuse_another(results, rates.path(results, experiment.name), rates.path(copy, experiment.name))
 
 
-def _check(experiment: Experiment, results: Path, copy: Records) -> None:
+def _check(experiment: Experiment, results: Path, copy: Records, reference: Path) -> None:
     """Makes table and figure of the copy, and refuses it where they are not those that were seen before."""
     _, figure = refresh.write(experiment, copy)
     table = results / f"{experiment.name}.csv"
     _refuse_another(results, table, copy.results / table.name)
+    _refuse_loss(experiment, tables.read_of(experiment, table), reference)
     if figure is None:
         raise UsageError(f"{table} has nothing that a figure could show: make {experiment.name} first.")
+
+
+def _refuse_loss(experiment: Experiment, table: pd.DataFrame, reference: Path) -> None:
+    """Refuses a table that lacks a declared row which is kept already, on its data set."""
+    kept = reference / f"{experiment.name}.csv"
+    if not kept.exists():
+        return
+    before, now = (
+        set(zip(one["variant"], one["dataset"], strict=True)) for one in (_declared(experiment, kept), table)
+    )
+    if lost := sorted(f"{variant} on {dataset}" for variant, dataset in before - now):
+        raise UsageError(
+            f"{experiment.name} was not run whole: {', '.join(lost)} would be lost from {reference}. Run make "
+            f"{experiment.name} without VARIANTS, and keep it then."
+        )
+
+
+def _declared(experiment: Experiment, table: Path) -> pd.DataFrame:
+    """The rows of a kept table that the experiment still has."""
+    frame = tables.read_of(experiment, table)
+    return frame[frame["variant"].isin(experiment.rows)]
 
 
 def _refuse_another(results: Path, table: Path, made_anew: Path) -> None:

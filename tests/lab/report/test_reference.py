@@ -116,6 +116,13 @@ def lose_arrays(folder):
     sorted(folder.glob("runs/filters/[!.l]*.npz"))[0].unlink()
 
 
+def lose_row(folder):
+    """Runs of some rows alone, though all are kept."""
+    for file in folder.glob("runs/filters/edges*"):
+        file.unlink()
+    refresh.write(FILTERS, Records(folder))
+
+
 def change_table(folder):
     text = (folder / "filters.csv").read_text()
     (folder / "filters.csv").write_text(text.replace("mnist", "digits").replace("0.5", "0.4"))
@@ -126,7 +133,7 @@ def lose_table(folder):
 
 
 @pytest.mark.parametrize(
-    "harm", [damage_rates, damage_record, lose_record, damage_arrays, lose_arrays, change_table, lose_table]
+    "harm", [damage_rates, damage_record, lose_record, damage_arrays, lose_arrays, lose_row, change_table, lose_table]
 )
 def test_a_study_that_is_not_whole_leaves_what_was_kept_to_the_last_byte(study, kept, harm):
     before, page = content(kept), (kept.parent / "README.md").read_bytes()
