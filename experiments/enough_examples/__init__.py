@@ -137,4 +137,11 @@ EXPERIMENT = Experiment(
     "telling the more digits the classifier reads from it. How many examples it takes is the question, so a network "
     "that more training would improve is evidence all the same. A layer is compared with the same layer with random "
     "weights.",
+    surprises="A hundred digits are not too few: from the last hidden layer that they gave a linear classifier reads "
+    "86.5 % of the test digits, 2.7 points more than the pixels themselves (83.9 %), though the network, which learned "
+    "its hundred digits by heart, misreads 27.5 % of the test digits. With random weights the same layer reads 77.3 %, "
+    "after 1,000 digits 94.7 %, after 10,000 98.4 % and after 55,000 99.1 %. The two convolutions need training less: "
+    "with random weights they read 90.5 and 92.4 %, after 55,000 digits 93.0 and 97.1 %. Channels that answer to "
+    "nothing are not a sign of too few digits: in the last hidden layer they are 16 to 18 % after any number of them, "
+    "and 7 % with random weights.",
 )
