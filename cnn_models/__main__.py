@@ -65,11 +65,8 @@ def _inspect(model: "keras.Model", arguments: argparse.Namespace) -> None:
 
 def _features(model: "keras.Model", arguments: argparse.Namespace) -> None:
     """Writes the picture that each channel of a layer responds to most, side by side."""
-    import keras
     import numpy as np
 
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"features needs Keras on TensorFlow, not on {keras.backend.backend()}.")
     from cnn_models.gradients.maximisation import maximise
 
     found = maximise(model, arguments.layer, most=arguments.channels)

@@ -6,56 +6,93 @@ from typing import Any
 import keras
 import numpy as np
 
+Function = Callable[..., Any]
+"""From one or several tensors to one number."""
 
-def gradient(function: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray:
-    """The gradient of a function of one tensor.
+
+class NoGradient(ValueError):
+    """A function does not depend on its input in a way that has a gradient, or the backend has none."""
+
+
+def gradient(function: Function, inputs: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """The gradient of a function of a tensor.
 
     Args:
-        function: from a tensor like `inputs` to one number.
+        function: from a tensor like `inputs`, and tensors like the others, to one number.
         inputs: where, float32.
+        others: further arguments.
 
     Returns:
         The derivative by each number of `inputs`, in their shape.
 
     Raises:
-        ValueError: the function does not depend on its input in a way that has a gradient; or the backend has none.
+        NoGradient: the function does not depend on its input in a way that has a gradient; or the backend has none.
     """
-    backend = keras.backend.backend()
-    found = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
-    if found is None:
-        raise ValueError(f"Keras's backend is '{backend}': gradients need TensorFlow, PyTorch or JAX.")
-    result = found(function, inputs)
+    result = _backend()[0](function)(inputs, *others)
     if result is None:
-        raise ValueError(
+        raise NoGradient(
             "There is no gradient with respect to the picture: an operation on the way, such as a rounding, a "
             "comparison or an index, has none."
         )
     return result
 
 
-def _tensorflow(function: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray | None:
+def compiled_gradient(function: Function) -> Callable[..., np.ndarray]:
+    """As `gradient`, for many calls: a function of arrays, compiled where the backend can.
+
+    That there is a gradient has to be known, by a first call of `gradient`.
+    """
+    derive, compiled = _backend()
+    return derive(compiled(function))
+
+
+def _backend() -> tuple[Callable[[Function], Callable[..., Any]], Callable[[Function], Function]]:
+    """What makes a function's gradient, and what compiles a function, on the backend."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return _tensorflow, lambda function: tf.function(function, reduce_retracing=True)
+    if backend == "jax":
+        import jax
+
+        return _jax, jax.jit
+    if backend == "torch":
+        return _torch, lambda function: function  # torch.compile needs a C++ compiler
+    raise NoGradient(f"Keras's backend is '{backend}': gradients need TensorFlow, PyTorch or JAX.")
+
+
+def _tensorflow(function: Function) -> Callable[..., np.ndarray | None]:
     import tensorflow as tf
 
-    given = tf.convert_to_tensor(inputs, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(given)
-        value = function(given)
-    found = tape.gradient(value, given)
-    return None if found is None else found.numpy()
+    def found(inputs: np.ndarray, *others: np.ndarray) -> np.ndarray | None:
+        given = tf.convert_to_tensor(inputs, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            value = function(given, *map(tf.convert_to_tensor, others))
+        derivative = tape.gradient(value, given)
+        return None if derivative is None else derivative.numpy()
+
+    return found
 
 
-def _torch(function: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray | None:
+def _torch(function: Function) -> Callable[..., np.ndarray | None]:
     import torch
 
-    given = torch.tensor(inputs, dtype=torch.float32, device=keras.ops.zeros(()).device, requires_grad=True)
-    value = function(given)
-    if not value.requires_grad:
-        return None
-    (found,) = torch.autograd.grad(value, given, allow_unused=True)
-    return None if found is None else found.cpu().numpy()
+    def found(inputs: np.ndarray, *others: np.ndarray) -> np.ndarray | None:
+        device = keras.ops.zeros(()).device
+        given = torch.tensor(inputs, dtype=torch.float32, device=device, requires_grad=True)
+        value = function(given, *(torch.tensor(other, device=device) for other in others))
+        if not value.requires_grad:
+            return None
+        (derivative,) = torch.autograd.grad(value, given, allow_unused=True)
+        return None if derivative is None else derivative.cpu().numpy()
+
+    return found
 
 
-def _jax(function: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray | None:
+def _jax(function: Function) -> Callable[..., np.ndarray]:
     import jax
 
-    return np.asarray(jax.grad(function)(jax.numpy.asarray(inputs, "float32")))
+    derivative = jax.grad(function)
+    return lambda inputs, *others: np.asarray(derivative(jax.numpy.asarray(inputs, "float32"), *others))

@@ -5,24 +5,28 @@
     found.pictures[5]      # the picture of channel 5, at the size of its receptive field
 
 Sources: Erhan et al. 2009 for the method, Mordvintsev et al. 2015 for the jitter, Yosinski et al. 2015 for the blur,
-and both for the norm bound. The pictures of all channels are optimised together, as a batch.
+and both for the norm bound. The pictures of all channels are optimised together, as a batch, on TensorFlow, PyTorch or
+JAX.
 """
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from cnn_models.analysis.fields import ReceptiveField
 from cnn_models.analysis.graph import Call, trace
 from cnn_models.analysis.inspector import receptive_field
+from cnn_models.gradients.derivative import NoGradient, compiled_gradient, gradient
 from cnn_models.gradients.partial_model import PartialModel, rectifies, up_to
 from cnn_models.gradients.targets import Box, box_of, middle, target_of, with_size
 from cnn_models.keras_file import one_line
+
+SMALL = 1e-20  # keeps a gradient of 0 from being divided by 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,33 +148,24 @@ def maximise(
     start = generator.uniform(-ascent.noise, ascent.noise, (len(chosen), *shape)).astype("float32")
     shifts = _shifts(ascent, field, shape, generator)
     black, white = _range(model.inputs[0].dtype, low, high)
-    climb = _Climb(box, shifts, _blurs(ascent, box, shape[-1]), ascent)
     with up_to(graph, target, ascent.before_activation) as part:
         response = _Response(part, unit, (black + white) / 2, (white - black) / 2)
         _refuse_diverged(part.calls)
         _try(layer, response, start[:batch_size], chosen[:batch_size])
+        climb = _Climb(response, box, shifts, _blurs(ascent, box, shape[-1]), ascent)
         try:
-            pictures, before, after = _in_batches(climb, response, start, chosen, batch_size)
-        except tf.errors.OpError as error:  # as when memory runs out
+            pictures, before, after = _in_batches(climb, start, chosen, batch_size)
+        except Exception as error:  # the backend's own, as when memory runs out
             raise ValueError(_cannot_run(layer, shape, error)) from error
     (top, bottom), (left, right) = box
     rectified = ascent.before_activation and rectifies(target.layer)
     return Maximised(pictures[:, top : bottom + 1, left : right + 1], before, after, box, rectified)
 
 
-def _in_batches(
-    climb: "_Climb", response: "_Response", start: np.ndarray, chosen: np.ndarray, batch_size: int
-) -> list[np.ndarray]:
+def _in_batches(climb: "_Climb", start: np.ndarray, chosen: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Executes the ascent batch by batch; returns pictures, responses before and responses after."""
-    run = tf.function(
-        lambda x, which: climb(x, which, response),
-        input_signature=[tf.TensorSpec([None, *start.shape[1:]]), tf.TensorSpec([None], tf.int32)],
-    )
-    parts = [
-        [part.numpy() for part in run(start[at : at + batch_size], chosen[at : at + batch_size])]
-        for at in range(0, len(chosen), batch_size)
-    ]
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    batches = [slice(at, at + batch_size) for at in range(0, len(chosen), batch_size)]
+    return [np.concatenate(part) for part in zip(*(climb(start[at], chosen[at]) for at in batches), strict=True)]
 
 
 def _shifts(ascent: Ascent, field: ReceptiveField, shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
@@ -216,37 +211,45 @@ class _Climb:
     """Executes the steps of an ascent on one batch.
 
     Attributes:
+        response: of the channels.
         box: the receptive field in the picture.
         shifts: the jitter of each step in pixels, int32 `(steps, 2)`.
         blurs: the kernel of each step, see `_blurs`.
         ascent: the settings.
     """
 
+    response: "_Response"
     box: Box
     shifts: np.ndarray
     blurs: np.ndarray | None
     ascent: Ascent
 
-    def __call__(self, x: tf.Tensor, which: tf.Tensor, response: "_Response") -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        before = response(x, which)
-        shifts = tf.constant(self.shifts)
-        for step in tf.range(self.ascent.steps):
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                moved = tf.roll(x, shifts[step], [1, 2]) if self.shifts.any() else x
-                climbed = tf.reduce_sum(response(moved, which))
-            gradient = tape.gradient(climbed, x)
+    def __call__(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The pictures that the steps lead to from x, and the responses of the channels `which` before and after."""
+        before = self._responses(x, which)
+        for step in range(self.ascent.steps):
+            shift = self.shifts[step]
+            slope = np.roll(self._slope(np.roll(x, shift, (1, 2)), which), -shift, (1, 2))
             if self.blurs is not None:
-                gradient = tf.nn.depthwise_conv2d(gradient, tf.constant(self.blurs)[step], [1, 1, 1, 1], "SAME")
-            x = tf.clip_by_value(x + self.ascent.step * gradient / (self._size(gradient) + 1e-20), -1.0, 1.0)
+                blurred = keras.ops.depthwise_conv(slope, self.blurs[step], 1, "same", data_format="channels_last")
+                slope = keras.ops.convert_to_numpy(blurred)
+            x = np.clip(x + self.ascent.step * slope / (self._size(slope) + SMALL), -1, 1)
             if self.ascent.norm is not None:
-                x *= tf.minimum(1.0, self.ascent.norm / (self._size(x) + 1e-20))
-        return x, before, response(x, which)
+                x = x * np.minimum(1, self.ascent.norm / (self._size(x) + SMALL))
+        return x, before, self._responses(x, which)
 
-    def _size(self, x: tf.Tensor) -> tf.Tensor:
+    @functools.cached_property
+    def _slope(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """The gradient of the sum of responses."""
+        return compiled_gradient(lambda x, which: keras.ops.sum(self.response(x, which)))
+
+    def _responses(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        return np.array(keras.ops.convert_to_numpy(self.response(*map(keras.ops.convert_to_tensor, (x, which)))))
+
+    def _size(self, x: np.ndarray) -> np.ndarray:
         """The root mean square over the field, `(batch, 1, 1, 1)`."""
         (top, bottom), (left, right) = self.box
-        return tf.sqrt(tf.reduce_mean(x[:, top : bottom + 1, left : right + 1] ** 2, axis=[1, 2, 3], keepdims=True))
+        return np.sqrt(np.mean(x[:, top : bottom + 1, left : right + 1] ** 2, axis=(1, 2, 3), keepdims=True))
 
 
 def _blurs(ascent: Ascent, box: Box, colours: int) -> np.ndarray | None:
@@ -280,32 +283,25 @@ class _Response:
     grey: float
     half: float
 
-    def __call__(self, x: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: Any, which: Any) -> Any:
         """The responses `(batch,)` of the channels `which`, int32 `(batch,)`, to deviations x from grey."""
-        maps = tf.cast(self.part(self.grey + self.half * x), tf.float32)
+        maps = keras.ops.cast(self.part(self.grey + self.half * x), "float32")
         maps = maps if self.unit is None else maps[:, self.unit[0], self.unit[1]]
-        return tf.gather(maps, which, axis=1, batch_dims=1)
+        return keras.ops.take_along_axis(maps, which[:, None], axis=1)[:, 0]
 
 
 def _try(layer: str, response: "_Response", start: np.ndarray, which: np.ndarray) -> None:
-    """Runs one step outside of a TensorFlow graph, where errors of the model have clear messages.
+    """Takes one gradient before anything is compiled, where errors of the model have clear messages.
 
     Raises:
         ValueError: the model cannot be run on such pictures, or the response has no gradient.
     """
-    x = tf.constant(start)
     try:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            climbed = tf.reduce_sum(response(x, tf.constant(which)))
-        gradient = tape.gradient(climbed, x)
+        gradient(lambda x, chosen: keras.ops.sum(response(x, chosen)), start, which)
+    except NoGradient as error:
+        raise ValueError(f"Layer '{layer}' cannot be maximised, as it has no gradient. {error}") from error
     except Exception as error:  # the user's model may raise any error
         raise ValueError(_cannot_run(layer, start.shape[1:], error)) from error
-    if gradient is None:
-        raise ValueError(
-            f"The output of layer '{layer}' has no gradient with respect to the picture: an operation between them, "
-            "such as a rounding, a comparison or an index, has none."
-        )
 
 
 def _cannot_run(layer: str, shape: Sequence[int], error: Exception) -> str:
