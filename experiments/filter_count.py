@@ -44,7 +44,7 @@ EXPERIMENT = Experiment(
     "misread. Each doubling gains less than the one before.",
     sources=("slide: Одного фильтра мало!",),
     variants=tuple(map(_row, COUNTS)),
-    rates=Rates((0.003, 0.01, 0.03, 0.1)),
+    rates=Rates((0.003, 0.01, 0.03, 0.1, 0.3)),
     baseline=row_name(1),
     evidence=(
         Evidence(
