@@ -15,6 +15,7 @@ from keras.src.ops import core
 from cnn_models.analysis.symbolic import completed
 
 _NAMES = "object_name_uids"
+_AT_ONCE = tuple(getattr(core, name) for name in ("VectorizedMap",) if hasattr(core, name))  # not in Keras 3.10
 _MOST_ROWS = 256
 """Loops over more rows are not opened."""
 Leaf = Callable[[Any], bool]
@@ -110,12 +111,12 @@ def _call(layer: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
 
 def is_loop(operation: Any) -> bool:
     """Whether an operation calls a function for each row of its tensors."""
-    return isinstance(operation, core.Map | core.VectorizedMap)
+    return isinstance(operation, (core.Map, *_AT_ONCE))
 
 
 def _unrolled(loop: Any, *arguments: Any) -> Any:
     """The outputs of `keras.ops.map`, whose first argument is the function, or of `vectorized_map`, row by row."""
-    function, rows = (loop.function, *arguments) if isinstance(loop, core.VectorizedMap) else arguments
+    function, rows = (loop.function, *arguments) if isinstance(loop, _AT_ONCE) else arguments
     count = keras.tree.flatten(rows)[0].shape[0]
     if count > _MOST_ROWS:
         raise OverflowError("A loop has too many rows.")

@@ -30,7 +30,7 @@ def _changes() -> Iterator[tuple[type, str, Callable[[Method], Method]]]:
     """Classes with the names of their methods and how these change."""
     for name in _ARITHMETIC:
         yield _owner(keras.Variable, name), name, _deferring
-    if keras.backend.backend() == "tensorflow":  # other libraries' tensors leave a comparison to the symbolic tensor
+    if keras.backend.backend() in ("tensorflow", "jax"):  # PyTorch does it itself, NumPy cannot be changed
         for name in _COMPARISONS:
             yield _owner(type(keras.ops.convert_to_tensor(0.0)), name), name, _deferring
     yield keras.KerasTensor, "__getitem__", _indexed
