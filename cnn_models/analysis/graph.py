@@ -2,7 +2,7 @@
 
 The unit of analysis is a call, because a shared layer is called several times. Nested models are opened, and so are
 custom layers if asked; what is inside gets names like `backbone/conv1`. Keras 3 has no public interface for its graph,
-so this module and `cnn_models.analysis.opening` use private attributes; no other module does.
+so this module, `cnn_models.analysis.opening` and `cnn_models.analysis.symbolic` use private attributes; no other does.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import keras
 from keras.src.models.functional import Functional
 
-from cnn_models.analysis.opening import Opened, opened, opened_model, sized
+from cnn_models.analysis.opening import Opened, is_loop, opened, opened_model, sized
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ def trace(
     if input_shape is not None:
         inputs = _with_shapes(inputs, input_shape)
     tracer = _Tracer(leaf or (lambda layer: True), batch)
-    outputs = tracer.run(function, inputs, "")
+    outputs = tuple(each for each in tracer.run(function, inputs, "") if each is not None)
     if whole:
         tracer.models.append(Call(model.name, model, 0, inputs, outputs, ((), {}), len(tracer.calls)))
     return Graph(inputs, outputs, tuple(tracer.calls), tuple(tracer.models), tuple(tracer.constants))
@@ -232,45 +232,56 @@ class _Tracer:
         self.makers: dict[int, Call] = {}
         self.constants: list[keras.KerasTensor] = []
 
-    def run(self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
-        """Follows one call of a model, or of a layer that was opened, on `inputs`; returns its outputs."""
+    def run(
+        self, function: Any, inputs: Sequence[keras.KerasTensor], prefix: str
+    ) -> tuple[keras.KerasTensor | None, ...]:
+        """Follows one call of a model, or of a layer that was opened, on `inputs`; returns its outputs.
+
+        None stands for an output that a layer does not make, though Keras recorded it.
+        """
         opening = function if isinstance(function, Opened) else None
         actual = {id(own): given for own, given in zip(function.inputs, inputs, strict=True)}
         for node in _nodes(function):
             if all(id(tensor) in actual for tensor in node.input_tensors):
                 inner = opening.prefixes.get(id(node), "") if opening else ""
                 outputs = self.call(node, actual, prefix + inner)
-                actual.update(zip(map(id, node.output_tensors), outputs, strict=True))
+                pairs = zip(node.output_tensors, outputs, strict=True)
+                actual.update((id(own), made) for own, made in pairs if made is not None)
         for name, layer, tensors in opening.inside if opening else ():
             made = tuple(actual[id(tensor)] for tensor in tensors if id(tensor) in actual)
             index = self.count(layer)
             self.models.append(Call(prefix + name, layer, index, (), made, ((), {}), len(self.calls)))
         return tuple(actual[id(each)] if id(each) in actual else self.constant(each) for each in function.outputs)
 
-    def constant(self, value: Any) -> keras.KerasTensor:
-        """A tensor for an output of an opened layer that does not depend on its inputs."""
+    def constant(self, value: Any) -> keras.KerasTensor | None:
+        """A tensor for an output of an opened layer that does not depend on its inputs; None for None."""
+        if value is None:
+            return None
         tensor = keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
         self.constants.append(tensor)
         return tensor
 
-    def call(self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str) -> tuple[keras.KerasTensor, ...]:
+    def call(
+        self, node: Any, actual: Mapping[int, keras.KerasTensor], prefix: str
+    ) -> tuple[keras.KerasTensor | None, ...]:
         """Follows the call that `node` recorded. `actual` maps the ids of recorded tensors to those of this call."""
         layer, name = node.operation, prefix + node.operation.name
         inputs = tuple(actual[id(tensor)] for tensor in node.input_tensors)
         arguments = node.arguments.fill_in(actual)
         function = _function(layer)
         given = inputs
-        if function is None and isinstance(layer, keras.Layer) and not self.leaf(layer):
+        if function is None and (isinstance(layer, keras.Layer) or is_loop(layer)) and not self.leaf(layer):
             function = opened(layer, arguments, self.leaf)
             given = tuple(_symbolic(arguments))
         index = self.count(layer)
         outputs = self.run(function, given, f"{name}/") if function else self.outputs(node, inputs, arguments)
+        made = tuple(each for each in outputs if each is not None)
         record = self.calls if function is None else self.models
-        call = Call(name, layer, index, inputs, outputs, arguments, len(self.calls), makers=self.makers)
+        call = Call(name, layer, index, inputs, made, arguments, len(self.calls), makers=self.makers)
         record.append(call)
         if function is None:
-            self.makers.update((id(tensor), call) for tensor in outputs)
-        return outputs
+            self.makers.update((id(tensor), call) for tensor in made)
+        return outputs if len(outputs) == len(node.output_tensors) else made
 
     def count(self, layer: Any) -> int:
         """The number of this call of a layer."""

@@ -342,7 +342,8 @@ class _Weights:
 
     def of_holder(self, layer: keras.Layer) -> Weights:
         """The weights that an opened layer holds itself, and not in layers inside it."""
-        return self._take([*layer._trainable_variables, *layer._non_trainable_variables])
+        held = [*layer._trainable_variables, *layer._non_trainable_variables] if isinstance(layer, keras.Layer) else []
+        return self._take(held)  # an operation has none
 
     def rest(self) -> list[LayerRow]:
         """One row for each layer that the graph does not call."""

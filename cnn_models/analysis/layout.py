@@ -13,6 +13,8 @@ from cnn_models.analysis.sampling import Resampling, Sampling
 from cnn_models.analysis.views import NOTHING, Interval
 
 Shape = Sequence[int | None]
+MOST_ELEMENTS = 1 << 22
+"""Of tensors with more elements, the order of units is lost where a reshape cuts axes across."""
 
 
 class Digit(NamedTuple):
@@ -179,9 +181,30 @@ class Line:
         for digit in self.layout:
             split = _split(digit, *sizes)
             if split is None:
-                return self._reshaped_partly(before, after)
+                return self._reshaped_by_element(*sizes) or self._reshaped_partly(before, after)
             digits += split
         return Line(self.axis, _joined(digits))
+
+    def _reshaped_by_element(self, before: Sequence[int], after: Sequence[int]) -> "Line | None":
+        """The line with one unit for each element along the axes that change; None if there are too many elements.
+
+        An example is the shift of relative positions, which reads rows of 9 numbers as rows of 10.
+        """
+        head, tail = _common(before, after), _common(before[::-1], after[::-1])
+        end, shift = len(before) - tail, len(after) - len(before)
+        kept = sorted(place for place in self.places if not head <= place < end)
+        places = [*(place for place in kept if place < head), *range(head, end), *(p for p in kept if p >= end)]
+        sizes = [before[place] for place in places]
+        if tail + head > min(len(before), len(after)) or math.prod(sizes) > MOST_ELEMENTS:
+            return None
+        index = dict(zip(places, np.ogrid[tuple(map(slice, sizes))], strict=True))
+        selected = np.broadcast_arrays(
+            *(index[d.place] // d.block % (d.size or 1) for d in self.layout), np.empty(sizes)
+        )
+        axis = self.axis.taken([digit.size or 1 for digit in self.layout], selected[:-1])
+        new = [place for place in kept if place < head] + list(range(head, end + shift))
+        new += [place + shift for place in kept if place >= end]
+        return Line(axis, tuple(Digit(place, after[place], 1, after[place]) for place in new))
 
     def _reshaped_partly(self, before: Shape, after: Shape) -> "Line":
         """Axes at either end that keep their length stay; the order of the units along the others is lost."""

@@ -10,9 +10,14 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
+from keras.src.ops import core
+
+from cnn_models.analysis.symbolic import completed
 
 _NAMES = "object_name_uids"
-_ARITHMETIC = ("__add__", "__sub__", "__mul__", "__truediv__", "__matmul__")
+_AT_ONCE = tuple(getattr(core, name) for name in ("VectorizedMap",) if hasattr(core, name))  # not in Keras 3.10
+_MOST_ROWS = 256
+"""Loops over more rows are not opened."""
 Leaf = Callable[[Any], bool]
 """Whether a layer is one whole, which is not opened."""
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -24,8 +29,8 @@ class Opened:
 
     Attributes:
         inputs: the symbolic tensors among the arguments of the call, in their order.
-        outputs: the outputs; those that are constants, or depend on the shapes of the inputs alone, are no symbolic
-            tensors.
+        outputs: the outputs, None among them; those that are constants, or depend on the shapes of the inputs alone,
+            are no symbolic tensors.
         nodes: the recorded calls of layers and operations, in the order of computation.
         prefixes: for the id of each recorded call, the names of the opened layers inside this layer that contain it.
         inside: the opened layers inside this layer, each with its name and its outputs.
@@ -42,7 +47,8 @@ def opened(layer: Any, arguments: Arguments, leaf: Leaf) -> Opened | None:
     """Opens one call of a layer.
 
     Args:
-        layer: a layer or model whose `call` works on symbolic tensors, that is, uses Keras's layers and operations.
+        layer: a layer or model whose `call` works on symbolic tensors, that is, uses Keras's layers and operations; or
+            an operation that calls a function for each row.
         arguments: positional and keyword arguments of the call; symbolic tensors say with which shapes.
         leaf: whether a layer inside is not opened.
 
@@ -66,8 +72,7 @@ def opened(layer: Any, arguments: Arguments, leaf: Leaf) -> Opened | None:
         try:
             with opener.calls_in_line():
                 outputs = _call(layer, *given)
-            made = [each for each in keras.tree.flatten(outputs) if each is not None]
-            return opener.graph(list(inputs.values()), made)
+            return opener.graph(list(inputs.values()), keras.tree.flatten(outputs))
         except Exception:  # whatever a layer's own code raises on symbolic tensors
             return None
 
@@ -89,6 +94,8 @@ def opened_model(model: keras.Model, leaf: Leaf) -> Opened | None:
 
 def _call(layer: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
     """The symbolic outputs of a layer at inference."""
+    if is_loop(layer):
+        return _unrolled(layer, *positional)
     if isinstance(layer, keras.layers.TimeDistributed):  # it works on NumPy's shapes, so it is written anew
         (inputs,) = positional
         steps = keras.ops.reshape(inputs, (-1, *inputs.shape[2:]))
@@ -100,6 +107,21 @@ def _call(layer: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
     else:  # Keras drops the argument, too, where a layer does not take it
         named = {name: value for name, value in named.items() if name != "training"}
     return layer.call(*positional, **named)
+
+
+def is_loop(operation: Any) -> bool:
+    """Whether an operation calls a function for each row of its tensors."""
+    return isinstance(operation, (core.Map, *_AT_ONCE))
+
+
+def _unrolled(loop: Any, *arguments: Any) -> Any:
+    """The outputs of `keras.ops.map`, whose first argument is the function, or of `vectorized_map`, row by row."""
+    function, rows = (loop.function, *arguments) if isinstance(loop, _AT_ONCE) else arguments
+    count = keras.tree.flatten(rows)[0].shape[0]
+    if count > _MOST_ROWS:
+        raise OverflowError("A loop has too many rows.")
+    made = [function(keras.tree.map_structure(lambda tensor: tensor[i], rows)) for i in range(count)]  # noqa: B023
+    return keras.tree.map_structure(lambda *results: keras.ops.stack(results), *made)
 
 
 class _Opener:
@@ -122,13 +144,19 @@ class _Opener:
 
         def call(layer: Any, *positional: Any, **named: Any) -> Any:
             symbolic = any(isinstance(each, keras.KerasTensor) for each in keras.tree.flatten((positional, named)))
-            if not symbolic or not layer.built or isinstance(layer, keras.Function) or opener.leaf(layer):
+            if not symbolic or isinstance(layer, keras.Function) or opener.leaf(layer):
                 return sized(layer, usual(layer, *positional, **named), positional)
+            if not layer.built:  # as a layer that another one makes in its `call`; Keras builds it now
+                try:
+                    return usual(layer, *positional, **named)
+                except Exception:  # whatever a layer's own code raises on symbolic tensors
+                    if not layer.built:
+                        raise
             return opener.enter(layer, positional, named, usual)
 
         keras.Layer.__call__ = call
         try:
-            with _symbolic_arithmetic():
+            with completed():
                 yield
         finally:
             keras.Layer.__call__ = usual
@@ -202,24 +230,6 @@ def _behind(outputs: Sequence[keras.KerasTensor], until: Collection[int] = ()) -
             if not node.is_input:
                 waiting += [node, *node.input_tensors]
     return list(nodes.values())
-
-
-@contextlib.contextmanager
-def _symbolic_arithmetic() -> Iterator[None]:
-    """Within the block, `weight * tensor` works on a symbolic tensor as `tensor * weight` does."""
-    kind = next(each for each in keras.Variable.__mro__ if "__mul__" in vars(each))
-    usual = {name: vars(kind)[name] for name in _ARITHMETIC}
-
-    def deferring(operate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return lambda left, right: NotImplemented if isinstance(right, keras.KerasTensor) else operate(left, right)
-
-    for name, operate in usual.items():
-        setattr(kind, name, deferring(operate))
-    try:
-        yield
-    finally:
-        for name, operate in usual.items():
-            setattr(kind, name, operate)
 
 
 @contextlib.contextmanager

@@ -133,7 +133,9 @@ def _missing(call: Call, use: str = "") -> Missing:
 
 
 def _checked(call: Call, output: int, field: ReceptiveField, with_channels: bool) -> ReceptiveField:
-    """The field of an output, if its numbers of units are those of Keras."""
+    """The field of an output, if its numbers of units are those of Keras. One without elements sees nothing."""
+    if 0 in call.outputs[output].shape:
+        return ReceptiveField.unseen([axis.length for axis in field.axes])
     wrong = _miscounted(call.outputs[output].shape, field)
     if with_channels:
         return field.collapsed(wrong)

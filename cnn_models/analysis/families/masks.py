@@ -1,9 +1,11 @@
 """Attention masks: which positions a mask admits, as far as it is the same for every input.
 
 A mask that is computed from the input alone, as for padding, may admit all positions. A constant one, such as a causal
-mask, excludes some of them whatever the input is. In models, both are combined by a few operations.
+mask, excludes some of them whatever the input is. In models, both are combined by a few operations, through which the
+least and the greatest value at each position is followed.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,16 +19,13 @@ from cnn_models.analysis.sampling import Prefix, Sampling, Table, Window
 
 Admitted = np.ndarray | None
 """The positions that a mask may admit, a Boolean array; None: all."""
+Range = tuple[np.ndarray, np.ndarray]
+"""The least and the greatest value that a tensor can have at each position, whatever the input is; both broadcast."""
 _MOST = 1 << 24
 """Larger masks are not looked at."""
-_EITHER: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "LogicalAnd": np.logical_and,
-    "BitwiseAnd": np.logical_and,
-    "Minimum": np.logical_and,
-    "Multiply": np.logical_and,
-}
-_BOTH = {"LogicalOr": np.logical_or, "BitwiseOr": np.logical_or, "Maximum": np.logical_or}
-_MOVED = ("Cast", "ExpandDims", "BroadcastTo", "Reshape", "Squeeze", "Transpose", "GetItem", "ConvertToTensor", "Copy")
+_BY_SHAPE = {"OnesLike": 1.0, "ZerosLike": 0.0}
+"""Operations whose result depends on the shape of their operand alone, with its value."""
+_MOVED = ("ExpandDims", "BroadcastTo", "Reshape", "Squeeze", "Transpose", "GetItem", "ConvertToTensor", "Copy")
 
 
 def admitted(mask: Any, call: Call) -> Admitted:
@@ -41,62 +40,164 @@ def admitted(mask: Any, call: Call) -> Admitted:
     """
     if mask is None:
         return None
-    if not computed(mask):
-        return _constant(mask)
-    maker = call.makers.get(id(mask))
-    if maker is None:
-        return None  # an input of the model
-    kind = type(maker.layer).__name__
-    operands = [each for each in keras.tree.flatten((maker.arguments[0], dict(maker.arguments[1]))) if _is_array(each)]
-    if kind in _EITHER or kind in _BOTH:
-        return _combined(kind, [admitted(each, maker) for each in operands])
-    if kind in _MOVED and len(operands) == 1:
-        inner = admitted(operands[0], maker)
-        return None if inner is None else _moved(maker, operands[0], inner)
-    if kind == "Concatenate":
-        return _joined(maker, operands)
-    if restricts(mask, call):
-        raise UnknownError(f"with a mask that {kind} makes of a constant")
-    return None
+    values = _range(mask, call)[1] > 0.5
+    return None if values.all() else values
+
+
+def _range(value: Any, call: Call) -> Range:
+    """The range of a value: a symbolic tensor, a constant, or a number."""
+    if not computed(value):
+        constant = np.asarray(keras.ops.convert_to_numpy(value)).astype(np.float32)
+        return constant, constant
+    maker = call.makers.get(id(value))
+    if maker is not None:
+        kind = type(maker.layer).__name__
+        if kind in _BY_SHAPE:
+            return _same(_BY_SHAPE[kind], _BY_SHAPE[kind])
+        if kind in _RANGES:
+            return _RANGES[kind](*(_range(each, maker) for each in _operands(maker)))
+        if kind in _MOVED and len(maker.inputs) == 1:
+            return _moved(maker)
+        if kind == "Concatenate":
+            return _joined(maker)
+        if kind == "Cast":
+            inner = _range(maker.inputs[0], maker)
+            return _truth(inner) if value.dtype == "bool" else inner
+        if restricts(value, call):
+            raise UnknownError(f"with a mask that {kind} makes of a constant")
+    return _same(0.0, 1.0) if value.dtype == "bool" else _same(-np.inf, np.inf)
+
+
+def _same(low: float, high: float) -> Range:
+    """A range that is the same everywhere."""
+    return np.array(low, np.float32), np.array(high, np.float32)
+
+
+def _operands(call: Call) -> list[Any]:
+    """The tensors and numbers among the arguments of a call."""
+    arguments = keras.tree.flatten((call.arguments[0], dict(call.arguments[1])))
+    return [each for each in arguments if _is_array(each) or isinstance(each, int | float)]
 
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "shape")
 
 
-def _constant(mask: Any) -> Admitted:
-    values = np.asarray(keras.ops.convert_to_numpy(mask)) > 0.5
-    return None if values.all() else values
+def _truth(values: Range) -> Range:
+    """Whether values differ from zero, as 0 and 1."""
+    low, high = values
+    return ((low > 0) | (high < 0)).astype(np.float32), ((low < 0) | (high > 0)).astype(np.float32)
 
 
-def _combined(kind: str, parts: Sequence[Admitted]) -> Admitted:
-    """The positions that all parts admit, or that any of them does."""
-    known = [part for part in parts if part is not None]
-    if kind in _BOTH and len(known) < len(parts):
-        return None
-    combine = _BOTH.get(kind) or _EITHER[kind]
-    result: Admitted = None
-    for part in known:
-        result = part if result is None else combine(result, part)
-    return result
+def _negative(values: Range) -> Range:
+    return -values[1], -values[0]
 
 
-def _joined(maker: Call, operands: Sequence[Any]) -> Admitted:
-    """The values of masks that are joined along an axis."""
-    parts = [(admitted(each, maker), (1, *each.shape[1:])) for each in operands]
-    if all(part is None for part, _ in parts):
-        return None
-    if any(part is None and None in shape for part, shape in parts):
+def _not(values: Range) -> Range:
+    low, high = _truth(values)
+    return 1 - high, 1 - low
+
+
+def _sum(left: Range, right: Range) -> Range:
+    return left[0] + right[0], left[1] + right[1]
+
+
+def _product(left: Range, right: Range) -> Range:
+    with np.errstate(invalid="ignore"):
+        ends = [np.nan_to_num(one * other, nan=0.0, posinf=np.inf, neginf=-np.inf) for one in left for other in right]
+    return functools.reduce(np.minimum, ends), functools.reduce(np.maximum, ends)
+
+
+def _both(left: Range, right: Range) -> Range:
+    return np.minimum(left[0], right[0]), np.minimum(left[1], right[1])
+
+
+def _either(left: Range, right: Range) -> Range:
+    return np.maximum(left[0], right[0]), np.maximum(left[1], right[1])
+
+
+def _greater(left: Range, right: Range) -> Range:
+    return (left[0] > right[1]).astype(np.float32), (left[1] > right[0]).astype(np.float32)
+
+
+def _at_least(left: Range, right: Range) -> Range:
+    return _not(_greater(right, left))
+
+
+def _equal(left: Range, right: Range) -> Range:
+    """Equal for certain if both are known and equal; perhaps, if neither is greater for certain."""
+    certain = (left[0] == left[1]) & (right[0] == right[1]) & (left[0] == right[0])
+    return certain.astype(np.float32), 1 - np.maximum(_greater(left, right)[0], _greater(right, left)[0])
+
+
+def _chosen(condition: Range, left: Range, right: Range) -> Range:
+    """Of the first where the condition can be true, and of the second where it can be false."""
+    never, may = 1 - _truth(condition)[1], _truth(condition)[1] * (1 - _truth(condition)[0])
+    ends = [np.where(never > 0, other, one) for one, other in zip(left, right, strict=True)]
+    low = np.where(may > 0, np.minimum(left[0], right[0]), ends[0])
+    return low, np.where(may > 0, np.maximum(left[1], right[1]), ends[1])
+
+
+_RANGES: Mapping[str, Callable[..., Range]] = {
+    **dict.fromkeys(("LogicalAnd", "BitwiseAnd"), lambda left, right: _both(_truth(left), _truth(right))),
+    **dict.fromkeys(("LogicalOr", "BitwiseOr"), lambda left, right: _either(_truth(left), _truth(right))),
+    "Minimum": _both,
+    "Maximum": _either,
+    "LogicalNot": _not,
+    "Negative": _negative,
+    "Add": _sum,
+    "Subtract": lambda left, right: _sum(left, _negative(right)),
+    "Multiply": _product,
+    "Greater": _greater,
+    "GreaterEqual": _at_least,
+    "Less": lambda left, right: _greater(right, left),
+    "LessEqual": lambda left, right: _at_least(right, left),
+    "Equal": _equal,
+    "NotEqual": lambda left, right: _not(_equal(left, right)),
+    "Where": _chosen,
+}
+"""How operations change ranges, by the names of their classes."""
+
+
+def _filled(values: Range, shape: Sequence[int | None]) -> Range:
+    """A range of the shape of its tensor, for one picture; one that is the same everywhere stays a number.
+
+    Raises:
+        UnknownError: a size is not known.
+    """
+    if all(end.ndim == 0 for end in values):
+        return values
+    if None in shape[1:]:
         raise UnknownError("with a mask of unknown size")
-    whole = [np.ones(shape, bool) if part is None else np.broadcast_to(part, shape) for part, shape in parts]
-    return np.concatenate(whole, axis=maker.layer.axis)
+    low, high = (np.broadcast_to(end, (shape[0] or 1, *shape[1:])) for end in values)  # type: ignore[arg-type]
+    return low, high
 
 
-def _moved(maker: Call, operand: Any, values: np.ndarray) -> Admitted:
+def _joined(maker: Call) -> Range:
+    """The values of masks that are joined along an axis."""
+    operands = _operands(maker)
+    parts = [_range(each, maker) for each in operands]
+    if all(low.ndim == high.ndim == 0 for low, high in parts) and len({high > 0.5 for _, high in parts}) == 1:
+        return np.min([low for low, _ in parts]), np.max([high for _, high in parts])
+    wide = [(np.atleast_1d(low), np.atleast_1d(high)) for low, high in parts]
+    ends = [_filled(part, each.shape) for part, each in zip(wide, operands, strict=True)]
+    low, high = (np.concatenate(each, axis=maker.layer.axis) for each in zip(*ends, strict=True))
+    return low, high
+
+
+def _moved(maker: Call) -> Range:
     """The values after an operation that only moves or repeats them."""
-    given = keras.tree.map_structure(lambda each: values if each is operand else each, maker.arguments)
+    operand = maker.inputs[0]
+    low, high = _filled(_range(operand, maker), operand.shape)
+    if low.ndim == 0:
+        return low, high
+
+    def moved(values: np.ndarray) -> np.ndarray:
+        given = keras.tree.map_structure(lambda each: values if each is operand else each, maker.arguments)
+        return np.asarray(keras.ops.convert_to_numpy(maker.layer.call(*given[0], **given[1])))
+
     try:
-        return np.asarray(keras.ops.convert_to_numpy(maker.layer.call(*given[0], **given[1]))) > 0.5
+        return moved(low), moved(high)
     except Exception as error:  # as where a shape depends on the batch
         raise UnknownError("with a mask whose shape depends on the batch") from error
 
@@ -111,7 +212,8 @@ def restricts(mask: Any, call: Call) -> bool:
         seen.add(id(value))
         if computed(value):
             maker = call.makers.get(id(value))
-            waiting += keras.tree.flatten((maker.arguments[0], dict(maker.arguments[1]))) if maker else []
+            if maker and type(maker.layer).__name__ not in _BY_SHAPE:
+                waiting += keras.tree.flatten((maker.arguments[0], dict(maker.arguments[1])))
         elif len(np.unique(keras.ops.convert_to_numpy(value))) > 1:
             return True
     return False

@@ -196,9 +196,11 @@ def _take(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
     size = call.inputs[0].shape[axis]
     if positions.ndim == 0:
         return selected(fields[0], axis, int(positions), size, call.rank)
-    if positions.ndim > 1:
-        raise UnknownError("at a table of positions")
-    return sliced(fields[0], axis, [int(position) for position in positions], size)
+    taken = sliced(fields[0], axis, positions.reshape(-1).tolist(), size)
+    if positions.ndim > 1 and touches(taken, axis):
+        before = call.inputs[0].shape
+        return taken.reshaped((*before[:axis], positions.size, *before[axis + 1 :]), call.outputs[0].shape)
+    return taken.moved({i: i if i < axis else i + positions.ndim - 1 for i in range(call.rank)})
 
 
 def _looked_up(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

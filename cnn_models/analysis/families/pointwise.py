@@ -88,7 +88,7 @@ def _fourier(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _cumulative(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:
-    if call.layer.axis is None:
+    if call.layer.axis is None and call.rank > 1:
         raise UnknownError("of a flattened tensor")
     return fields[0].through({axis: Prefix() for axis in axes_of(call.layer.axis, call.rank)})
 

@@ -762,6 +762,35 @@ def test_attention_behind_a_mask_that_excludes_positions(kind, mask):
     assert [box[:1] for box in boxes] == [field.box(place) for place in places]
 
 
+EYE = np.eye(8, dtype="float32")
+DERIVED = {
+    "not itself": (lambda x: 1.0 - ops.ones_like(x[:, :, :1]) * EYE, ~np.eye(8, dtype=bool)),
+    "not itself, and padding": (lambda x: ops.cast(x[:, None, :, 0] > 0, "float32") - EYE > 0, ~np.eye(8, dtype=bool)),
+    "not, twice": (lambda x: ops.logical_not(ops.logical_not(BAND) | (x[:, None, :, 0] > 7)), BAND),
+    "chosen": (lambda x: ops.where(ops.convert_to_tensor(BAND), x[:, None, :, 0] < 7, False), BAND),
+    "at least": (lambda x: ops.zeros_like(x[:, :, :1]) + np.arange(8) <= np.arange(8)[:, None], np.tri(8, dtype=bool)),
+    "equal": (lambda x: ops.equal(ops.zeros_like(x[:, :, :1]) + np.arange(8) // 4, np.arange(8)[:, None] // 4), None),
+    "padding and a beginning": (
+        lambda x: ops.concatenate([ops.ones_like(x[:, None, :2, 0]), ops.cast(x[:, None, 2:, 0] < 7, "float32")], -1),
+        np.ones((8, 8), bool),
+    ),
+    "as long as the first": (lambda x: ops.cast(9 * x[:, :1, :1], "int32") > np.arange(8), np.ones((8, 8), bool)),
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_masks_that_are_computed_from_constants_and_the_input(name):
+    """What a mask excludes whatever the input is; what it admits for some input counts as read."""
+    mask, admits = DERIVED[name]
+    admits = np.kron(np.eye(2, dtype=bool), np.ones((4, 4), bool)) if admits is None else admits
+    inputs = keras.Input((8, 3))
+    scores = ops.matmul(inputs, ops.ones((3, 8)))
+    weights = layers.Softmax()(scores, ops.cast(mask(inputs), "bool"))
+    field = receptive_field(keras.Model(inputs, ops.matmul(weights, inputs)))
+    read = [np.flatnonzero(row | (np.arange(8) == query)) for query, row in enumerate(admits)]  # its scores are its own
+    assert [field.box({1: query}) for query in range(8)] == [((row[0], row[-1]),) for row in read]
+
+
 def test_matrix_products():
     """Rows of one operand, columns of the other; by a constant, a layer like any other."""
     inputs = keras.Input((6, 8, 2))

@@ -88,6 +88,7 @@ CASES = {
     "parts of the columns": ((9, 9, 2), lambda x: ops.split(conv(x), [2, 5], axis=2)[1]),
     "one of the unstacked rows": ((5, 8, 2), lambda x: ops.unstack(conv(x), axis=1)[2]),
     "rows by number": ((9, 8, 2), lambda x: ops.take(conv(x), [4, 0, 4], axis=1)),
+    "rows by a table": ((9, 8, 2), lambda x: ops.take(conv(x), [[4, 0], [1, 5], [2, 3]], axis=1)),
     "one row by number": ((9, 8, 2), lambda x: ops.take(conv(x), 3, axis=1)),
     "two pictures stacked": ((6, 5, 2), lambda x: ops.stack([x, conv(x, padding="same")], axis=1)),
     "one of two stacked": ((6, 5, 2), lambda x: ops.stack([x, conv(x, padding="same")], axis=2)[:, :, 0]),
