@@ -5,6 +5,7 @@
 
 import contextlib
 import json
+import re
 import statistics
 import sys
 import time
@@ -134,6 +135,12 @@ def published(network: str) -> float:
     return torchvision.models.get_model_weights(NETWORKS[network]).DEFAULT.meta["_ops"]
 
 
+def _in_words(error: Exception) -> str:
+    """The first line of what an error says, without the folder of this machine's packages."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {re.sub(r'/[^ ]*/site-packages/', '', first)}"
+
+
 def _timed(ask: Callable[[Any], Answer], model: Any) -> tuple[Answer, float]:
     """What a tool answers, and the median of its seconds."""
     seconds = []
@@ -153,7 +160,7 @@ def main(tool: str, network: str) -> None:
             answer, seconds = _timed(TOOLS[tool], model)
             answer["seconds"] = seconds
         except Exception as error:  # another's tool may raise anything
-            answer = {"error": f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"}
+            answer = {"error": _in_words(error)}
     print(json.dumps(answer))
 
 
