@@ -8,7 +8,7 @@ from lab.declare.recipe import Training
 ERROR = "test_error_percent"
 COUNTS = (1, 2, 4, 8, 16)
 LAYERS, LAST = 5, 32  # convolutions of bn-6 but the last, and the maps of that one
-RATES: dict[int, float] = {}  # of each number of filters, once the grid has chosen it
+RATES = {1: 0.1, 2: 0.1, 4: 0.03, 8: 0.03, 16: 0.01}  # of each number of filters, as the grid chose it
 FIRST_RATE = 0.01  # of those that have none yet
 
 
