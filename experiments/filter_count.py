@@ -9,7 +9,6 @@ ERROR = "test_error_percent"
 COUNTS = (1, 2, 4, 8, 16)
 LAYERS, LAST = 5, 32  # convolutions of bn-6 but the last, and the maps of that one
 RATES = {1: 0.1, 2: 0.1, 4: 0.03, 8: 0.03, 16: 0.01}  # of each number of filters, as the grid chose it
-FIRST_RATE = 0.01  # of those that have none yet
 
 
 def row_name(filters: int) -> str:
@@ -22,7 +21,7 @@ def _row(filters: int) -> Variant:
         "bn-6",
         epochs=15,
         batch_size=64,
-        learning_rate=RATES.get(filters, FIRST_RATE),
+        learning_rate=RATES[filters],
         examples=10_000,
         options={"widths": (*(filters,) * LAYERS, LAST)},
     )
