@@ -676,8 +676,10 @@ def test_reshapes():
     assert receptive_field(kept).size == (3, 3)
     assert receptive_field(kept).positions == (1, 2)
     mixed = sequence((8, 8, 1), layers.Conv2D(4, 3), layers.Reshape((9, 16)))
+    # Rows of 6 columns by 4 maps, cut anew into rows of 16: element 4·16 + 9 = 73 is row 3, column 0, map 1.
+    assert receptive_field(mixed).box({1: 4, 2: 9}) == ((3, 5), (0, 2))
     with pytest.raises(ValueError, match="rearranged"):
-        receptive_field(mixed).box({1: 0, 2: 0})
+        receptive_field(mixed).unit((0, 0))
     assert receptive_field(sequence((8, 8, 1), layers.Conv2D(4, 3), layers.Reshape((-1,)))).size == (8, 8)
     assert receptive_field(sequence((None, 4), layers.Conv1D(4, 3), layers.Reshape((-1, 2, 2)))).size == (3,)
     one = sequence((8, 8, 1), layers.Conv2D(4, 3), layers.AveragePooling2D(6), layers.Reshape((4, 1)))
