@@ -231,8 +231,9 @@ def fan_out(reference: Path) -> str:
 
 def environments(reference: Path) -> str:
     """In which fresh environments the inspector was installed, and what worked there."""
-    frame = csv_files.read(reference / "environments.csv").astype(str)
-    lines = [f"| {' | '.join(map(str, frame))} |", "| --- " * len(frame.columns) + "|"]
+    frame = pd.read_csv(reference / "environments.csv", dtype=str)  # 3.10 is no number
+    lines = ["| Python | Keras | backend | installs | as a library | `inspect` | `field` | `features` |"]
+    lines.append("| --- " * len(frame.columns) + "|")
     lines += [f"| {' | '.join(row)} |" for _, row in frame.iterrows()]
     return "\n".join(lines)
 
