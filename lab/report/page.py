@@ -94,11 +94,8 @@ def _section(experiment: Experiment, results: Path, language: Language) -> Secti
 
 def _learning_rates(experiment: Experiment, results: Path, language: Language) -> Shown | None:
     """The table by which the rows' learning rates were chosen; None where there is none."""
-    frame = rates.read(results, experiment)
-    if frame is None:
-        return None
-    shown = rates.side_by_side(frame)
-    return Shown(*printing.as_read(shown, [*map(str, shown)], language=language))
+    shown = rates.side_by_side(results, experiment)
+    return None if shown is None else Shown(*printing.as_read(shown, [*map(str, shown)], language=language))
 
 
 def _networks(results: Path, language: Language) -> list[tuple[str, Shown]]:

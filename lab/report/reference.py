@@ -195,9 +195,8 @@ def _section(experiment: Experiment, reference: Path) -> str:
 
 def _learning_rates(experiment: Experiment, reference: Path) -> list[str]:
     """The table by which the learning rates were chosen, behind a line to click on; nothing where there is none."""
-    frame = rates.read(reference, experiment)
-    if frame is None:
+    shown = rates.side_by_side(reference, experiment)
+    if shown is None:
         return []
-    shown = rates.side_by_side(frame)
     head = f"<details><summary>{rates.TITLE}</summary>"
     return [head, printing.markdown(shown, [*map(str, shown)]), rates.READING, "</details>"]

@@ -73,13 +73,17 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with one line a row: its validation error at each rate, and the rate that was chosen.
+def side_by_side(results: Path, experiment: Experiment) -> pd.DataFrame | None:
+    """The table as it was written, with one line a row: its validation error at each rate, and the chosen rate.
 
     Returns:
-        Columns `variant`, `dataset`, `chosen` and "RATE_mean" for each rate, rising; not a number where a row was
-        not tried at that rate, or no seed finished. A chosen rate at an edge of what was tried has ‡ behind it.
+        None where there is no table; else columns `variant`, `dataset`, `chosen` and "RATE_mean" for each rate,
+        rising; not a number where a row was not tried at that rate, or no seed finished. A
+        chosen rate at an edge of what was tried has ‡ behind it.
     """
+    frame = read(results, experiment)
+    if frame is None:
+        return None
     lines = []
     tried = sorted(frame["learning_rate"].unique())
     for (variant, dataset), rows in frame.groupby(["variant", "dataset"], sort=False):
