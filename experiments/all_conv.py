@@ -9,25 +9,27 @@ from lab.declare.recipe import Measures, Training
 
 ERROR, CONSISTENCY, EFFECTIVE = "test_error_percent", "shift_consistency_percent", "effective_field_pixels"
 PUBLISHED = "cifar10_error_percent_2015"
-# Arms: what figures call them, what they are compared with, the learning rate, and the error that the paper's table 3
+# Arms: what figures call them, what they are compared with, and the error that the paper's table 3
 # has for base C without augmentation.
-ARMS: dict[str, tuple[str, str | None, float, float | None]] = {
-    "max": ("max pooling", None, 3e-3, 9.74),
-    "strided": ("stride 2", None, 3e-3, 10.19),
-    "conv-pool": ("extra layer, max pooling", None, 3e-3, 9.31),
-    "all-conv": ("extra layer of stride 2", None, 3e-3, 9.08),
-    "blur-max": ("max pooling, blurred", "max", 3e-3, None),
-    "blur-stride": ("blur, then stride 2", "strided", 3e-3, None),
+ARMS: dict[str, tuple[str, str | None, float | None]] = {
+    "max": ("max pooling", None, 9.74),
+    "strided": ("stride 2", None, 10.19),
+    "conv-pool": ("extra layer, max pooling", None, 9.31),
+    "all-conv": ("extra layer of stride 2", None, 9.08),
+    "blur-max": ("max pooling, blurred", "max", None),
+    "blur-stride": ("blur, then stride 2", "strided", None),
 }
+# Learning rates by row, chosen on validation pictures: `make all-conv RATES=1`.
+RATES = {"max": 0.003, "strided": 0.003, "conv-pool": 0.003, "all-conv": 0.003, "blur-max": 0.003, "blur-stride": 0.003}
 
 
 def _row(arm: str) -> Variant:
-    label, against, learning_rate, published = ARMS[arm]
+    label, against, published = ARMS[arm]
     settings = Training(
         f"reduce-{arm}",
         epochs=8,
         batch_size=64,
-        learning_rate=learning_rate,
+        learning_rate=RATES[arm],
         options={"width": 24},
         measures=Measures(consistency_shift=3, field_layer="last"),
     )
@@ -47,7 +49,7 @@ EXPERIMENT = Experiment(
     takes=Takes(channels=3, why="as a photograph has"),
     baseline="max",
     compared=(ERROR, CONSISTENCY, EFFECTIVE),
-    rates=Rates((1e-3, 3e-3, 1e-2)),
+    rates=Rates((0.001, 0.003, 0.01)),
     evidence=(
         Evidence(
             "rf-faster",
