@@ -81,7 +81,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     dataset="quickdraw",
-    rates=Rates((0.0006, 0.002, 0.006, 0.02), like={"fc-undistorted": "fc-matched"}),
+    rates=Rates((0.0006, 0.002, 0.006, 0.02, 0.06), like={"fc-undistorted": "fc-matched"}),
     baseline="lenet5-relu",
     compared=("test_error_percent", "test_map3"),
     evidence=(
