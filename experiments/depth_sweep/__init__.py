@@ -29,9 +29,8 @@ DEPTHS: dict[tuple[str, int], tuple[int, ...]] = {
     ("wide", LARGE): (4,),
 }
 EPOCHS, EXAMPLES, BATCH = 12, 4_800, 32  # 1,800 steps, six times those of the runs that are kept
-GRID = (0.003, 0.01, 0.03, 0.1)
-RATES: dict[str, float] = {}  # each row's own, once the grid has chosen it
-FIRST_RATE = 0.03  # of rows that have none yet
+RATE = 0.03  # that the grid chose for all rows but one
+RATES = {"unnormalised-16": 0.003}
 
 
 def object_pixels(side: int) -> float:
@@ -49,7 +48,7 @@ def _row(family: str, depth: int, side: int) -> Variant:
         f"wide-{depth}" if family == "wide" else f"deep-{family}-{depth}",
         epochs=EPOCHS,
         batch_size=BATCH,
-        learning_rate=RATES.get(variant_name(family, depth, side), FIRST_RATE),
+        learning_rate=RATES.get(variant_name(family, depth, side), RATE),
         examples=EXAMPLES,
         view=View(canvas=Canvas(SIDE, object_side=side)),
         measures=Measures(field_layer="last", gradient_norms=True),
@@ -76,7 +75,7 @@ EXPERIMENT = Experiment(
         LUO_2016,
     ),
     variants=tuple(_row(family, depth, side) for (family, side), depths in DEPTHS.items() for depth in depths),
-    rates=Rates(GRID),
+    rates=Rates((0.001, 0.003, 0.01, 0.03, 0.1)),
     compared=(ERROR, EFFECTIVE),
     evidence=(
         Evidence(
