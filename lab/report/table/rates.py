@@ -2,6 +2,7 @@
 
 import collections
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from lab.declare.experiment import Experiment
 from lab.report.language import Said
 from lab.report.table import csv_files
 from lab.report.table.row import Row
-from lab.report.table.statistics import summarise
+from lab.report.table.statistics import Summary, summarise
 from lab.store.records import Records
 
 FOLDER = "rates"  # of a results folder: records and tables of the runs that choose
@@ -22,7 +23,7 @@ PRINTED = ("variant", "dataset", "learning_rate", f"{ERROR}_mean", f"{ERROR}_std
 TITLE = Said("How the learning rates were chosen")
 READING = Said(
     "Validation errors, %, at each learning rate that was tried: means of runs whose seeds are in no other table. ‡ "
-    "marks a chosen rate that is the least or the largest of them."
+    "marks a chosen rate that is the least or the largest of them and better than the next."
 )
 
 
@@ -50,7 +51,8 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
     Returns:
         Columns `COLUMNS`: the validation error's mean and standard deviation are over the seeds; `chosen` says whether
         this rate has the lowest mean of those at which no seed diverged; and `at_edge`, whether it is the least or the
-        largest that was tried, so that a better one may lie beyond.
+        largest that was tried and better than the next, so that a still better one may lie beyond: better by more
+        than the standard error of the difference, as one of several equal rates is an edge by chance alone.
     """
     found: dict[tuple[str, str], dict[float, Row]] = collections.defaultdict(dict)
     for record in records.each(experiment.name):
@@ -62,12 +64,14 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
     for (variant, dataset), rows in sorted(found.items(), key=lambda item: (item[0][1], order.get(item[0][0], -1))):
         errors = {rate: _error(row) for rate, row in rows.items()}
         best = min(errors, key=lambda rate: (errors[rate], rate))
+        summaries = {rate: summarise(_percents(row)) for rate, row in rows.items()}
+        edge = best if _falls_outwards(best, errors, summaries) else None
         for rate in sorted(rows):
-            summary = summarise([100 * (1 - value) for value in rows[rate].values("validation_accuracy").values()])
+            summary = summaries[rate]
             lines.append(
                 dict(zip(NAMES, (variant, dataset, rate, summary.n, rows[rate].counted["diverged"]), strict=True))
                 | {f"{ERROR}_mean": summary.mean, f"{ERROR}_std": summary.std}
-                | {"chosen": rate == best, "at_edge": rate == best and rate in (min(rows), max(rows))}
+                | {"chosen": rate == best, "at_edge": rate == edge}
                 | {"train_seconds_mean": summarise(list(rows[rate].values("train_seconds").values())).mean}
             )
     return pd.DataFrame(lines, columns=COLUMNS)
@@ -97,14 +101,33 @@ def side_by_side(results: Path, experiment: Experiment) -> pd.DataFrame | None:
     return pd.DataFrame(lines)
 
 
+def _percents(row: Row) -> list[float]:
+    """The validation errors of its seeds, %."""
+    return [100 * (1 - value) for value in row.values("validation_accuracy").values()]
+
+
 def _error(row: Row) -> float:
     """The mean validation error; infinite where a seed diverged, or none finished."""
-    values = row.values("validation_accuracy").values()
-    return math.inf if row.counted["diverged"] or not values else 100 * (1 - sum(values) / len(values))
+    percents = _percents(row)
+    return math.inf if row.counted["diverged"] or not percents else sum(percents) / len(percents)
+
+
+def _falls_outwards(best: float, errors: Mapping[float, float], summaries: Mapping[float, Summary]) -> bool:
+    """Whether the best rate is the last one tried, in its direction, and its error is below that of the one before."""
+    tried = sorted(errors)
+    if len(tried) == 1:
+        return True
+    if best not in (tried[0], tried[-1]):
+        return False
+    before = tried[1] if best == tried[0] else tried[-2]
+    deviations = [
+        summaries[rate].std / math.sqrt(summaries[rate].n) for rate in (best, before) if summaries[rate].n > 1
+    ]
+    return errors[before] - errors[best] > math.hypot(*deviations)
 
 
 def at_edge(results: Path, experiment: Experiment) -> frozenset[tuple[str, str]]:
-    """The rows, by variant and data set, whose chosen learning rate is the least or the largest that was tried."""
+    """The rows, by variant and data set, whose chosen learning rate lies at an edge of those that were tried."""
     frame = read(results, experiment)
     if frame is None:
         return frozenset()

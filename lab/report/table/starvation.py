@@ -6,7 +6,9 @@ The rules, and their numbers, were set before any table was looked at with them:
 - training error above test error: on average over seeds, with the 95 % interval of the difference above 0, and by more
   than the choice of pictures accounts for (this part was added after tables had been seen: a network too small for its
   task has equal errors on both, and MNIST's test digits are a little easier than its training digits);
-- learning rate at an edge: the rate chosen for the row is the least or the largest of its grid.
+- learning rate at an edge: the rate chosen for the row is the least or the largest of its grid, and its validation
+  error is below that of the next one by more than the standard error of the difference (this part was added when a
+  grid had been seen on which some rows do equally well at all rates).
 """
 
 import dataclasses

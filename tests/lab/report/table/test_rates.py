@@ -47,9 +47,12 @@ def records_of(folder, accuracies):
     ("accuracies", "chosen", "edge"),
     [
         ({0.001: [0.8, 0.8], 0.003: [0.9, 0.8], 0.01: [0.8, 0.7]}, 0.003, False),
-        ({0.001: [0.9, 0.9], 0.003: [0.9, 0.8], 0.01: [0.8, 0.7]}, 0.001, True),
+        ({0.001: [0.95, 0.94], 0.003: [0.9, 0.8], 0.01: [0.8, 0.7]}, 0.001, True),
+        ({0.001: [0.8, 0.7], 0.003: [0.9, 0.8], 0.01: [0.95, 0.94]}, 0.01, True),
+        ({0.001: [0.9, 0.8], 0.003: [0.88, 0.8], 0.01: [0.8, 0.7]}, 0.001, False),  # better by chance alone
+        ({0.001: [0.8, 0.8], 0.003: [0.9, None], 0.01: [0.8, 0.7]}, 0.001, True),  # the next one may diverge
         ({0.001: [0.8, 0.8], 0.003: [0.9, 0.8], 0.01: [0.99, None]}, 0.003, False),  # a rate that may diverge
-        ({0.001: [0.8, 0.8], 0.003: [0.8, 0.8], 0.01: [0.8, 0.8]}, 0.001, True),  # of equals the least
+        ({0.001: [0.8, 0.8], 0.003: [0.8, 0.8], 0.01: [0.8, 0.8]}, 0.001, False),  # of equals the least
     ],
 )
 def test_the_rate_with_the_lowest_mean_validation_error_is_chosen(tmp_path, accuracies, chosen, edge):
