@@ -17,7 +17,8 @@ MODULES = {
 }
 FRAMEWORKS = ("keras", "tensorflow", "keras_tuner", "torch", "jax")
 GEOMETRY = (  # exact integers, whatever trains the network
-    *("sampling", "views", "geometry", "layout", "parts", "composed_field", "fields", "meeting"),
+    *("sampling", "views", "geometry"),
+    *("layout", "line", "reshapes", "parts", "composed_field", "fields", "meeting"),
 )
 
 # A room, and what nothing in it may import, at once or late.

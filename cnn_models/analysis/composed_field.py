@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cnn_models.analysis.geometry import UNSEEN, Axis
-from cnn_models.analysis.layout import Line, plain
+from cnn_models.analysis.layout import Layout
+from cnn_models.analysis.line import Line
 from cnn_models.analysis.parts import Part, Positions, axes_of_input, positions_of, united
+from cnn_models.analysis.reshapes import reshaped
 from cnn_models.analysis.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -32,17 +34,17 @@ class ComposedField:
     def of_input(cls, lengths: Mapping[int, int | None]) -> "Self":
         """The field of the input itself; `lengths` maps its spatial axes to their sizes."""
         equal: dict[int | None, Axis] = {length: Axis.of_input(length) for length in lengths.values()}
-        return cls((tuple(Line(equal[length], plain(place, length)) for place, length in lengths.items()),))
+        return cls((tuple(Line(equal[length], Layout.plain(place, length)) for place, length in lengths.items()),))
 
     @classmethod
     def unseen(cls, lengths: Iterable[int | None]) -> "Self":
         """The field of a tensor that does not depend on an input of these sizes."""
-        return cls((tuple(Line(Axis.unseen(length), ()) for length in lengths),))
+        return cls((tuple(Line(Axis.unseen(length), Layout()) for length in lengths),))
 
     def forgotten(self, reasons: Iterable[object]) -> "Self":
         """The field of a tensor behind layers of which it is not known what they see."""
         axes = (dataclasses.replace(axis, first=None, last=None).undefined() for axis in self.axes)
-        parts = (tuple(Line(axis, ()) for axis in axes),)
+        parts = (tuple(Line(axis, Layout()) for axis in axes),)
         return dataclasses.replace(self, parts=parts, unknown=tuple(dict.fromkeys(reasons)))
 
     @property
@@ -93,7 +95,7 @@ class ComposedField:
             before: the shape, with the batch.
             after: the new shape, with the batch.
         """
-        return self._each(lambda line: line.reshaped(before, after))
+        return self._each(lambda line: reshaped(line, before, after))
 
     def _each(self, change: Callable[[Line], Line]) -> "Self":
         parts = [tuple(map(change, part)) for part in self.parts]

@@ -268,12 +268,12 @@ class Axis:
         views = _sampled(self.cases[0].views, Groups(members, members if keep else 1)) if neighbours else ()
         return self._with(ends[0], ends[1], views)
 
-    def taken(self, sizes: Sequence[int], index: Sequence[np.ndarray | slice]) -> "Axis":
-        """Units in another order and number: those that `index` selects, if the units have the shape `sizes`."""
+    def taken(self, numbers: np.ndarray) -> "Axis":
+        """Units in another order and number: those with these numbers, an array of any shape."""
         assert self.first is not None
         assert self.last is not None
-        ends = [end.reshape(sizes)[tuple(index)].reshape(-1) for end in (self.first, self.last)]
-        return self._with(ends[0], ends[1], ())
+        flat = numbers.reshape(-1)
+        return self._with(self.first[flat], self.last[flat], ())
 
     def sampled(self, sizes: Sequence[int], sampling: Sampling) -> "Axis":
         """As `through`, along the last dimension of units that have the shape `sizes`."""

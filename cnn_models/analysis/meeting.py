@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from cnn_models.analysis.fields import ReceptiveField
-from cnn_models.analysis.layout import Line, plain
+from cnn_models.analysis.layout import Layout
+from cnn_models.analysis.line import Line
 from cnn_models.analysis.parts import Part, united
 from cnn_models.analysis.sampling import Window
 
@@ -37,7 +38,7 @@ def meet(
 
 def _largest(parts: Iterable[Part]) -> list[int | None]:
     """The largest size along each axis of a tensor along which units differ; 1 elsewhere."""
-    digits = [digit for part in parts for line in part for digit in line.layout]
+    digits = [digit for part in parts for line in part for digit in line.layout.digits]
     rank = max((digit.place for digit in digits), default=-1) + 1
     sizes = [{digit.total for digit in digits if digit.place == place} for place in range(rank)]
     return [None if None in size else max((n for n in size if n is not None), default=1) for size in sizes]
@@ -65,7 +66,9 @@ def _beside(line: Line, along: int, counts: Sequence[int | None], number: int) -
     """The line of one of several concatenated tensors."""
     sizes = [count for count in counts if count is not None]
     if not line.known or len(sizes) < len(counts):
-        return Line(line.axis.undefined(), line.layout or plain(along, None)).shuffled()
-    axis, dims, rest = line.separated(along, counts[number])
+        layout = line.layout if line.places else Layout.plain(along, None)
+        return Line(line.axis.undefined(), layout).shuffled()
+    axis, dims = line.separated(along, counts[number])
     window = Window(before=sum(sizes[:number]), after=sum(sizes[number + 1 :]))
-    return Line(axis.sampled(dims, window), rest + plain(along, sum(sizes)))
+    layout = line.layout.without({along}).followed_by(along, sum(sizes))
+    return Line(axis.sampled(dims, window), layout)

@@ -1,12 +1,12 @@
 """Parts of a receptive field: what units see through different paths, put together where that loses nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cnn_models.analysis.geometry import Axis, merged
-from cnn_models.analysis.layout import Line
+from cnn_models.analysis.line import Line
 from cnn_models.analysis.sampling import FAR
 
 Part = tuple[Line, ...]
@@ -87,15 +87,23 @@ def most_read(parts: Sequence[Part], k: int) -> int | None:
     lines = [line for part in parts for line in part]
     blind = any(line.axis.blind for line in lines)  # then a part counts where no line of it is blind
     counted = lines if blind else [part[k] for part in parts]
-    totals = {digit.place: digit.total for line in counted for digit in line.layout}
+    totals = {digit.place: digit.total for line in counted for digit in line.layout.digits}
     sizes = [total for _, total in sorted(totals.items()) if total is not None]
     if not all(line.known for line in counted) or len(sizes) < len(totals) or math.prod(sizes) > MOST_UNITS:
         return None
     grid = dict(zip(sorted(totals), np.ogrid[tuple(map(slice, sizes))], strict=True))
     lowest, highest = np.full(sizes, FAR, np.int32), np.full(sizes, -1, np.int32)
     for part in parts:
-        first, last = part[k].ends(grid)
-        for low, high in [line.ends(grid) for line in part] if blind else []:
+        first, last = _ends(part[k], grid)
+        for low, high in [_ends(line, grid) for line in part] if blind else []:
             first, last = np.where(low > high, FAR, first), np.where(low > high, -1, last)
         lowest, highest = np.minimum(lowest, first), np.maximum(highest, last)
     return int((highest - lowest).max(initial=-1)) + 1
+
+
+def _ends(line: Line, grid: Mapping[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """First and last position that the units at some places read; both broadcast with the places."""
+    assert line.axis.first is not None
+    assert line.axis.last is not None
+    numbers = line.layout.numbers(grid)
+    return line.axis.first[numbers], line.axis.last[numbers]
