@@ -17,7 +17,7 @@ MODULES = {
 }
 FRAMEWORKS = ("keras", "tensorflow", "keras_tuner", "torch", "jax")
 GEOMETRY = (  # exact integers, whatever trains the network
-    *("sampling", "views", "geometry"),
+    *("sampling", "views", "intervals", "cases", "axis", "axis_changes"),
     *("layout", "line", "reshapes", "parts", "composed_field", "fields", "meeting"),
 )
 

@@ -5,7 +5,9 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cnn_models.analysis.geometry import UNSEEN, Axis
+from cnn_models.analysis import axis_changes
+from cnn_models.analysis.axis import Axis
+from cnn_models.analysis.cases import UNSEEN
 from cnn_models.analysis.layout import Layout
 from cnn_models.analysis.line import Line
 from cnn_models.analysis.parts import Part, Positions, axes_of_input, positions_of, united
@@ -43,7 +45,7 @@ class ComposedField:
 
     def forgotten(self, reasons: Iterable[object]) -> "Self":
         """The field of a tensor behind layers of which it is not known what they see."""
-        axes = (dataclasses.replace(axis, first=None, last=None).undefined() for axis in self.axes)
+        axes = (axis_changes.undefined(dataclasses.replace(axis, intervals=None)) for axis in self.axes)
         parts = (tuple(Line(axis, Layout()) for axis in axes),)
         return dataclasses.replace(self, parts=parts, unknown=tuple(dict.fromkeys(reasons)))
 

@@ -138,11 +138,11 @@ class ReceptiveField(ComposedField):
             raise ValueError(f"Expected {len(self.axes)} indices, one for each axis of the input; got {len(position)}.")
         found = []
         for axis, at in zip(self.axes, position, strict=True):
-            if axis.first is None or axis.last is None or axis.rearranged:
+            if axis.intervals is None or axis.rearranged:
                 raise ValueError("The size of the input is not known, or a reshape has rearranged the units.")
             if not 0 <= at < (axis.length or 0):
                 raise IndexError(f"The input has {axis.length} positions along this axis, none with the index {at}.")
-            found.append(np.flatnonzero((axis.first <= at) & (at <= axis.last)))
+            found.append(axis.intervals.reading(at))
         return tuple(found)
 
 

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from cnn_models.analysis.geometry import Axis
+from cnn_models.analysis import axis_changes
+from cnn_models.analysis.axis import Axis
 from cnn_models.analysis.layout import Layout
 from cnn_models.analysis.sampling import Resampling, Sampling
-from cnn_models.analysis.views import NOTHING, Interval
+from cnn_models.analysis.views import Interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,24 +41,24 @@ class Line:
     @property
     def _units(self) -> int:
         """The number of units; 0 if it is not known what each reads."""
-        return 0 if self.axis.first is None or self.axis.rearranged else len(self.axis.first)
+        return 0 if self.axis.intervals is None or self.axis.rearranged else self.axis.intervals.count
 
     def through(self, place: int, sampling: Sampling) -> "Line":
         """The line of a layer that reads these units through a sampling along an axis of the tensor."""
         if self.axis.rearranged or place not in self.places:
             return self
         if self.layout.is_plain(place):
-            axis = self.axis.through(sampling)
-            return Line(axis, Layout.plain(place, axis.count))
+            axis = axis_changes.through(self.axis, sampling)
+            return Line(axis, Layout.plain(place, axis.cases.count))
         if not self.known:
             return self.shuffled()
         if self.layout.repeats:
-            single = self.axis.through(Resampling(self.layout.digits[0].block))
-            axis = single.through(sampling)
-            return Line(axis, Layout.plain(place, axis.count))
+            single = axis_changes.through(self.axis, Resampling(self.layout.digits[0].block))
+            axis = axis_changes.through(single, sampling)
+            return Line(axis, Layout.plain(place, axis.cases.count))
         axis, sizes = self.separated(place)
         count = sampling.length(sizes[-1])
-        return Line(axis.sampled(sizes, sampling), self.layout.without({place}).followed_by(place, count))
+        return Line(axis_changes.sampled(axis, sizes, sampling), self.layout.without({place}).followed_by(place, count))
 
     def separated(self, place: int, total: int | None = None) -> tuple[Axis, list[int]]:
         """The units with one dimension for each digit of the other axes of the tensor and, the last, one for an axis.
@@ -74,7 +75,7 @@ class Line:
         if self.layout.is_plain(place):
             return self.axis, [length]
         numbers = self.layout.numbers_along(place, length)
-        return self.axis.taken(numbers), list(numbers.shape)
+        return axis_changes.taken(self.axis, numbers), list(numbers.shape)
 
     def pooled(self, places: Collection[int], keep: bool) -> "Line":
         """Each unit sees what all units along some axes of the tensor saw; if not `keep`, they are one unit then."""
@@ -84,12 +85,12 @@ class Line:
             return self
         if not rest.digits:
             if keep and not self.axis.rearranged:
-                return Line(self.axis.mixed(), self.layout)
-            return Line(self.axis.collapsed(), Layout())
+                return Line(axis_changes.mixed(self.axis), self.layout)
+            return Line(axis_changes.collapsed(self.axis), Layout())
         layout = self.layout if keep else rest
         if not self.known:
-            return Line(self.axis.shuffled(), layout)
-        return Line(self.axis.pooled(self.layout.sizes, dims, keep), layout)
+            return Line(axis_changes.shuffled(self.axis), layout)
+        return Line(axis_changes.pooled(self.axis, self.layout.sizes, dims, keep), layout)
 
     def moved(self, places: Mapping[int, int | None], shuffled: Collection[int] = ()) -> "Line":
         """Renumbers the axes of the tensor; the order of the units along the axes in `shuffled` is lost."""
@@ -99,7 +100,7 @@ class Line:
 
     def shuffled(self) -> "Line":
         """The same units in an unknown order."""
-        return Line(self.axis.shuffled(), Layout.unordered(self.places))
+        return Line(axis_changes.shuffled(self.axis), Layout.unordered(self.places))
 
     def broadcast(self, shape: Sequence[int | None]) -> "Line":
         """The line in a tensor of a larger shape, along whose other axes one unit is repeated."""
@@ -108,7 +109,7 @@ class Line:
         if not single:
             return self
         rest = self.layout.without(single)
-        return Line(self.axis if rest.digits else self.axis.spread(1), rest)
+        return Line(self.axis if rest.digits else axis_changes.spread(self.axis, 1), rest)
 
     def spread(self, like: "Line") -> "Line":
         """The line with units where another line has them, if that only repeats units; otherwise the same line."""
@@ -116,8 +117,8 @@ class Line:
             return self
         if self.layout.digits:
             copies = self.layout.copies(like.layout) if self.known and like.known else None
-            return Line(self.axis.through(Resampling(copies)), like.layout) if copies else self
-        axis = self.axis.spread(like.axis)
+            return Line(axis_changes.through(self.axis, Resampling(copies)), like.layout) if copies else self
+        axis = axis_changes.spread(self.axis, like.axis)
         return Line(dataclasses.replace(axis, rearranged=like.axis.rearranged), like.layout)
 
     def interval(self, index: Mapping[int, int]) -> Interval:
@@ -129,8 +130,6 @@ class Line:
         """
         if self.axis.rearranged:
             raise ValueError("A reshape has rearranged the units: what one of them reads is not known.")
-        if self.axis.first is None or self.axis.last is None:
+        if self.axis.intervals is None:
             raise ValueError("What a unit reads depends on the size of the input, which is not known.")
-        number = self.layout.number(index)
-        first, last = int(self.axis.first[number]), int(self.axis.last[number])
-        return (first, last) if first <= last else NOTHING
+        return self.axis.intervals.unit(self.layout.number(index))

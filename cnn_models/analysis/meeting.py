@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from cnn_models.analysis import axis_changes
 from cnn_models.analysis.fields import ReceptiveField
 from cnn_models.analysis.layout import Layout
 from cnn_models.analysis.line import Line
@@ -67,8 +68,8 @@ def _beside(line: Line, along: int, counts: Sequence[int | None], number: int) -
     sizes = [count for count in counts if count is not None]
     if not line.known or len(sizes) < len(counts):
         layout = line.layout if line.places else Layout.plain(along, None)
-        return Line(line.axis.undefined(), layout).shuffled()
+        return Line(axis_changes.undefined(line.axis), layout).shuffled()
     axis, dims = line.separated(along, counts[number])
     window = Window(before=sum(sizes[:number]), after=sum(sizes[number + 1 :]))
     layout = line.layout.without({along}).followed_by(along, sum(sizes))
-    return Line(axis.sampled(dims, window), layout)
+    return Line(axis_changes.sampled(axis, dims, window), layout)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnn_models.analysis.geometry import Axis, merged
+from cnn_models.analysis import axis_changes
+from cnn_models.analysis.axis import Axis
 from cnn_models.analysis.line import Line
 from cnn_models.analysis.sampling import FAR
 
@@ -40,7 +41,7 @@ def _overlaid(parts: Sequence[Part]) -> Part:
     for column in zip(*parts, strict=True):
         key = tuple(id(line.axis) for line in column)
         if key not in done:
-            done[key] = merged([line.axis for line in column])
+            done[key] = axis_changes.merged([line.axis for line in column])
         lines.append(Line(done[key], column[0].layout))
     return tuple(lines)
 
@@ -64,11 +65,11 @@ def _together(lines: Sequence[Line]) -> Axis:
     finest = max(lines, key=lambda line: line.fineness)
     wide = [line.spread(finest) for line in lines]
     if len({line.layout for line in wide}) == 1:
-        return merged([line.axis for line in wide])
-    axes = [line.axis.shuffled() for line in lines]
-    union = merged(axes)
+        return axis_changes.merged([line.axis for line in wide])
+    axes = [axis_changes.shuffled(line.axis) for line in lines]
+    union = axis_changes.merged(axes)
     all_see = any(line.axis.whole and axis.units == union.units for line, axis in zip(lines, axes, strict=True))
-    return union.collapsed() if all_see else union
+    return axis_changes.collapsed(union) if all_see else union
 
 
 def positions_of(parts: Sequence[Part]) -> Positions:
@@ -103,7 +104,6 @@ def most_read(parts: Sequence[Part], k: int) -> int | None:
 
 def _ends(line: Line, grid: Mapping[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """First and last position that the units at some places read; both broadcast with the places."""
-    assert line.axis.first is not None
-    assert line.axis.last is not None
+    assert line.axis.intervals is not None
     numbers = line.layout.numbers(grid)
-    return line.axis.first[numbers], line.axis.last[numbers]
+    return line.axis.intervals.first[numbers], line.axis.intervals.last[numbers]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnn_models.analysis import axis_changes
 from cnn_models.analysis.layout import Digit, Layout
 from cnn_models.analysis.line import Line
 
@@ -43,7 +44,7 @@ def _by_element(line: Line, before: Sequence[int], after: Sequence[int]) -> Line
     if tail + head > min(len(before), len(after)) or math.prod(sizes) > MOST_ELEMENTS:
         return None
     grid = dict(zip(places, np.ogrid[tuple(map(slice, sizes))], strict=True))
-    axis = line.axis.taken(np.broadcast_to(line.layout.numbers(grid), sizes))
+    axis = axis_changes.taken(line.axis, np.broadcast_to(line.layout.numbers(grid), sizes))
     new = [place for place in kept if place < head] + list(range(head, end + shift))
     new += [place + shift for place in kept if place >= end]
     return Line(axis, Layout(tuple(Digit(place, after[place], 1, after[place]) for place in new)))
@@ -62,7 +63,7 @@ def _partly(line: Line, before: Shape, after: Shape) -> Line:
         return line.moved(stay)
     middle = [axis for axis in range(0 if rows else head + 1, len(after) - tail) if after[axis] != 1]
     new = {stay[place] for place in line.places if place in stay} | set(middle)
-    return Line(line.axis.shuffled(), Layout.unordered(new))
+    return Line(axis_changes.shuffled(line.axis), Layout.unordered(new))
 
 
 def _split(digit: Digit, before: Sequence[int], after: Sequence[int]) -> list[Digit] | None:
