@@ -393,6 +393,11 @@ def test_a_chain_of_causal_branches_reports_the_range_of_its_centres():
     assert axis.units[4000] == (4000 - 3069, 4000)
 
 
+def test_units_that_read_nothing_have_the_size_0_in_any_order():
+    far = ReceptiveField.of_input({1: 3}).through({1: Window(before=3, after=-3)}).moved({1: 1}, shuffled={1})
+    assert meet([far, far], along=1, counts=[3, 3]).size == (0,)
+
+
 def test_a_field_of_two_axes():
     image = ReceptiveField.of_input({1: 6, 2: 8})
     field = image.through({1: Window(3), 2: Window(2, 2)})
