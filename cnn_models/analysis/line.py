@@ -80,9 +80,9 @@ class Line:
     def pooled(self, places: Collection[int], keep: bool) -> "Line":
         """Each unit sees what all units along some axes of the tensor saw; if not `keep`, they are one unit then."""
         dims = [dim for dim, digit in enumerate(self.layout.digits) if digit.place in places]
-        rest = self.layout.without(places)
         if not dims:
             return self
+        rest = self.layout.without(places)
         if not rest.digits:
             if keep and not self.axis.rearranged:
                 return Line(axis_changes.mixed(self.axis), self.layout)
