@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from cnn_models import receptive_field
+from cnn_models.analysis.axis import Axis
 from cnn_models.analysis.fields import ReceptiveField
-from cnn_models.analysis.geometry import Axis
 from cnn_models.analysis.graph import Call, Graph, trace
 from cnn_models.analysis.views import size_of
 

@@ -16,7 +16,10 @@ MODULES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 FRAMEWORKS = ("keras", "tensorflow", "keras_tuner", "torch", "jax")
-GEOMETRY = ("geometry", "sampling", "fields", "views")  # exact integers, whatever trains the network
+GEOMETRY = (  # exact integers, whatever trains the network
+    *("sampling", "views", "intervals", "cases", "axis", "axis_changes"),
+    *("layout", "line", "reshapes", "parts", "composed_field", "fields", "meeting"),
+)
 
 # A room, and what nothing in it may import, at once or late.
 NEVER = {

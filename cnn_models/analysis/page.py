@@ -117,9 +117,9 @@ def _units(field: ReceptiveField, spans: _Spans) -> list[int] | None:
         return None
     found = []
     for axis in field.axes:
-        if axis.first is None or axis.last is None or axis.rearranged:
+        if axis.intervals is None or axis.rearranged:
             return None
-        found.append(spans.number(axis.first, axis.last))
+        found.append(spans.number(axis.intervals.first, axis.intervals.last))
     if len(found) == 1:  # a sequence is drawn as a picture one row high
         found.insert(0, spans.number(np.zeros(1, np.int32), np.zeros(1, np.int32)))
     return found

@@ -150,7 +150,7 @@ def _checked(call: Call, output: int, field: ReceptiveField, with_channels: bool
 def _miscounted(shape: Sequence[int | None], field: ReceptiveField) -> dict[int, tuple[int, int]]:
     """The axes of the output where the rule's number of units differs from Keras's: (the rule's, Keras's) by axis."""
     wrong = {}
-    for digit in (digit for part in field.parts for line in part for digit in line.layout):
+    for digit in (digit for part in field.parts for line in part for digit in line.layout.digits):
         stated = shape[digit.place] if digit.place < len(shape) else 0
         if digit.place and digit.total is not None and stated is not None and digit.total != stated:
             wrong[digit.place] = (digit.total, stated)

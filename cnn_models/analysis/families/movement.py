@@ -18,8 +18,9 @@ from cnn_models.analysis.families.common import (
     touches,
     without,
 )
-from cnn_models.analysis.fields import ReceptiveField, meet
+from cnn_models.analysis.fields import ReceptiveField
 from cnn_models.analysis.graph import Call
+from cnn_models.analysis.meeting import meet
 from cnn_models.analysis.sampling import Flipped, Mirrored, Resampling, Rolled, Sampling, Table, Window
 
 

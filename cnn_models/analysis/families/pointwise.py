@@ -15,8 +15,9 @@ from cnn_models.analysis.families.common import (
 )
 from cnn_models.analysis.families.masks import routed, softmax_mask, softmax_rows
 from cnn_models.analysis.families.movement import sliced
-from cnn_models.analysis.fields import ReceptiveField, meet
+from cnn_models.analysis.fields import ReceptiveField
 from cnn_models.analysis.graph import Call
+from cnn_models.analysis.meeting import meet
 from cnn_models.analysis.sampling import Groups, Prefix
 
 

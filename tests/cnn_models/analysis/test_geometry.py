@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_models.analysis.fields import ReceptiveField, meet
-from cnn_models.analysis.geometry import Axis, merged
+from cnn_models.analysis.axis import Axis
+from cnn_models.analysis.axis_changes import collapsed, merged, mixed, spread, through
+from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.meeting import meet
 from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Rolled, Transposed, Window, same
 from cnn_models.analysis.views import View, joined
 
@@ -21,7 +23,7 @@ TESTS = settings(deadline=None, max_examples=150, derandomize=True)
 
 def stack(axis, *samplings):
     for sampling in samplings:
-        axis = axis.through(sampling)
+        axis = through(axis, sampling)
     return axis
 
 
@@ -85,12 +87,12 @@ def networks(draw, n):
         for sampling in layers:
             last, image = steps[-1]
             if 0 < sampling.length(len(image)) < 60:
-                steps.append((last.through(sampling), matrix(sampling, len(image)) @ image))
+                steps.append((through(last, sampling), matrix(sampling, len(image)) @ image))
         if draw(st.booleans()):
             axis, rows = steps[-1]
         else:
             count = min(len(image) for _, image in steps)
-            cut = [(branch.through(Window(after=count - len(image))), image[:count]) for branch, image in steps]
+            cut = [(through(branch, Window(after=count - len(image))), image[:count]) for branch, image in steps]
             axis, rows = merged([branch for branch, _ in cut]), sum(image for _, image in cut)
     return axis, rows
 
@@ -185,24 +187,24 @@ def test_branches_of_one_unknown_padding_still_compare():
 
     Equal layers on the same input have the same shift, too.
     """
-    trunk = Axis.of_input(None).through(same(3, 2, 1, None))
-    block = merged([trunk, trunk.through(Window(3, before=1, after=1))])
+    trunk = through(Axis.of_input(None), same(3, 2, 1, None))
+    block = merged([trunk, through(trunk, Window(3, before=1, after=1))])
     assert (block.size, block.stride, block.padding) == (7, 2, None)
-    other = Axis.of_input(None).through(same(3, 2, 1, None))
-    assert merged([trunk, other.through(Window(3, before=1, after=1))]).size == 7
+    other = through(Axis.of_input(None), same(3, 2, 1, None))
+    assert merged([trunk, through(other, Window(3, before=1, after=1))]).size == 7
 
 
 def test_a_centre_that_depends_on_an_unknown_size_is_undefined():
     """Of an even size the 3×3 window begins at the input, of an odd one before it; the 1×1 has no padding."""
     image = Axis.of_input(None)
-    both = merged([image.through(same(3, 2, 1, None)), image.through(same(1, 2, 1, None))])
+    both = merged([through(image, same(kernel, 2, 1, None)) for kernel in (3, 1)])
     assert (both.centres, both.centre, both.padding, both.aligned, both.stride) == ((), None, None, None, 2)
     known = [Axis.of_input(n) for n in (8, 9)]
-    ends = [merged([axis.through(same(kernel, 2, 1, axis.length)) for kernel in (3, 1)]) for axis in known]
+    ends = [merged([through(axis, same(kernel, 2, 1, axis.length)) for kernel in (3, 1)]) for axis in known]
     assert [(axis.centres, axis.aligned) for axis in ends] == [((0.0, 1.0), False), ((0.0,), True)]
     deeper = stack(both, Window(3, before=1, after=1))
     assert (deeper.centres, deeper.aligned) == ((), None)
-    faster = merged([image.through(same(3, 2, 1, None)), image])
+    faster = merged([through(image, same(3, 2, 1, None)), image])
     assert (faster.centres, faster.aligned) == ((), False)  # the strides differ, whatever the size
 
 
@@ -215,9 +217,9 @@ def test_mirrored_borders(n, stride, before, after):
     window = Mirrored(kernel, stride, before=before, after=after)
     mirrored = np.pad(np.arange(n), (before, after), mode="reflect")
     expected = np.lib.stride_tricks.sliding_window_view(mirrored, kernel)[::stride]
-    assert read(Axis.of_input(n).through(window)) == [(row.min(), row.max()) for row in expected]
+    assert read(through(Axis.of_input(n), window)) == [(row.min(), row.max()) for row in expected]
     plain = Window(kernel, stride, before=before, after=after)
-    assert Axis.of_input(n).through(window).views == Axis.of_input(n).through(plain).views
+    assert through(Axis.of_input(n), window).views == through(Axis.of_input(n), plain).views
 
 
 def test_groups():
@@ -253,17 +255,17 @@ def test_too_many_remainders_are_undefined():
 def test_branches_that_do_not_align():
     """A 3×3 and a 1×1 of stride 2 over an even size: TensorFlow pads the first behind only."""
     image = Axis.of_input(8)
-    block = merged([image.through(same(3, 2, 1, 8)), image.through(same(1, 2, 1, 8))])
+    block = merged([through(image, same(kernel, 2, 1, 8)) for kernel in (3, 1)])
     assert (block.size, block.stride, block.padding) == (3, 2, 0)
     assert (block.centres, block.centre) == ((0.0, 1.0), None)
-    deeper = block.through(Window(3, before=1, after=1))
+    deeper = through(block, Window(3, before=1, after=1))
     assert (deeper.size, deeper.padding, deeper.centres) == (7, 2, (0.0, 1.0))
 
 
 def test_branches_of_different_stride():
     """No single size or stride: both centres, and exactly what every unit reads."""
     image = Axis.of_input(9)
-    both = merged([image.through(Window(3, 2)), image.through(Window(6))])
+    both = merged([through(image, Window(3, 2)), through(image, Window(6))])
     assert (both.size, both.stride, both.padding, both.centre) == (None, None, None, None)
     assert both.centres == (1.0, 2.5)
     assert read(both) == [(0, 5), (1, 6), (2, 7), (3, 8)]
@@ -272,14 +274,14 @@ def test_branches_of_different_stride():
 
 def test_transposed_convolution_has_phases():
     """Kernel 3, stride 2: even units are reached by taps 0 and 2, odd units by tap 1 alone."""
-    axis = Axis.of_input(4).through(Transposed(kernel=3, stride=2, dilation=1, crop=0, extra=2))
+    axis = through(Axis.of_input(4), Transposed(kernel=3, stride=2, dilation=1, crop=0, extra=2))
     assert read(axis) == [(0, 0), (0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)]
     assert (axis.size, axis.stride, axis.padding, axis.centres) == (2, Fraction(1, 2), 1, (-0.5,))
 
 
 def test_units_that_nothing_reaches():
     """Kernel 1, stride 2: every other unit reads nothing."""
-    axis = Axis.of_input(3).through(Transposed(kernel=1, stride=2, dilation=1, crop=0, extra=2))
+    axis = through(Axis.of_input(3), Transposed(kernel=1, stride=2, dilation=1, crop=0, extra=2))
     assert read(axis) == [(0, 0), None, (1, 1), None, (2, 2), None]
     assert (axis.size, axis.stride) == (1, Fraction(1, 2))
 
@@ -312,35 +314,35 @@ def test_cropping_is_not_undone_by_padding():
 
 def test_global_layers_see_what_is_left():
     """Pooling that drops the last row keeps it from everything behind."""
-    axis = stack(Axis.of_input(5), Window(2, 2)).collapsed()
+    axis = collapsed(stack(Axis.of_input(5), Window(2, 2)))
     assert (axis.size, axis.stride, axis.padding, axis.centre) == (4, None, 0, 1.5)
     assert axis.whole
     assert axis.size <= axis.length
-    assert Axis.of_input(None).collapsed().size is None
+    assert collapsed(Axis.of_input(None)).size is None
 
 
 def test_broadcasting_a_global_branch():
     """Squeeze and excitation: everything is seen everywhere, and units keep their stride."""
-    image = Axis.of_input(9).through(Window(3, 2))
-    gated = merged([image, image.collapsed().spread(4)])
+    image = through(Axis.of_input(9), Window(3, 2))
+    gated = merged([image, spread(collapsed(image), 4)])
     assert (gated.size, gated.stride, gated.padding, gated.centres) == (9, 2, 0, (4.0,))
     assert read(gated) == [(0, 8)] * 4
     assert stack(gated, Window(2, 2)).stride == 4
-    assert image.mixed().units == gated.units
+    assert mixed(image).units == gated.units
 
 
 def test_broadcasting_one_local_unit():
     """One unit that sees little, added everywhere, moves unlike its partner: no single size."""
     image = Axis.of_input(6)
-    both = merged([image, image.through(Window(2, before=0, after=-4)).spread(6)])
+    both = merged([image, spread(through(image, Window(2, before=0, after=-4)), 6)])
     assert (both.size, both.stride, both.centres) == (None, None, (0.0, 0.5))
     assert read(both)[5] == (0, 5)
 
 
 def test_a_branch_that_does_not_depend_on_the_input():
     image = Axis.of_input(4)
-    assert merged([image, Axis.unseen(4).spread(4)]) == image
-    assert Axis.unseen(4).collapsed().size == 0
+    assert merged([image, spread(Axis.unseen(4), 4)]) == image
+    assert collapsed(Axis.unseen(4)).size == 0
 
 
 def test_concatenation_along_an_axis():
@@ -385,10 +387,15 @@ def test_a_chain_of_causal_branches_reports_the_range_of_its_centres():
     """Thirty residual blocks as in WaveNet have 2³⁰ paths; the lowest and the highest centre are kept."""
     axis = Axis.of_input(5000)
     for dilation in [2**i for i in range(10)] * 3:
-        axis = merged([axis, axis.through(Window(2, dilation=dilation, before=dilation))])
+        axis = merged([axis, through(axis, Window(2, dilation=dilation, before=dilation))])
     assert (axis.size, axis.padding, axis.stride) == (3070, 3069, 1)
     assert (axis.centres, axis.centre) == ((-1534.5, 0.0), None)
     assert axis.units[4000] == (4000 - 3069, 4000)
+
+
+def test_units_that_read_nothing_have_the_size_0_in_any_order():
+    far = ReceptiveField.of_input({1: 3}).through({1: Window(before=3, after=-3)}).moved({1: 1}, shuffled={1})
+    assert meet([far, far], along=1, counts=[3, 3]).size == (0,)
 
 
 def test_a_field_of_two_axes():
@@ -510,7 +517,7 @@ def hulls(end, rows, axis, pick):
 
 def test_no_framework_is_imported():
     program = (
-        "import sys, cnn_models.analysis.geometry, cnn_models.analysis.sampling, cnn_models.analysis.fields\n"
+        "import sys, cnn_models.analysis.meeting\n"
         "heavy = {'keras', 'tensorflow', 'pandas', 'torch', 'jax'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
