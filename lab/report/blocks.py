@@ -15,6 +15,7 @@ from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.report import summary
 from lab.report.table import csv_files, rates, tables
+from lab.report.table.row import ONE_CPU
 
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 CORES = 2  # of the machine that the minutes are for
@@ -57,6 +58,8 @@ def _minutes(experiment: Experiment, seeds: Path) -> str:
     if not seeds.exists():
         return UNMEASURED
     frame = tables.read_seeds(seeds)
+    if "devices" in frame:
+        frame = frame[frame["devices"] == ONE_CPU]
     timed = [name for name in map(str, frame) if name.endswith("_seconds")]
     seconds = frame[timed].sum(axis=1)
     if experiment.search:  # each trial is a row of its own

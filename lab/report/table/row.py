@@ -9,10 +9,13 @@ from typing import Any
 
 from cnn_models.zoo import MODELS
 from lab.declare.experiment import Experiment
+from lab.declare.machine import Devices
 from lab.declare.run import Run, canonical, digest
 from lab.report.table.starvation import Ending, ending
 from lab.report.table.statistics import over_seeds_and_pictures
 from lab.store.record import Record
+
+ONE_CPU = str(Devices())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,11 +26,13 @@ class Finished:
         metrics: its measures by name.
         misread: the test pictures that it misread, by what they are misread of: "test", or "test_shift4".
         ending: how its training ended.
+        devices: what it computed on, as "cpu:1".
     """
 
     metrics: dict[str, float]
     misread: "dict[str, array.array[int]]"
     ending: Ending
+    devices: str
 
     def pictures(self, name: str) -> int | None:
         """How many test pictures an error is of, as it and the number of mistakes say; None where they do not."""
@@ -61,7 +66,8 @@ class Row:
         self.facts = self.facts or record.facts
         if record.status == "finished":
             misread = {name: array.array("l", places) for name, places in (record.misread or {}).items()}
-            self.finished[record.seed] = Finished(record.metrics, misread, ending(record))
+            devices = (record.environment or {}).get("devices", ONE_CPU)
+            self.finished[record.seed] = Finished(record.metrics, misread, ending(record), devices)
 
     def values(self, metric: str) -> dict[int, float]:
         """A metric's value of each seed."""
@@ -69,6 +75,11 @@ class Row:
             return dict(self.derived[metric])
         found = ((seed, run.metrics.get(metric)) for seed, run in self.finished.items())
         return {seed: value for seed, value in found if value is not None}
+
+    @property
+    def devices(self) -> str:
+        """What its finished runs computed on, as "cpu:1, gpu:1"."""
+        return ", ".join(sorted({run.devices for run in self.finished.values()}))
 
     @property
     def metrics(self) -> list[str]:

@@ -18,7 +18,7 @@ from lab.declare.run import resolve
 from lab.errors import UsageError
 from lab.report.table import csv_files, rates
 from lab.report.table.comparison import compare
-from lab.report.table.row import Declared, Row, in_words, of_zoo
+from lab.report.table.row import ONE_CPU, Declared, Row, in_words, of_zoo
 from lab.report.table.starvation import signs
 from lab.report.table.statistics import summarise
 from lab.store.files import sole_writer
@@ -75,6 +75,9 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
         found = () if experiment.budget else signs((run.ending for run in row.finished.values()), edge)
         if found:
             line["starved"] = ", ".join(found)
+    if any(row.devices not in ("", ONE_CPU) for row in rows):
+        for row, line in zip(rows, described, strict=True):
+            line["devices"] = row.devices
     if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
         for row, line in zip(rows, described, strict=True):
             line["deviations"] = in_words(declaration.deviations(row)) or None
@@ -88,11 +91,13 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
 
 def _by_seed(declaration: Declared, rows: list[Row]) -> pd.DataFrame:
     lines = []
+    elsewhere = any(row.devices not in ("", ONE_CPU) for row in rows)
     for row in rows:
         names = {"variant": row.variant, "dataset": row.dataset, "specification": row.specification}
         measures = {name: row.values(name) for name in row.metrics}
         for seed in sorted(row.finished):
             values = {name: by_seed[seed] for name, by_seed in measures.items() if seed in by_seed}
+            names |= {"devices": row.finished[seed].devices} if elsewhere else {}
             lines.append(names | {"declared": declaration.has(row), "seed": seed} | values)
     return pd.DataFrame(lines, columns=None if lines else OF_SEEDS)
 

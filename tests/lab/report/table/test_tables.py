@@ -43,12 +43,30 @@ EXPERIMENT = Experiment(
 )
 
 
-def save(records, variant, seed, accuracy, status="finished", dataset="mnist", epochs=10):
+def save(records, variant, seed, accuracy, status="finished", dataset="mnist", epochs=10, devices=None):
     settings = Training({"a": "lenet1", "b": "lenet5"}[variant], epochs=epochs)
     run = Run("lenet", variant, dataset, settings, seed)
     metrics = {"test_accuracy": accuracy, "test_error_percent": 100 * (1 - accuracy)} if status == "finished" else {}
     records.folder("lenet").mkdir(parents=True, exist_ok=True)
-    records.save(run, {"status": status, "facts": {"params": 7}, "metrics": metrics})
+    environment = {"environment": {"devices": devices}} if devices else {}
+    records.save(run, {"status": status, "facts": {"params": 7}, "metrics": metrics} | environment)
+
+
+def test_a_table_says_on_what_its_runs_computed_where_some_were_not_on_one_cpu(tmp_path):
+    records = Records(tmp_path)
+    save(records, "a", 0, 0.9, devices="cpu:1")
+    save(records, "b", 0, 0.9)  # a record from before devices were kept
+    frame, seeds = tables.table_and_seeds(EXPERIMENT, records.each("lenet"))
+    assert "devices" not in frame
+    assert "devices" not in seeds
+    save(records, "a", 1, 0.9, devices="gpu:1")
+    frame, seeds = tables.table_and_seeds(EXPERIMENT, records.each("lenet"))
+    assert frame.set_index("variant")["devices"].to_dict() == {"a": "cpu:1, gpu:1", "b": "cpu:1"}
+    assert seeds.set_index(["variant", "seed"])["devices"].to_dict() == {
+        ("a", 0): "cpu:1",
+        ("a", 1): "gpu:1",
+        ("b", 0): "cpu:1",
+    }
 
 
 def test_a_row_a_variant_in_declared_order_with_its_interval(tmp_path):
