@@ -152,7 +152,7 @@ def read_seeds(path: Path) -> pd.DataFrame:
         UsageError: the file is none; the message says how to make it anew.
     """
     frame = csv_files.read(path)
-    numbers = frame[[name for name in frame if name not in OF_SEEDS or name == "seed"]]
+    numbers = frame[[name for name in frame if name not in (*OF_SEEDS, "devices") or name == "seed"]]
     if not (set(OF_SEEDS) <= set(frame) and (frame.empty or all(map(pd.api.types.is_numeric_dtype, numbers.dtypes)))):
         raise UsageError(f"{path} is no table of seeds: make it anew from its records, by make tables.")
     return frame

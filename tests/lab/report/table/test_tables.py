@@ -67,6 +67,8 @@ def test_a_table_says_on_what_its_runs_computed_where_some_were_not_on_one_cpu(t
         ("a", 1): "gpu:1",
         ("b", 0): "cpu:1",
     }
+    tables.write(EXPERIMENT, records)
+    assert tables.read_seeds(tables.seeds_path(tmp_path, "lenet"))["devices"].tolist().count("gpu:1") == 1
 
 
 def test_a_row_a_variant_in_declared_order_with_its_interval(tmp_path):
