@@ -31,26 +31,6 @@ HANDWRITING = Distortion(rotation_degrees=10, scale=0.1, shear=0.1, shift_pixels
 
 
 @dataclasses.dataclass(frozen=True)
-class Elastic:
-    """Random elastic distortion of each training picture, drawn anew each time it is shown.
-
-    Every pixel is taken from a place some way off; near pixels are moved alike (Simard, Steinkraus and Platt 2003,
-    Best practices for convolutional neural networks applied to visual document analysis).
-
-    Attributes:
-        pixels: standard deviation of the displacement along each axis.
-        smoothness: standard deviation, in pixels, of the Gaussian that evens out the displacements.
-    """
-
-    pixels: float
-    smoothness: float = 4.0
-
-    def __post_init__(self) -> None:
-        for name in ("pixels", "smoothness"):
-            _refuse_unless_positive(f"elastic {name}", getattr(self, name))
-
-
-@dataclasses.dataclass(frozen=True)
 class RandomCrop:
     """Another frame for each training picture, drawn anew each time it is shown.
 
@@ -111,8 +91,7 @@ class Recipe:
         learning_rate: the peak of a one-cycle schedule (linear warm-up, cosine down to zero).
         warmup: share of all steps spent warming up.
         weight_decay: of AdamW, on kernels only.
-        distortion: random affine distortion of training pictures, or None.
-        elastic: random elastic distortion of them, after the affine one, or None.
+        distortion: random distortion of training pictures, or None.
         random_crop: random shifts by whole pixels and mirrored pictures in training, or None.
         rubbish_penalty: None for cross-entropy; else the constant j of LeCun 1998, equation 9, see
             `cnn_models.layers.losses.MapCriterion`.
@@ -138,7 +117,6 @@ class Recipe:
     warmup: float = 0.2
     weight_decay: float = 0.05
     distortion: Distortion | None = None
-    elastic: Elastic | None = None
     random_crop: RandomCrop | None = None
     rubbish_penalty: float | None = None
     examples: int | None = None

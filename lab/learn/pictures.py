@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from cnn_models.brightness import network_input
-from lab.declare.recipe import Distortion, Elastic, RandomCrop
+from lab.declare.recipe import Distortion, RandomCrop
 from lab.learn.views import Batch
 
 
@@ -87,70 +86,3 @@ def crop(images: tf.Tensor, random_crop: RandomCrop, batch: Batch) -> tf.Tensor:
         interpolation="NEAREST",
         fill_mode="REFLECT",
     )
-
-
-def warp(images: tf.Tensor, elastic: Elastic, batch: Batch) -> tf.Tensor:
-    """An elastic distortion of each picture, bilinear, black outside, see `Elastic`.
-
-    Args:
-        images: `(batch, height, width, channels)`, brightnesses 0…255.
-        elastic: how far pixels are taken from, and how alike near ones.
-        batch: which part of a batch these pictures are; equal seeds give equal distortions.
-
-    Returns:
-        Pictures of the same shape, float32, 0…255.
-    """
-    height, width = images.shape[1:3]
-    draws = tf.random.stateless_uniform([batch.whole, 2, height, width], batch.seed + 4, -1.0, 1.0)
-    noise = draws[batch.first : batch.first + tf.size(batch.places)] * (
-        elastic.pixels * math.sqrt(3)
-    )  # whose std is 1/√3
-    along_x = tf.tensordot(noise, smoothing(width, elastic.smoothness), [[3], [1]])
-    along_both = tf.tensordot(along_x, smoothing(height, elastic.smoothness), [[2], [1]])  # picture, axis, x, y
-    down, right = tf.unstack(tf.transpose(along_both, [0, 1, 3, 2]), axis=1)
-    rows, columns = tf.meshgrid(tf.range(float(height)), tf.range(float(width)), indexing="ij")
-    return sampled(tf.cast(images, tf.float32), rows + down, columns + right)
-
-
-def smoothing(count: int, smoothness: float) -> np.ndarray:
-    """The matrix `(count, count)` that evens out numbers in a row by a Gaussian and keeps their standard deviation.
-
-    Args:
-        count: how many numbers stand in a row.
-        smoothness: standard deviation of the Gaussian, in places.
-    """
-    places = np.arange(count)
-    matrix = np.exp(-((places[:, None] - places) ** 2) / (2 * smoothness**2))
-    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype("float32")
-
-
-def sampled(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Pictures read between their pixels, bilinearly, black outside.
-
-    Args:
-        images: float32 `(batch, height, width, channels)`.
-        rows, columns: float32 `(batch, height, width)`: where each pixel is read, in pixels from the first.
-
-    Returns:
-        Pictures of the same shape.
-    """
-    height, width, channels = images.shape[1:]
-    framed = tf.reshape(tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]]), [-1, (height + 2) * (width + 2), channels])
-    row, below = _between(rows, height)
-    column, beside = _between(columns, width)
-    first = (row + 1) * (width + 2) + column + 1
-    corners = [(0, (1 - below) * (1 - beside)), (1, (1 - below) * beside)]
-    corners += [(width + 2, below * (1 - beside)), (width + 3, below * beside)]
-    values = [
-        tf.gather(framed, tf.reshape(first + step, [-1, height * width]), batch_dims=1)
-        * tf.reshape(share, [-1, height * width, 1])
-        for step, share in corners
-    ]
-    return tf.reshape(tf.add_n(values), [-1, height, width, channels])
-
-
-def _between(places: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The pixel at or before each place, from -1 to count - 1, and how far beyond it the place is, from 0 to 1."""
-    inside = tf.clip_by_value(places, -1.0, float(count))
-    before = tf.minimum(tf.floor(inside), count - 1.0)
-    return tf.cast(before, tf.int32), inside - before

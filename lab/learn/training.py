@@ -26,7 +26,7 @@ from lab.learn.fast.network import FastNetwork
 from lab.learn.feed import Feed, prepare
 from lab.learn.loop import Loop, set_seed
 from lab.learn.measuring import measures
-from lab.learn.pictures import crop, distort, normalise, warp
+from lab.learn.pictures import crop, distort, normalise
 from lab.learn.step import Steps, arithmetic, loss_of, optimizer_of
 from lab.learn.views import Batch
 from lab.store.records import Attachment, Records
@@ -199,8 +199,6 @@ class Trainer:
             images = crop(images, self.training.random_crop, batch)
         if self.training.distortion:
             images = distort(images, self.training.distortion, batch.seed, batch.first, batch.whole)
-        if self.training.elastic:
-            images = warp(images, self.training.elastic, batch)
         return self.views.batch(images, batch)
 
     def learned(self, seed: int, count: int) -> Split:

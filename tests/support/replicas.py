@@ -11,14 +11,13 @@ import numpy as np
 
 from lab.data import datasets
 from lab.declare import machine
-from lab.declare.recipe import Canvas, Distortion, Elastic, RandomCrop, Training, View
+from lab.declare.recipe import Canvas, Distortion, RandomCrop, Training, View
 from lab.learn import devices
 from lab.learn.training import Trainer
 
 RECIPES = {
     "plain": Training("lenet5-relu", epochs=1, precision="float64"),
     "distorted": Training("linear", epochs=1, distortion=Distortion(10, 0.1, 0.1, 1), precision="float64"),
-    "elastic": Training("linear", epochs=1, elastic=Elastic(1.0), precision="float64"),
     "cropped": Training("linear", epochs=1, random_crop=RandomCrop(2, flip=True), precision="float64"),
     "altered": Training("linear", epochs=1, view=View(alteration="blocks4"), precision="float64"),
     "moving": Training("linear", epochs=1, view=View(Canvas(56, "everywhere", moving=True)), precision="float64"),

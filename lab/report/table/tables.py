@@ -218,7 +218,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     of_model = MODELS[settings["model"]].options if of_zoo(settings) else {}
     options = settings.get("options")
     flat = {**settings, **of_model, **(options if isinstance(options, dict) else {})}
-    for name in ("distortion", "elastic", "random_crop"):
+    for name in ("distortion", "random_crop"):
         parts = settings.get(name)
         for part, value in parts.items() if isinstance(parts, dict) else ():
             flat[f"{name}_{part}"] = value

@@ -58,7 +58,7 @@ EQUAL = 1e-9
 
 @pytest.mark.slow
 def test_two_replicas_train_like_one(replicas):
-    for recipe in ("plain", "distorted", "elastic", "cropped", "altered", "moving", "1998"):
+    for recipe in ("plain", "distorted", "cropped", "altered", "moving", "1998"):
         assert replicas[recipe]["weights"] < EQUAL, recipe
         assert replicas[recipe]["metrics"] < EQUAL * max(1, replicas[recipe]["loss"]), recipe
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lab.data import arrays
 from lab.data.datasets import Split
-from lab.declare.recipe import Canvas, Distortion, Elastic, Measures, RandomCrop, Training, View
+from lab.declare.recipe import Canvas, Distortion, Measures, RandomCrop, Training, View
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.learn import devices
@@ -19,7 +19,7 @@ from lab.learn.fast import network
 from lab.learn.loop import STEPS_PER_CALL
 from lab.learn.measuring import measures
 from lab.learn.measuring.measures import FIELD_PICTURES
-from lab.learn.pictures import crop, distort, normalise, sampled, smoothing, warp
+from lab.learn.pictures import crop, distort, normalise
 from lab.learn.training import Trainer, TrainingWork
 from lab.learn.views import Batch
 from lab.store.records import Records
@@ -194,38 +194,6 @@ def test_distortion_is_the_affine_map_of_scipy(digits):
             picture[..., 0].astype("float64"), matrix, offset, order=1, mode="grid-constant"
         )
         np.testing.assert_allclose(distort(images, largest, seed)[n, ..., 0], expected, atol=0.05)
-
-
-def test_a_picture_read_between_its_pixels_is_that_of_scipy(digits):
-    images = digits.test.images[:5].astype("float32")
-    random = np.random.default_rng(0)
-    rows, columns = random.uniform(-3, 31, (2, 5, 28, 28)).astype("float32")
-    found = sampled(images, rows, columns).numpy()[..., 0]
-    for n, picture in enumerate(images):
-        wanted = scipy.ndimage.map_coordinates(picture[..., 0], [rows[n], columns[n]], order=1, mode="grid-constant")
-        # A place of up to 31 is rounded by 31·2^-24 of a pixel, within which the brightness changes by up to 255.
-        np.testing.assert_allclose(found[n], wanted, atol=4 * 255 * 31 * 2**-24)
-
-
-def test_displacements_have_the_standard_deviation_that_is_asked_for_everywhere():
-    # Each row's squares add up to 1, so that a sum of independent numbers, weighted by it, keeps their deviation.
-    np.testing.assert_allclose((smoothing(28, 4.0) ** 2).sum(axis=1), 1, rtol=28 * 2**-23)
-    ramp = np.broadcast_to(np.arange(28, dtype="float32")[:, None], (28, 28))[None, ..., None] + 100
-    pictures = np.repeat(ramp, 2000, axis=0)  # brightness says from which row a pixel comes
-    batch = Batch(np.arange(2000), np.array([1, 2], "int32"), 0, 2000)
-    moved = (warp(pictures, Elastic(1.5), batch).numpy() - pictures)[:, 10:18, 10:18, 0]
-    # Of 2,000 independent numbers the standard deviation is known to 1/√(2·2,000) of it, 1.6 %; six times that.
-    assert abs(moved[:, 3, 3].std() / 1.5 - 1) < 6 * 0.016
-    for step in (1, 7):  # noise evened out by a Gaussian correlates by a Gaussian of √2 its width
-        correlation = np.corrcoef(moved[:, 0, 0], moved[:, 0, step])[0, 1]
-        assert abs(correlation - np.exp(-(step**2) / (4 * 4.0**2))) < 6 / np.sqrt(2000)
-
-
-def test_an_elastic_distortion_is_the_same_for_a_part_of_the_batch(digits):
-    images = digits.test.images[:6]
-    whole = Batch(np.arange(6), np.array([1, 2], "int32"), 0, 6)
-    part = dataclasses.replace(whole, places=np.arange(2), first=4)
-    np.testing.assert_allclose(warp(images[4:], Elastic(1.0), part), warp(images, Elastic(1.0), whole)[4:], atol=1e-3)
 
 
 def test_a_random_crop_is_one_of_the_frames_of_the_picture_continued_by_its_mirror_image(digits):
