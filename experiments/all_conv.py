@@ -19,7 +19,7 @@ ARMS: dict[str, tuple[str, str | None, float | None]] = {
     "blur-max": ("max pooling, blurred", "max", None),
     "blur-stride": ("blur, then stride 2", "strided", None),
 }
-# Learning rates by row, chosen on validation pictures: `make all-conv RATES=1`.
+# Learning rates by row; the grid that is to choose them (`make all-conv RATES=1`) has not been run here yet.
 RATES = {"max": 0.003, "strided": 0.003, "conv-pool": 0.003, "all-conv": 0.003, "blur-max": 0.003, "blur-stride": 0.003}
 
 

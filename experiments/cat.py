@@ -125,11 +125,11 @@ EXPERIMENT = Experiment(
     "photographs placed as in training; the error everywhere is on the same photographs at random places, of all "
     "classes and of cats alone: the share of cats that are taken for something else. The worst position is the worst "
     "of 5×5, of the first 500 test photographs.",
-    surprises="A cat in another part of the picture is lost on the fully connected network: it misreads 61 % of the "
-    "photographs in the centre and 85 % of those anywhere, where guessing misreads 90 %. The convolution before a "
-    "flattened layer is the best of the three in the centre (30 %), and misreads 68 % anywhere. With a maximum over "
+    surprises="The fully connected network does not recognise a cat in another part of the picture: it misreads 61 % "
+    "of the photographs in the centre and 85 % of those anywhere, where guessing misreads 90 %. The convolution before "
+    "a flattened layer is the best of the three in the centre (30 %), and misreads 68 % anywhere. With a maximum over "
     "all positions 32 % are misread in the centre and 36 % anywhere. Learning from photographs everywhere mends the "
     "flattened convolution (39 %), but not the fully connected network, which then misreads 76 % wherever they are. "
-    "Cats are harder than the rest for every row: half of them are misread at best. The runs are of one GPU; the least "
-    "learning rate alone was tried on a CPU.",
+    "Cats are harder than the rest for every row: half of them are misread at best. All runs were made on one GPU, but "
+    "those with the least learning rate, which were made on a CPU.",
 )

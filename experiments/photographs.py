@@ -7,7 +7,7 @@ from lab.declare.experiment import Experiment, Variant
 from lab.declare.rates import Rates
 from lab.declare.recipe import Measures, RandomCrop, Training
 
-# Learning rates by row, chosen on validation pictures: `make photographs RATES=1`.
+# Learning rates by row; the grid that is to choose them (`make photographs RATES=1`) has not been run here yet.
 RATES = {"convnet-8": 0.007, "convnet-16": 0.007}
 
 

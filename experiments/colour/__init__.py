@@ -11,7 +11,7 @@ ERROR = "test_error_percent"
 ALTERED = {"grey": "in grey", "permuted_channels": "channels in another order"}
 FIRST = "first_layer_params"
 MAPS, KERNEL = 8, 3  # of the first layer: number of maps, side of the kernels
-# Learning rates by row, chosen on validation pictures: `make colour RATES=1`.
+# Learning rates by row; the grid that is to choose them (`make colour RATES=1`) has not been run here yet.
 RATES = {"colour": 0.007, "grey": 0.007}
 
 

@@ -18,7 +18,7 @@ ALTERED = {
 }
 LEARNED = {"photographs": None, "blocks8": "blocks8", "edges": "edges"}
 LABELS = {"photographs": "photographs", "blocks8": "blocks of 8×8, shuffled", "edges": "edges"}
-# Learning rates by row, chosen on validation pictures: `make texture RATES=1`.
+# Learning rates by row; the grid that is to choose them (`make texture RATES=1`) has not been run here yet.
 RATES = {"photographs": 0.007, "blocks8": 0.007, "edges": 0.007}
 
 

@@ -58,8 +58,8 @@ def _minutes(experiment: Experiment, seeds: Path) -> str:
     if not seeds.exists():
         return UNMEASURED
     frame = tables.read_seeds(seeds)
-    if "devices" in frame:
-        frame = frame[frame["devices"] == ONE_CPU]
+    if tables.DEVICES in frame:
+        frame = frame[frame[tables.DEVICES] == ONE_CPU]
     timed = [name for name in map(str, frame) if name.endswith("_seconds")]
     seconds = frame[timed].sum(axis=1)
     if experiment.search:  # each trial is a row of its own

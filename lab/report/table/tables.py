@@ -31,6 +31,7 @@ SUMMARISED = ("mean", "std", "ci95_low", "ci95_high")
 # The columns of every table, that of no rows too.
 EVERY = ("experiment", "variant", "dataset", "declared", "seeds", "diverged", "failed", "specification")
 OF_SEEDS = ("variant", "dataset", "specification", "declared", "seed")  # of every table of seeds, of no runs too
+DEVICES = "devices"  # the column of a table of which some runs were not on one CPU
 OVER_PICTURES = "seeds_and_pictures_ci95"  # what columns of an interval over seeds and test pictures have in common
 # Further measures of a row by seed: of the experiment, the row and all declared rows on its data set.
 Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
@@ -75,9 +76,9 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
         found = () if experiment.budget else signs((run.ending for run in row.finished.values()), edge)
         if found:
             line["starved"] = ", ".join(found)
-    if any(row.devices not in ("", ONE_CPU) for row in rows):
+    if _some_elsewhere(rows):
         for row, line in zip(rows, described, strict=True):
-            line["devices"] = row.devices
+            line[DEVICES] = row.devices
     if not experiment.search and not all(line["declared"] for line in described):  # a search's rows all differ
         for row, line in zip(rows, described, strict=True):
             line["deviations"] = in_words(declaration.deviations(row)) or None
@@ -91,15 +92,20 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
 
 def _by_seed(declaration: Declared, rows: list[Row]) -> pd.DataFrame:
     lines = []
-    elsewhere = any(row.devices not in ("", ONE_CPU) for row in rows)
+    elsewhere = _some_elsewhere(rows)
     for row in rows:
         names = {"variant": row.variant, "dataset": row.dataset, "specification": row.specification}
         measures = {name: row.values(name) for name in row.metrics}
         for seed in sorted(row.finished):
             values = {name: by_seed[seed] for name, by_seed in measures.items() if seed in by_seed}
-            names |= {"devices": row.finished[seed].devices} if elsewhere else {}
+            names |= {DEVICES: row.finished[seed].devices} if elsewhere else {}
             lines.append(names | {"declared": declaration.has(row), "seed": seed} | values)
     return pd.DataFrame(lines, columns=None if lines else OF_SEEDS)
+
+
+def _some_elsewhere(rows: list[Row]) -> bool:
+    """Whether some finished runs computed on anything but one CPU."""
+    return any(run.devices != ONE_CPU for row in rows for run in row.finished.values())
 
 
 def shown(experiment: Experiment, frame: pd.DataFrame) -> list[str]:
@@ -152,7 +158,7 @@ def read_seeds(path: Path) -> pd.DataFrame:
         UsageError: the file is none; the message says how to make it anew.
     """
     frame = csv_files.read(path)
-    numbers = frame[[name for name in frame if name not in (*OF_SEEDS, "devices") or name == "seed"]]
+    numbers = frame[[name for name in frame if name not in (*OF_SEEDS, DEVICES) or name == "seed"]]
     if not (set(OF_SEEDS) <= set(frame) and (frame.empty or all(map(pd.api.types.is_numeric_dtype, numbers.dtypes)))):
         raise UsageError(f"{path} is no table of seeds: make it anew from its records, by make tables.")
     return frame
