@@ -82,8 +82,8 @@ def side_by_side(results: Path, experiment: Experiment) -> pd.DataFrame | None:
 
     Returns:
         None where there is no table; else columns `variant`, `dataset`, `chosen` and "RATE_mean" for each rate,
-        rising; not a number where a row was not tried at that rate, or no seed finished. A
-        chosen rate at an edge of what was tried has ‡ behind it.
+        rising; not a number where a row was not tried at that rate, or no seed finished. A chosen rate at an edge of
+        what was tried has ‡ behind it.
     """
     frame = read(results, experiment)
     if frame is None:
@@ -113,9 +113,13 @@ def _error(row: Row) -> float:
 
 
 def _falls_outwards(best: float, errors: Mapping[float, float], summaries: Mapping[float, Summary]) -> bool:
-    """Whether the best rate is the last one tried, in its direction, and its error is below that of the one before."""
+    """Whether a better rate may lie beyond the best one.
+
+    It does where that is the last one tried, in its direction, and its error is below that of the one before by more
+    than the standard error of the difference; or where nothing can be compared: one rate, or all may diverge.
+    """
     tried = sorted(errors)
-    if len(tried) == 1:
+    if len(tried) == 1 or math.isinf(errors[best]):
         return True
     if best not in (tried[0], tried[-1]):
         return False

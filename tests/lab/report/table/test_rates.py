@@ -53,6 +53,7 @@ def records_of(folder, accuracies):
         ({0.001: [0.8, 0.8], 0.003: [0.9, None], 0.01: [0.8, 0.7]}, 0.001, True),  # the next one may diverge
         ({0.001: [0.8, 0.8], 0.003: [0.9, 0.8], 0.01: [0.99, None]}, 0.003, False),  # a rate that may diverge
         ({0.001: [0.8, 0.8], 0.003: [0.8, 0.8], 0.01: [0.8, 0.8]}, 0.001, False),  # of equals the least
+        ({0.001: [0.8, None], 0.003: [0.9, None], 0.01: [0.8, None]}, 0.001, True),  # all may diverge
     ],
 )
 def test_the_rate_with_the_lowest_mean_validation_error_is_chosen(tmp_path, accuracies, chosen, edge):
