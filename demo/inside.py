@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from cnn_models import receptive_field
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.views import size_of
 from cnn_models.analysis.graph import Call, Graph, trace
-from cnn_models.analysis.views import size_of
 
 DECIMALS = 4
 Interval = tuple[int, int]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import keras
 
 from cnn_models.analysis import cost, execution
-from cnn_models.analysis.fields import ReceptiveField, every
+from cnn_models.analysis.geometry.fields import ReceptiveField, every
 from cnn_models.analysis.graph import Call, Graph, InputShape, channels, data_format, trace, unwrapped
 from cnn_models.analysis.rules import Rules, advice, is_leaf, sees
 from cnn_models.analysis.table import DEFAULT, LayerRow, LayerTable, Memory, Weights

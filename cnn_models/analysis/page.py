@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
 from cnn_models.analysis.inspector import Inspected, Inspection
 from cnn_models.analysis.pictures import KINDS, check_picture
 from cnn_models.analysis.table import LayerTable, as_text

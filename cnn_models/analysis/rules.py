@@ -8,7 +8,7 @@ cannot be opened is unknown, and so is what depends on it; it is never treated a
 its parent's rule unless it overrides `call`. Pass a rule for a custom layer as `rules`:
 
     from cnn_models.analysis.rules import Rule
-    from cnn_models.analysis.sampling import Window
+    from cnn_models.analysis.geometry.sampling import Window
 
     def blur(call, fields):                        # 3×3, stride 2, one pixel of padding
         window = Window(kernel=3, stride=2, before=1, after=1)
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import keras
 
 from cnn_models.analysis.families.common import Sees, UnknownError
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
 from cnn_models.analysis.graph import Call, find, unwrapped
 from cnn_models.analysis.layer_rules import SEES
 

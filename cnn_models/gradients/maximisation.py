@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
 from cnn_models.analysis.graph import Call, trace
 from cnn_models.analysis.inspector import receptive_field
 from cnn_models.gradients.derivative import NoGradient, compiled_gradient, gradient

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
 from cnn_models.analysis.graph import Call, Graph, trace
 from cnn_models.analysis.inspector import calls_of, receptive_field
 from cnn_models.names import unknown

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
 from cnn_models.analysis.graph import Call
 
 Sees = Callable[[Call, Sequence[ReceptiveField]], ReceptiveField | Sequence[ReceptiveField]]

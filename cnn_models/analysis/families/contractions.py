@@ -19,10 +19,10 @@ from cnn_models.analysis.families.common import (
     of_operations,
 )
 from cnn_models.analysis.families.masks import Admitted, admitted, restricts, routed, rows, weighted
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Prefix, Sampling
 from cnn_models.analysis.graph import Call, operands
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Prefix, Sampling
 
 Terms = Sequence[tuple[ReceptiveField, str]]
 

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 
 from cnn_models.analysis.families.common import UnknownError, axes_of, computed, touches
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Prefix, Sampling, Table, Window
 from cnn_models.analysis.graph import Call
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Prefix, Sampling, Table, Window
 
 Admitted = np.ndarray | None
 """The positions that a mask may admit, a Boolean array; None: all."""

@@ -18,10 +18,10 @@ from cnn_models.analysis.families.common import (
     touches,
     without,
 )
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Flipped, Mirrored, Resampling, Rolled, Sampling, Table, Window
 from cnn_models.analysis.graph import Call
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Flipped, Mirrored, Resampling, Rolled, Sampling, Table, Window
 
 
 def _flatten(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

@@ -15,10 +15,10 @@ from cnn_models.analysis.families.common import (
 )
 from cnn_models.analysis.families.masks import routed, softmax_mask, softmax_rows
 from cnn_models.analysis.families.movement import sliced
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Groups, Prefix
 from cnn_models.analysis.graph import Call
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Groups, Prefix
 
 
 def _elementwise(call: Call, fields: Sequence[ReceptiveField]) -> ReceptiveField:

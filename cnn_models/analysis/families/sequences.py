@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from cnn_models.analysis.families.common import Kinds, UnknownError, of_layers
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Flipped, Prefix, Window, same
 from cnn_models.analysis.graph import Call
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Flipped, Prefix, Window, same
 
 STEPS = 1
 """The axis of time."""

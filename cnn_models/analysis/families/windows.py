@@ -15,9 +15,18 @@ from cnn_models.analysis.families.common import (
     touches,
     without,
 )
-from cnn_models.analysis.fields import ReceptiveField
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.sampling import (
+    Groups,
+    Mirrored,
+    Resampling,
+    Sampling,
+    Table,
+    Transposed,
+    Window,
+    same,
+)
 from cnn_models.analysis.graph import Call, channels, spatial
-from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Sampling, Table, Transposed, Window, same
 
 RADII = {"nearest": 0, "bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 

@@ -14,8 +14,8 @@ from keras import layers, ops
 
 import cnn_models
 from cnn_models import layer_table, receptive_field
+from cnn_models.analysis.geometry.sampling import Window
 from cnn_models.analysis.rules import Rule
-from cnn_models.analysis.sampling import Window
 from cnn_models.layers.blur import PADDINGS, BlurPool2D
 from tests.support import zoo
 from tests.support.gradient_extent import corners, extents, smooth

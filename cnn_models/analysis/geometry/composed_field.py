@@ -5,14 +5,14 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cnn_models.analysis import axis_changes
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.cases import UNSEEN
-from cnn_models.analysis.layout import Layout
-from cnn_models.analysis.line import Line
-from cnn_models.analysis.parts import Part, Positions, axes_of_input, positions_of, united
-from cnn_models.analysis.reshapes import reshaped
-from cnn_models.analysis.sampling import Sampling
+from cnn_models.analysis.geometry import axis_changes
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.cases import UNSEEN
+from cnn_models.analysis.geometry.layout import Layout
+from cnn_models.analysis.geometry.line import Line
+from cnn_models.analysis.geometry.parts import Part, Positions, axes_of_input, positions_of, united
+from cnn_models.analysis.geometry.reshapes import reshaped
+from cnn_models.analysis.geometry.sampling import Sampling
 
 if TYPE_CHECKING:
     from typing import Self  # not in Python 3.10

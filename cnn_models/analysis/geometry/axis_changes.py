@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cnn_models.analysis import cases, intervals
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.cases import UNSEEN, Cases, Views
-from cnn_models.analysis.intervals import Intervals
-from cnn_models.analysis.sampling import Groups, Sampling
-from cnn_models.analysis.views import WHOLE, View, joined
+from cnn_models.analysis.geometry import cases, intervals
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.cases import UNSEEN, Cases, Views
+from cnn_models.analysis.geometry.intervals import Intervals
+from cnn_models.analysis.geometry.sampling import Groups, Sampling
+from cnn_models.analysis.geometry.views import WHOLE, View, joined
 
 ALL_SEE_ALL = View((WHOLE,), 0)
 

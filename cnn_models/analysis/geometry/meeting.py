@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from cnn_models.analysis import axis_changes
-from cnn_models.analysis.fields import ReceptiveField
-from cnn_models.analysis.layout import Layout
-from cnn_models.analysis.line import Line
-from cnn_models.analysis.parts import Part, united
-from cnn_models.analysis.sampling import Window
+from cnn_models.analysis.geometry import axis_changes
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.layout import Layout
+from cnn_models.analysis.geometry.line import Line
+from cnn_models.analysis.geometry.parts import Part, united
+from cnn_models.analysis.geometry.sampling import Window
 
 
 def meet(

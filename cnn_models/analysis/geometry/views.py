@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from cnn_models.analysis.sampling import Prefix, Sampling
+from cnn_models.analysis.geometry.sampling import Prefix, Sampling
 
 Interval = tuple[float, float]
 """First and last position, both included: integers, or ±infinity."""

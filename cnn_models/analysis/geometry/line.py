@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from cnn_models.analysis import axis_changes
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.layout import Layout
-from cnn_models.analysis.sampling import Resampling, Sampling
-from cnn_models.analysis.views import Interval
+from cnn_models.analysis.geometry import axis_changes
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.layout import Layout
+from cnn_models.analysis.geometry.sampling import Resampling, Sampling
+from cnn_models.analysis.geometry.views import Interval
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cnn_models.analysis.layout import Digit, Layout
+from cnn_models.analysis.geometry.layout import Digit, Layout
 
 REPEATED = Layout((Digit(1, 3, 2, 6),))  # three units along six positions, each twice
 SPLIT = Layout((Digit(1, 2, 3, 6), Digit(2, 4, 1, 4), Digit(1, 3, 1, 6)))  # axis 1 as two digits, axis 2 between them

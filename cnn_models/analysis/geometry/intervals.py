@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnn_models.analysis.sampling import FAR, Sampling
-from cnn_models.analysis.views import NOTHING, WHOLE, Interval
+from cnn_models.analysis.geometry.sampling import FAR, Sampling
+from cnn_models.analysis.geometry.views import NOTHING, WHOLE, Interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ dilated kernel belong to it. Two descriptions are kept side by side:
 * `Intervals`, for the **actual input** of known length: one interval for each unit, without the positions that lie in
   padding, at any depth of the network.
 
-How layers change them is in `cnn_models.analysis.axis_changes`.
+How layers change them is in `cnn_models.analysis.geometry.axis_changes`.
 
 Source of the arithmetic: Araujo, Norris, Sim 2019, "Computing receptive fields of convolutional neural
 networks", Distill, doi:10.23915/distill.00021; the intervals of branches are joined, not maximised.
@@ -19,9 +19,9 @@ import functools
 import math
 from fractions import Fraction
 
-from cnn_models.analysis.cases import UNSEEN, Case, Cases, Views
-from cnn_models.analysis.intervals import Intervals
-from cnn_models.analysis.views import WHOLE, Interval, View, middle
+from cnn_models.analysis.geometry.cases import UNSEEN, Case, Cases, Views
+from cnn_models.analysis.geometry.intervals import Intervals
+from cnn_models.analysis.geometry.views import WHOLE, Interval, View, middle
 
 
 @dataclasses.dataclass(frozen=True)

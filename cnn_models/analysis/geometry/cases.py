@@ -1,8 +1,8 @@
 """What the units along an axis see of an input without borders, whether or not its length is known.
 
-There the fields repeat (`cnn_models.analysis.views`). Where the length n of the input is not known, views and numbers
-of units depend on n only through its remainder by a number M, the product of the strides. There is a `Case` for each
-remainder, and what is equal in all cases is known for every n.
+There the fields repeat (`cnn_models.analysis.geometry.views`). Where the length n of the input is not known, views and
+numbers of units depend on n only through its remainder by a number M, the product of the strides. There is a `Case` for
+each remainder, and what is equal in all cases is known for every n.
 """
 
 import dataclasses
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
-from cnn_models.analysis.sampling import Sampling
-from cnn_models.analysis.views import NOTHING, WHOLE, Interval, View, joined, size_of
+from cnn_models.analysis.geometry.sampling import Sampling
+from cnn_models.analysis.geometry.views import NOTHING, WHOLE, Interval, View, joined, size_of
 
 T = TypeVar("T")
 Views = tuple[View, ...]

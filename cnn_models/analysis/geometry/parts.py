@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnn_models.analysis import axis_changes
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.line import Line
-from cnn_models.analysis.sampling import FAR
+from cnn_models.analysis.geometry import axis_changes
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.line import Line
+from cnn_models.analysis.geometry.sampling import FAR
 
 Part = tuple[Line, ...]
 """Units whose fields are rectangles: one `Line` for each spatial axis of the input."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnn_models.analysis import axis_changes
-from cnn_models.analysis.layout import Digit, Layout
-from cnn_models.analysis.line import Line
+from cnn_models.analysis.geometry import axis_changes
+from cnn_models.analysis.geometry.layout import Digit, Layout
+from cnn_models.analysis.geometry.line import Line
 
 Shape = Sequence[int | None]
 MOST_ELEMENTS = 1 << 22

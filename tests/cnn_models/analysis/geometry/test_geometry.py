@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_models.analysis.axis import Axis
-from cnn_models.analysis.axis_changes import collapsed, merged, mixed, spread, through
-from cnn_models.analysis.fields import ReceptiveField
-from cnn_models.analysis.meeting import meet
-from cnn_models.analysis.sampling import Groups, Mirrored, Resampling, Rolled, Transposed, Window, same
-from cnn_models.analysis.views import View, joined
+from cnn_models.analysis.geometry.axis import Axis
+from cnn_models.analysis.geometry.axis_changes import collapsed, merged, mixed, spread, through
+from cnn_models.analysis.geometry.fields import ReceptiveField
+from cnn_models.analysis.geometry.meeting import meet
+from cnn_models.analysis.geometry.sampling import Groups, Mirrored, Resampling, Rolled, Transposed, Window, same
+from cnn_models.analysis.geometry.views import View, joined
 
 TESTS = settings(deadline=None, max_examples=150, derandomize=True)
 
@@ -517,7 +517,7 @@ def hulls(end, rows, axis, pick):
 
 def test_no_framework_is_imported():
     program = (
-        "import sys, cnn_models.analysis.meeting\n"
+        "import sys, cnn_models.analysis.geometry.meeting\n"
         "heavy = {'keras', 'tensorflow', 'pandas', 'torch', 'jax'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )

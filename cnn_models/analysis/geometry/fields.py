@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from cnn_models.analysis.composed_field import ComposedField
-from cnn_models.analysis.parts import most_read
-from cnn_models.analysis.views import NOTHING, hull
+from cnn_models.analysis.geometry.composed_field import ComposedField
+from cnn_models.analysis.geometry.parts import most_read
+from cnn_models.analysis.geometry.views import NOTHING, hull
 
 
 @dataclasses.dataclass(frozen=True)
