@@ -17,7 +17,7 @@ TARGETS := help quick setup ray list tables summary report demo bench test smoke
 #= experiment SEEDS=5 number of runs of each variant, with the seeds 0, 1, 2, …
 #= experiment EPOCHS=10 passes over the training pictures, for all variants
 #= experiment VARIANTS=a,b run only these variants
-#= experiment,quick,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, or without a network quickdraw, digits or cifar-10-sample
+#= experiment,quick,smoke DATASET=mnist run only on mnist, fashion-mnist, cifar-10, or, without a download, quickdraw, digits or cifar-10-sample
 #= experiment CLASSES=cat,dog for quickdraw: download the official drawings of these classes, or of all 345 with `all`
 #= experiment FORCE=1 run again what already has a record
 #= experiment RATES=1 run no row, but choose each row's learning rate by the experiment's grid, on validation pictures

@@ -41,7 +41,7 @@ EXPERIMENT = Experiment(
     name="all-conv",
     question="On photographs, does a stride do as well as max pooling, and what does a blur change?",
     expectation="Springenberg et al. order the errors strided > max pooling > conv-pool > all-conv on CIFAR-10. Zhang "
-    "finds that a blur makes either steadier under shift, and never less accurate.",
+    "finds that a blur makes strides and pooling steadier under shift, and never less accurate.",
     sources=("slide: Нужно растить поле обзора быстрее!", "slide: Пулинг слой", SPRINGENBERG_2015, ZHANG_2019),
     dataset="cifar-10",
     seeds=1,
@@ -122,7 +122,7 @@ EXPERIMENT = Experiment(
     "photographs without augmentation; only what reduces its maps, twice, differs. conv-pool and all-conv have an "
     "extra convolution in each block. Consistency is the share of test pictures of which two random shifts of up to 3 "
     "pixels get the same class. Blurred rows are compared with what they blur, all others with max pooling. The hollow "
-    "diamonds are the errors that Springenberg et al. printed for base C, which has fifteen times the "
+    "diamonds are the errors that Springenberg et al. printed for base C, which has sixteen times the "
     "multiply-accumulates and learned for 350 passes: the order is to be compared, not the numbers. One seed takes "
-    "about half an hour on two cores; SEEDS=5 is what conclusions need.",
+    "about half an hour on two cores; a verdict needs at least three (SEEDS=3).",
 )

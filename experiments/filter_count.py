@@ -86,9 +86,9 @@ EXPERIMENT = Experiment(
     "first five layers have 1, 2, 4, 8 or 16 filters each; the sixth has 32 in all rows, so that the classifier, which "
     "gets the mean of each map, always has 32 numbers to decide from. All rows learn from the same 10,000 digits for "
     "the same number of steps, each at the learning rate that served it best on validation digits.",
-    surprises="The error falls with every doubling, from 19.8 % with one filter a layer over 6.8, 3.0 and 1.4 to 0.9 % "
-    "with sixteen. With one and with two filters training digits are misread as often as test digits. None of this is "
-    "judged yet. The rates that serve one and two filters best are high (0.1); with them more than half of the "
+    surprises="The error falls with every doubling, from 19.8 % with one filter a layer through 6.8, 3.0 and 1.4 to "
+    "0.9 % with sixteen. With one and with two filters training digits are misread as often as test digits. None of "
+    "this is judged yet. The rates that serve one and two filters best are high (0.1); with them more than half of the "
     "validation digits are misread until the rate falls, and the error drops in the last two of fifteen passes. So "
     "their validation still improved at the end, as that of eight filters did, and these rows are marked.",
 )

@@ -117,9 +117,9 @@ EXPERIMENT = Experiment(
                     Difference("lenet5-1998-cross-entropy", "lenet5-1998", ERROR).above(0),
                 ),
             ),
-            rules="The bound of 0.95 % was set before the runs. The network as printed became the one that decides, "
-            "and the one that is usually built a limit, after their numbers had been seen. What batches, loss and "
-            "network each do was declared before its runs.",
+            rules="The bound of 0.95 % was set before the runs. After the numbers had been seen, the network as "
+            "printed became the core statement, and the simplified one a limit. The statements on what batches, loss "
+            "and network each do were set before their runs.",
             literature_for="LeCun 1998, figure 9: 0.95 %, and 0.8 % with distortions. PyTorch's example of a "
             "(larger) convolutional network reaches 0.8 to 1.1 %.",
         ),
@@ -148,6 +148,6 @@ EXPERIMENT = Experiment(
     "in batch size, epochs and loss. Two rows that take these apart are declared and have not been run here yet: "
     "today's network with the batches and epochs of the other, and the network as printed with today's loss. Until "
     "then the table does not say which of these makes the difference. With ReLU and max pooling today's network is at "
-    "least as good. The interval of ± 0.02 over five seeds of lenet5 is narrow by luck: the pictures that only some "
-    "of its seeds misread would alone give ± 0.08, were they misread independently.",
+    "least as good. The interval of ± 0.02 over five seeds of lenet5 is narrow by luck: if the pictures that only "
+    "some of its seeds misread were misread independently, they alone would give ± 0.08.",
 )

@@ -24,7 +24,8 @@ def _row(name: str, passes: int) -> Variant:
 EXPERIMENT = Experiment(
     name="speedrun",
     question="How quickly does LeNet-5 learn to read 99.0 % of the test digits?",
-    expectation="A few passes are enough. Keras's own example takes 15, PyTorch's 14, and both read about 99.2 %.",
+    expectation="A few passes are enough. Keras's own example takes 15 passes, PyTorch's 14, and both are said to read "
+    "about 99.2 % of the test digits.",
     sources=(
         "slide: Соберем это все в сверточную сеть",
         LECUN_1998,

@@ -28,7 +28,7 @@ DEPTHS: dict[tuple[str, int], tuple[int, ...]] = {
     ("pooling", LARGE): (4, 8),
     ("wide", LARGE): (4,),
 }
-EPOCHS, EXAMPLES, BATCH = 12, 4_800, 32  # 1,800 steps, six times those of the runs that are kept
+EPOCHS, EXAMPLES, BATCH = 12, 4_800, 32  # 1,800 steps, six times those of the runs that were withdrawn
 RATE = 0.03  # that the grid chose for all rows but one
 RATES = {"unnormalised-16": 0.003}
 
@@ -90,7 +90,7 @@ EXPERIMENT = Experiment(
                 eighth=Mean("plain-8", ERROR),
             ),
             checked="Networks of 1 to 16 layers of 3×3 read digits that lie anywhere on a canvas; their answers are "
-            "averaged over positions, so that what a network tells apart it has to see within one field. Each row has "
+            "averaged over positions, so a network has to tell digits apart within one receptive field. Each row has "
             "the learning rate that served it best on validation digits, and twelve passes over its digits.",
             core=(
                 Identity("the first layer sees 3 pixels", Fact("plain-1", FIELD).equals(3)),

@@ -117,8 +117,9 @@ EXPERIMENT = Experiment(
         Evidence(
             "max-invariance",
             Answer(
-                "The slide's maximum stays {slide} at all nine positions; on digits that move within the frame it "
-                "changes by {digits} of the range, behind a stride of 2 by up to {stride}.",
+                "The largest response in the slide's example is {slide} at all nine positions; for digits that move "
+                "within the frame it changes by {digits} of the range of responses, and after a stride of 2 by up to "
+                "{stride}.",
                 slide=Fact("worked-4x4", "max_least"),
                 digits=Fact("conv-valid", "max_change_digits"),
                 stride=Fact("conv-stride2", "max_change_digits"),
@@ -172,6 +173,6 @@ EXPERIMENT = Experiment(
     "the picture, with a stride of 2 and in pooling, the two orders differ by a third of the range or more. Withdrawn: "
     "that max pooling is less steady than a stride alone. On enlarged digits of 8×8 pixels, which this was measured on "
     "first, a shift by one pixel took the output of max pooling 68 % of the way to another digit's and that of a "
-    "stride 59 %. On MNIST's digits it is 43 and 52 %, and the statement that it is over half does not hold. A blur "
-    "before the stride leaves 29 to 30 %, average pooling 32 %.",
+    "stride 59 %. On MNIST's digits it is 43 and 52 %, so the limit on max pooling, over half of the way, does not "
+    "hold. A blur before the stride leaves 29 to 30 %, average pooling 32 %.",
 )

@@ -79,7 +79,7 @@ EXPERIMENT = Experiment(
             ),
             limits=tuple(
                 Statement(
-                    f"A convolution's step is only in part one for the other place: cosine below 0.5 before a {head}",
+                    f"A convolution's step at one place helps the other only in part: cosine below 0.5 before a {head}",
                     Mean(row_name(net, "far"), COSINE).below(0.5),
                 )
                 for net, head in (("flatten", "flattened layer"), ("global-max", "global maximum"))
@@ -106,8 +106,8 @@ EXPERIMENT = Experiment(
     surprises="A digit touches 2 % of the first weights of a fully connected network, and the same digit 28 pixels "
     "away touches others: what one example teaches is of no use there. A convolution changes all its weights either "
     "time. But its two steps are less alike than was expected before the runs: at either place the digit lies at a "
-    "border, where windows are cut off, and the layers behind the first, which are random still, answer to another "
-    "place otherwise, even before a global maximum. Cosines are 0.47 there (0.44 to 0.50 by seed) and 0.37 before a "
-    "flattened layer (0.11 to 0.51). The digits were enlarged ones of 8×8 pixels at first, which touch 3 to 5 %; with "
+    "border, where windows are cut off, and the layers after the first, whose weights are random, answer differently "
+    "at another place. The cosine is 0.47 before a global maximum (0.44 to 0.50 by seed) and 0.37 before a flattened "
+    "layer (0.11 to 0.51). The digits were enlarged ones of 8×8 pixels at first, which touch 3 to 5 %; with "
     "MNIST's the statements came out as before.",
 )

@@ -124,9 +124,10 @@ EXPERIMENT = Experiment(
         Evidence(
             "hierarchy",
             Answer(
-                "From the first to the sixth convolution the part of the picture that a channel needs grows from "
-                "{first} to {last}, and a linear classifier on the layer's outputs reads first {first_probe}, then "
-                "{last_probe} of the digits; without training the part grows to {random} as well.",
+                "From the first to the sixth convolution the window of the picture that a channel needs grows from "
+                "{first} to {last}; a linear classifier reads {first_probe} of the digits from the outputs of the "
+                "first and {last_probe} from those of the sixth; with random weights the window grows too, to "
+                "{random}.",
                 first=Mean("bn-6-relu1", "pattern_pixels"),
                 last=Mean("bn-6-relu6", "pattern_pixels"),
                 first_probe=Mean("bn-6-relu1", "probe_pooled_percent"),
@@ -174,16 +175,16 @@ EXPERIMENT = Experiment(
     "from noise (settings: `Ascent` in cnn_models/gradients/maximisation.py).",
     surprises="Most of what the layers show needs no training. With random weights the pattern grows as well, to 12.3 "
     "pixels in LeNet-5's last hidden layer and 11.2 in the last of six convolutions, against 13.3 and 12.6 after "
-    "training; it stays below half the receptive field. After training on random labels it is largest (15.4 and "
-    "14.2). Classes become easier to tell by the channels' means with random weights too (LeNet-5: 42, 63 and 83 % "
-    "from the first layer to the third), but less than after training on true labels (45, 80 and 98 %); part of "
-    "either is that later layers have more channels, 6, 16 and 120. A linear classifier reads 83.9 % of the digits "
-    "off the pixels themselves, and more off a first layer with random weights (90.5 and 89.6 %), but less off "
-    "LeNet-5's last hidden layer with random weights (77.3 %). Withdrawn: that only training on true labels gives "
-    "telling features. What it gives is more of them. Of LeNet-5's c5 21 % of the channels answer to nothing, of the "
-    "same layer with random weights 8 %; counted in, its selectivity is 0.51 and no longer 0.65. In LeNet-5 the last "
-    "step, c5 to f6, adds nothing measurable; both layers see the whole picture. LeNet-5 learned the random labels by "
-    "heart (97 % of the training pictures), the six convolutions not quite (64 %). Both networks had three epochs, in "
-    "whose last validation still improved. That patterns are composed of those of the layer before, and that enough "
-    "examples are what it takes, is not tested.",
+    "training; it stays below half the receptive field. After training on random labels it is largest (15.4 and 14.2). "
+    "Classes become easier to tell by the channels' means with random weights too (LeNet-5: 42, 63 and 83 % from the "
+    "first layer to the third), but less than after training on true labels (45, 80 and 98 %); part of either is that "
+    "later layers have more channels, 6, 16 and 120. A linear classifier reads 83.9 % of the digits off the pixels "
+    "themselves, and more off a first layer with random weights (90.5 and 89.6 %), but less off LeNet-5's last hidden "
+    "layer with random weights (77.3 %). Withdrawn: that only training on true labels gives telling features. What it "
+    "gives is more of them. In LeNet-5's layer c5, 21 % of the channels answer to nothing, with random weights 8 %; "
+    "with them counted in, the selectivity of c5 is 0.51 and no longer 0.65. In LeNet-5 the last step, c5 to f6, adds "
+    "nothing measurable; both layers see the whole picture. LeNet-5 learned the random labels by heart (97 % of the "
+    "training pictures), the six convolutions not quite (64 %). Both networks had three epochs, in whose last "
+    "validation still improved. This experiment does not test whether patterns are composed of those of the layer "
+    "before, nor whether enough examples are what it takes (`enough-examples` does).",
 )

@@ -106,8 +106,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "filters",
             Answer(
-                "The edge kernel gives {flat} on flat areas and, allowing one pixel of error, separates the "
-                "steepest tenth of the cat's pixels from the rest (AUC {auc}; 0.5 is guessing, 1 perfect); "
+                "The edge kernel gives {flat} on flat areas; with a tolerance of one pixel it tells the steepest tenth "
+                "of the pixels of a cat's photograph from the rest (AUC {auc}; 0.5 is guessing, 1 perfect); "
                 "sharpening makes slopes {sharpen} times as steep, blurring {blur} times.",
                 flat=Fact("edges", "flat_response"),
                 auc=Fact("edges", "edge_auc_within_1"),

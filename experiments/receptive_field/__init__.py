@@ -146,8 +146,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "rf-faster",
             Answer(
-                "With a stride of 2 in every layer 8 layers see {stride}, with 2×2 pooling after every layer 7 see "
-                "{pooling}; plain layers of 3×3 need 150 for 300 pixels.",
+                "8 layers of 3×3 with a stride of 2 see {stride}, and 7 layers with 2×2 pooling after each see "
+                "{pooling}; without stride or pooling it takes 150 layers to see 300 pixels.",
                 stride=Fact("stride-8", FIELD),
                 pooling=Fact("pooling-7", FIELD),
             ),
@@ -169,11 +169,11 @@ EXPERIMENT = Experiment(
         "stride_pixels",
         "seeds",
     ),
-    reading="The effective field is the side of a square of as many pixels as have more than 4.55 % of the largest "
-    "gradient of the middle unit (Luo et al. 2016). It is measured before training, with one draw of the weights per "
-    "seed; for the trained LeNet-5, on 500 validation digits. Beside it, and dashed in the figure, stands the Gaussian "
-    "of Luo et al. for so many layers of 3×3 with equal weights, which grows with the square root of their number. The "
-    "figure's maps show such gradients. Stride and dilation have equal fields in theory.",
+    reading="Count the pixels whose gradient, for the middle unit, is over 4.55 % of the largest: the effective field "
+    "is the side of a square of so many pixels (Luo et al. 2016). It is measured before training, with one draw of the "
+    "weights per seed; for the trained LeNet-5, on 500 validation digits. Beside it, and dashed in the figure, stands "
+    "the Gaussian of Luo et al. for so many layers of 3×3 with equal weights, which grows with the square root of "
+    "their number. The figure's maps show such gradients. Stride and dilation have equal fields in theory.",
     surprises="The effective fields of random stacks lie close to the Gaussian that equal weights would give, from one "
     "layer to 150: 26.3 pixels beside 25.4 for 50 layers, 39.4 beside 44.1 for 150. LeNet-5's second pooling, trained, "
     "sees in effect 15.4 of its 16 pixels.",

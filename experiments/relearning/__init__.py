@@ -78,7 +78,7 @@ EXPERIMENT = Experiment(
     "filter's best match is the largest normalised correlation with any other filter shifted by 3 to 28 pixels; "
     "pixels outside the frame are left out. A filter counts as a shifted copy if its best match is better than 99 % "
     "of the filters' best matches with filters turned by 180°. Turning by 180° keeps their power spectrum. The rule "
-    "is strict: a pattern that equals its own mirror image about its centre never counts. Turned by 90°, filters "
+    "is strict: a pattern that stays the same when turned by 180° never counts. Turned by 90°, filters "
     "lose the orientation that strokes prefer, so unturned ones match better without being copies; that count is too "
     "high and is shown beside. The control was a quarter turn at first and was changed after runs had been seen: "
     "with it, a network that saw digits only in the centre, and needs no copies, seemed to have some.",

@@ -36,13 +36,14 @@ EXPERIMENT = Experiment(
     ),
     figure="experiments.tune.figure.trials",
     reading=(
-        "Each trial is one point of the [search space](../../cnn_models/search_space.py). It is trained with seed "
-        "100 on the training pictures and scored by its accuracy on the validation pictures after the last epoch; it "
-        "never reads the test pictures. Hyperband gives many recipes few epochs and the best of them more. What it "
-        "promotes is trained again from the start, as the one-cycle schedule depends on the number of epochs. "
-        "`tuned` and `runner-up` are the two best trials, trained like `default` with five seeds on training and "
-        "validation pictures together, and tested once. The best of many noisy scores is too good by its choice; its "
-        "test error is not. Distortion is given by its largest rotation; the other kinds grow with it."
+        "Each trial is one point of the [search space](../../cnn_models/search_space.py). It is trained with seed 100 "
+        "on the training pictures and scored by its accuracy on the validation pictures after the last epoch; it never "
+        "reads the test pictures. Hyperband gives many recipes few epochs and the best of them more. What it promotes "
+        "is trained again from the start, as the one-cycle schedule depends on the number of epochs. `tuned` and "
+        "`runner-up` are the two best trials, trained like `default` with five seeds on training and validation "
+        "pictures together, and tested once. The best of many noisy scores is too good because it was chosen as the "
+        "best; its test error has no such bias. Distortion is given by its largest rotation; the other kinds grow with "
+        "it."
     ),
     surprises="The search found a wider network in smaller batches, without distortion, that is not measurably "
     "better: 0.67 % errors against 0.70 %, a difference of −0.03 points (−0.09 to 0.04, n=5), at twice the training "

@@ -88,7 +88,7 @@ RUN = (
     _option(
         "--dataset",
         "NAME",
-        "run only on mnist, fashion-mnist, cifar-10, or without a network quickdraw, digits or cifar-10-sample",
+        "run only on mnist, fashion-mnist, cifar-10, or, without a download, quickdraw, digits or cifar-10-sample",
         type=options.text,
     ),
     _option(

@@ -283,7 +283,7 @@ def _fetch(
     raise UsageError(
         f"Data set '{name}' could not be had. Tried:{reasons}\n"
         f"Put the network right and call again, {commands}or place Keras's own file under {sources.keras_cache()}; "
-        "DATASET=digits runs without a network."
+        "DATASET=digits needs no download."
     )
 
 

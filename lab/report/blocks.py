@@ -152,8 +152,8 @@ def answers(reference: Path) -> str:
     lines += [f"| {claim['verdict']} | {claim['answer']} |" for _, claim in measured.iterrows()]
     identities, unjudged = ((claims["verdict"] == verdict).sum() for verdict in (IDENTITY, UNJUDGED))
     return "\n".join(lines) + (
-        f"\n\nOf the lecture's {len(claims)} claims {identities} others are {IDENTITY}, and checked against an "
-        f"independent computation; {unjudged} are {UNJUDGED}."
+        f"\n\nThe lecture makes {len(claims)} claims. Of the others {identities} are {IDENTITY}: they were checked "
+        f"against an independent computation; {unjudged} are {UNJUDGED}."
     )
 
 
@@ -171,7 +171,7 @@ def speed(reference: Path) -> str:
     frame = csv_files.read(reference / "benchmark.csv")
     frame = frame[frame["contest"] != STEP]
     lines = [
-        "| measure | way | median | lowest to highest | turns | this suite ÷ this | goal | reads |",
+        "| measure | way | median | lowest to highest | turns | this suite ÷ this way | goal | reads |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for measure, rows in frame.groupby("measure", sort=False):

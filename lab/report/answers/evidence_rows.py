@@ -57,7 +57,7 @@ class Rows:
             return {}
         if isinstance(starved := row.get("starved"), str):
             signs = joined([Said(sign) for sign in starved.split(", ")], ", ")
-            raise NotJudged(Said("{variant} is no evidence: {signs}", variant=variant, signs=signs))
+            raise NotJudged(Said("{variant} was probably trained too little ({signs})", variant=variant, signs=signs))
         if not self._runs:
             raise NotJudged(Said("the values of each seed are not there: make tables makes them from the records"))
         runs = self._runs.get(str(row["specification"]), pd.DataFrame())
