@@ -58,7 +58,7 @@ def _draw_needed(axes: Axes, rows: pd.DataFrame, dataset: str) -> None:
             right = mean < MIDDLE  # of the axis: on that side there is room for the number
             at = (high if right else low) if bars else mean
             words = _with_interval(*needed)
-            drawing.beside(axes, words, (at, number), 7 if right else -7, ha="left" if right else "right", size=10)
+            drawing.beside(axes, words, (at, number), 7 if right else -7, ha="left" if right else "right", size=9)
     if dataset in WANTED:
         axes.set_title(f"examples needed for {100 * WANTED[dataset]:g} %")
     axes.grid()
