@@ -137,9 +137,9 @@ $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 	@$(RUN) run $@ $(call options,experiment)
 
 # In a folder of its own, so that no table has both these rows and those of the declared recipes.
-quick: .venv/.runtime ## a first look at five experiments in about 3 minutes, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
+quick: .venv/.runtime ## a first look at five experiments in about a minute, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
 	@folder="$${RESULTS:-results/quick}"; \
-	echo "A first look, about 3 minutes on two cores: pictures, shifts and parameters, then 16 networks for one epoch each."; \
+	echo "A first look, about a minute on two cores: pictures, shifts and parameters, then 16 networks for one epoch each."; \
 	$(RUN) run filters parameters --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run equivariance --variants=conv-valid,conv-relu-conv,conv-same,conv-stride2,max-pool,worked-4x4 --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run compare-fc lenet --seeds=1 --epochs=1 --results="$$folder" $(call option,DATASET) $(call option,WORKERS) && \
@@ -226,7 +226,7 @@ endef
 	  else \
 	    [ ! -e .venv ] || $(same_python) || clear=--clear; \
 	    echo "Making .venv with $$("$$python" -c 'import sys; print("Python " + sys.version.split()[0])'): once, 2.6 GB of disk," \
-	      "two to five minutes …"; \
+	      "up to five minutes, mostly downloading …"; \
 	    "$$python" -m venv $$clear .venv; \
 	  fi && \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt

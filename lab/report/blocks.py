@@ -128,7 +128,7 @@ def commands(reference: Path) -> str:
     lenet = _read_minutes(reference).get("lenet", UNMEASURED)
     lasts = f"{lenet[1:]} minutes or more" if lenet.startswith("≥") else f"about {lenet} minutes"
     lines = [
-        ("make quick", "a first look at five experiments, about 3 minutes; then results/quick/report.html"),
+        ("make quick", "a first look at five experiments, about a minute; then results/quick/report.html"),
         ("make lenet", f"the LeNets of 1990-1998 on MNIST, five seeds each: {lasts} on two cores"),
         ("make report", "the lecture's claims with the answers of what you have run, results/report.html"),
         ("make help", "all experiments with their minutes, and all variables"),
