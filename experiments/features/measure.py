@@ -15,13 +15,13 @@ from lab.data import datasets
 from lab.data.datasets import Dataset
 from lab.declare.layer import Layer, Pixels
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.learn.loop import set_seed
 from lab.learn.training import TrainingWork
 from lab.report.draw.channels import GREY, patches
 from lab.store import environment
 from lab.store.record import Record
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 SHOWN_PATCHES = 2
 

@@ -14,12 +14,12 @@ from lab.data.datasets import Split
 from lab.data.pairs import Half, Pairs
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.learn.devices import one_thread
 from lab.learn.loop import Loop, set_seed
 from lab.learn.pictures import normalise
 from lab.learn.training import EVALUATION_BATCH, Trainer, in_batches
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 READER = Training("lenet5-relu", epochs=3, steps_per_epoch=430)  # on MNIST, three passes: about 99 % read correctly
 EXAMPLES = 10  # pairs that the figure shows

@@ -11,9 +11,9 @@ import keras
 import cnn_models
 from experiments.parameters import CHANNELS, KERNELS, SIDE, Counting
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.learn.devices import one_thread
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 
 class CountingWork:

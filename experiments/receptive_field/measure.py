@@ -12,11 +12,11 @@ from cnn_models.gradients.effective import effective_side, gradient_of_centre
 from experiments.receptive_field import CHANNELS, LARGEST_EFFECTIVE, LARGEST_HEAT_MAP, SIDE, Named, Stack, Trained
 from lab.data import datasets
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.errors import Unavailable
 from lab.learn.devices import one_thread
 from lab.learn.loop import set_seed
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 
 class FieldWork:

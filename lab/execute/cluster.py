@@ -19,7 +19,7 @@ import filelock
 
 from lab.declare.machine import Devices
 from lab.declare.run import Run
-from lab.declare.work import RunOutcome, Work
+from lab.declare.work import Attachment, RunOutcome, Work
 from lab.errors import Unavailable, UsageError
 from lab.execute import recorded
 from lab.execute.attempts import Attempts, Listener, Outcome
@@ -28,7 +28,7 @@ from lab.execute.job import Job, Source, Task
 from lab.learn.devices import claim
 from lab.learn.surroundings import surroundings
 from lab.store.record import Record
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 ROOT = Path(__file__).parents[2]
 EXCLUDED = [".git", ".venv", "/results", "**/__pycache__", ".*_cache", ".hypothesis"]

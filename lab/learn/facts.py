@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.learn.devices import one_thread
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 Facts = dict[str, float | int | str]
 Arrays = dict[str, np.ndarray]

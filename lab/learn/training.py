@@ -19,7 +19,7 @@ from lab.data.stored import Shuffled
 from lab.declare import fits
 from lab.declare.recipe import Training
 from lab.declare.run import Run
-from lab.declare.work import Report, RunOutcome
+from lab.declare.work import Attachment, Report, RunOutcome
 from lab.errors import UsageError
 from lab.learn import devices, views
 from lab.learn.fast.network import FastNetwork
@@ -29,7 +29,7 @@ from lab.learn.measuring import measures
 from lab.learn.pictures import crop, distort, normalise
 from lab.learn.step import Steps, arithmetic, loss_of, optimizer_of
 from lab.learn.views import Batch
-from lab.store.records import Attachment, Records
+from lab.store.records import Records
 
 EVALUATION_BATCH = 500
 

@@ -8,14 +8,14 @@ import contextlib
 import dataclasses
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
 
 from lab.declare.run import Run, key
-from lab.declare.work import RunOutcome
+from lab.declare.work import Attachment, RunOutcome
 from lab.store import checked
 from lab.store.files import write_whole
 from lab.store.record import KINDS, File, Record, fault, finite
@@ -30,19 +30,6 @@ class Unwritable(OSError):
     This error ends a call, because it would meet every further run. Other OSErrors of a run, as of a picture file or a
     connection, fail only that run.
     """
-
-
-@dataclasses.dataclass(frozen=True)
-class Attachment:
-    """A file beside a record: a trained network (`.keras`) or arrays that a figure needs (`.npz`).
-
-    Attributes:
-        ending: the suffix of the file, one of `KINDS`.
-        save: called with a path; writes the content there.
-    """
-
-    ending: str
-    save: Callable[[Path], object]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_effective_side_of_a_known_gradient():
 
 def test_a_trained_network_is_looked_at_where_it_is_and_asked_for_where_not(tmp_path):
     import cnn_models
-    from lab.store.records import Attachment
+    from lab.declare.work import Attachment
 
     records = Records(tmp_path)
     with pytest.raises(Unavailable, match="make lenet first"):

@@ -163,7 +163,8 @@ def test_a_study_killed_at_random_moments_gives_the_table_of_an_undisturbed_one(
 WRITER = """
 import sys
 from pathlib import Path
-from lab.store.records import Attachment, Records
+from lab.declare.work import Attachment
+from lab.store.records import Records
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 records = Records(Path(sys.argv[1]))
@@ -245,7 +246,8 @@ FULL_DISK = """
 import subprocess, sys
 from pathlib import Path
 from lab.report.table import tables
-from lab.store.records import Attachment, Records
+from lab.declare.work import Attachment
+from lab.store.records import Records
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.recipe import Training
 from lab.declare.run import Run

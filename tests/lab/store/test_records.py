@@ -11,10 +11,11 @@ import pytest
 
 from lab.declare.recipe import Canvas, Distortion, Measures, Training, View, with_options
 from lab.declare.run import Run
+from lab.declare.work import Attachment
 from lab.errors import UsageError
 from lab.store.checked import content, read, write
 from lab.store.record import Record
-from lab.store.records import Attachment, Records, Unwritable
+from lab.store.records import Records, Unwritable
 
 RUN = Run("lenet", "lenet5", "digits", Training("lenet5"), 0)
 OUTCOME = {"status": "finished", "facts": {"params": 61_706}, "metrics": {"test_accuracy": 0.99}}
