@@ -2,16 +2,19 @@
 
 import collections
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lab.declare.experiment import Experiment
+from lab.declare.run import Run, canonical
 from lab.report.language import Said
 from lab.report.table import csv_files
 from lab.report.table.row import Row
 from lab.report.table.statistics import Summary, summarise
+from lab.store.record import Record
 from lab.store.records import Records
 
 FOLDER = "rates"  # of a results folder: records and tables of the runs that choose
@@ -52,16 +55,16 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
         Columns `COLUMNS`: the validation error's mean and standard deviation are over the seeds; `chosen` says whether
         this rate has the lowest mean of those at which no seed diverged; and `at_edge`, whether it is the least or the
         largest that was tried and better than the next, so that a still better one may lie beyond: better by more
-        than the standard error of the difference, as one of several equal rates is an edge by chance alone.
+        than the standard error of the difference, as one of several equal rates is an edge by chance alone. Rates of
+        one recipe are compared, see `_of_one_recipe`.
     """
-    found: dict[tuple[str, str], dict[float, Row]] = collections.defaultdict(dict)
+    found: dict[tuple[str, str], list[Record]] = collections.defaultdict(list)
     for record in records.each(experiment.name):
-        rate = record.settings["learning_rate"]
-        rows = found[record.variant, record.dataset]
-        rows.setdefault(rate, Row(record.variant, record.dataset, record.digest, record.settings)).add(record)
+        found[record.variant, record.dataset].append(record)
     lines = []
     order = {name: place for place, name in enumerate(experiment.rows)}
-    for (variant, dataset), rows in sorted(found.items(), key=lambda item: (item[0][1], order.get(item[0][0], -1))):
+    for (variant, dataset), ran in sorted(found.items(), key=lambda item: (item[0][1], order.get(item[0][0], -1))):
+        rows = _of_one_recipe(experiment, ran)
         errors = {rate: _error(row) for rate, row in rows.items()}
         best = min(errors, key=lambda rate: (errors[rate], rate))
         summaries = {rate: summarise(_percents(row)) for rate, row in rows.items()}
@@ -75,6 +78,40 @@ def table(experiment: Experiment, records: Records) -> pd.DataFrame:
                 | {"train_seconds_mean": summarise(list(rows[rate].values("train_seconds").values())).mean}
             )
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _of_one_recipe(experiment: Experiment, ran: Sequence[Record]) -> dict[float, Row]:
+    """The runs of one recipe by learning rate: of the declared one, or else of the one with the most runs.
+
+    Runs of a recipe that was declared before, with fewer epochs say, lie beside them and are not comparable.
+
+    Args:
+        experiment: its declaration.
+        ran: the records of one variant on one data set, at least one.
+    """
+    recipes: dict[str, dict[float, Row]] = collections.defaultdict(dict)
+    for record in ran:
+        rate = record.settings["learning_rate"]
+        rows = recipes[_recipe(record.settings)]
+        rows.setdefault(rate, Row(record.variant, record.dataset, record.digest, record.settings)).add(record)
+    declared = _declared(experiment, ran[0].variant, ran[0].dataset)
+    if declared in recipes:
+        return recipes[declared]
+    return max(recipes.values(), key=lambda rows: sum(row.counted.total() for row in rows.values()))
+
+
+def _declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
+    """The recipe by which the declaration chooses a variant's rate; None where it does not choose one."""
+    own = experiment.named.get(variant)
+    if not own or not experiment.rates:
+        return None
+    trials = experiment.rates.runs([Run(experiment.name, variant, dataset, own.settings_on(dataset), 0)])
+    return _recipe(trials[0].specification()["settings"]) if trials else None
+
+
+def _recipe(settings: Mapping[str, Any]) -> str:
+    """A recipe but for its learning rate, as text."""
+    return canonical({name: value for name, value in settings.items() if name != "learning_rate"}).decode()
 
 
 def side_by_side(results: Path, experiment: Experiment) -> pd.DataFrame | None:

@@ -33,11 +33,14 @@ def test_a_grid_without_a_middle_or_an_order_is_refused(tried):
         Rates(tried)
 
 
-def records_of(folder, accuracies):
+LINEAR = Training("linear")
+
+
+def records_of(folder, accuracies, training=LINEAR):
     """Records of row "a": accuracies by rate, a list by seed; None for a run that diverged."""
     records = Records(folder / rates.FOLDER)
-    records.folder("lenet").mkdir(parents=True)
-    for run in GRID.runs([Run("lenet", "a", "digits", Training("linear"), 0)]):
+    records.folder("lenet").mkdir(parents=True, exist_ok=True)
+    for run in GRID.runs([Run("lenet", "a", "digits", training, 0)]):
         accuracy = accuracies[run.settings.learning_rate][run.seed - 100]
         metrics = {} if accuracy is None else {"validation_accuracy": accuracy}
         records.save(run, {"status": "diverged" if accuracy is None else "finished", "facts": {}, "metrics": metrics})
@@ -67,6 +70,24 @@ def test_the_rate_with_the_lowest_mean_validation_error_is_chosen(tmp_path, accu
     finished = [[value for value in by_seed if value is not None] for by_seed in accuracies.values()]
     errors = [100 * (1 - sum(values) / len(values)) for values in finished]
     assert frame["validation_error_percent_mean"].tolist() == pytest.approx(errors)
+
+
+def test_rates_of_the_declared_recipe_are_compared_not_those_of_an_earlier_one(tmp_path):
+    """A recipe that had fewer epochs before has left records of the same rows, rates and seeds."""
+    declared = {0.001: [0.8, 0.8], 0.003: [0.9, 0.8], 0.01: [0.8, 0.7]}
+    records_of(tmp_path, declared)
+    records_of(tmp_path, {0.001: [0.99, 0.99], 0.003: [0.2, 0.2], 0.01: [0.3, 0.3]}, Training("linear", epochs=3))
+    frame = rates.write(EXPERIMENT, tmp_path)
+    assert frame["learning_rate"].tolist() == list(declared)
+    assert frame["seeds"].tolist() == [2, 2, 2]
+    errors = [100 * (1 - sum(values) / len(values)) for values in declared.values()]
+    assert frame["validation_error_percent_mean"].tolist() == pytest.approx(errors)
+
+
+def test_a_recipe_that_is_not_declared_is_shown_where_it_alone_was_run(tmp_path):
+    accuracies = {0.001: [0.8, 0.8], 0.003: [0.9, 0.8], 0.01: [0.8, 0.7]}
+    records_of(tmp_path, accuracies, Training("linear", epochs=1))
+    assert rates.write(EXPERIMENT, tmp_path)["seeds"].tolist() == [2, 2, 2]
 
 
 def test_no_records_make_an_empty_table(tmp_path):
