@@ -3,16 +3,17 @@
 from cnn_models.zoo import Takes
 from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
+from lab.declare.rates import Rates
 from lab.declare.recipe import Canvas, Training, View
 
 COPIES = "copies_beyond_half_turn_percent"
 CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `measure.beyond`
+RATES = {"everywhere": 0.01, "centre": 0.03}  # chosen by the grid, on validation pictures
 
 
 def _row(positions: str, about: str, label: str) -> Variant:
-    # The learning rate is that of the same net in `shift`.
     view = View(canvas=Canvas(56, positions, moving=positions != "centre"))
-    settings = Training("fc-64", epochs=15, learning_rate=0.01, examples=10_000, view=view)
+    settings = Training("fc-64", epochs=15, learning_rate=RATES[positions], examples=10_000, view=view)
     return Variant(positions, settings, about, label=label)
 
 
@@ -28,6 +29,7 @@ EXPERIMENT = Experiment(
     ),
     work="experiments.relearning.measure.RelearningWork",
     takes=Takes(channels=1, why="as it compares filters of one channel"),
+    rates=Rates((0.003, 0.01, 0.03, 0.1)),
     compared=(),
     evidence=(
         Evidence(
