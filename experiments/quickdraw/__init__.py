@@ -8,27 +8,31 @@ from lab.declare.recipe import HANDWRITING, Distortion, Measures, Training, View
 ERROR = "test_error_percent"
 STROKES = "quickdraw-strokes"
 MEASURES = Measures(map_at=3, mistakes=12)
-# Of the fully connected network: twice the epochs of LeNet-5, and the rate that the grid chose for it.
-FC_EPOCHS, FC_RATE = 30, 2e-3
+FC_EPOCHS = 30  # of the fully connected network, twice those of LeNet-5
+# The learning rates that the grid chose on validation drawings.
+RATES = {
+    "fc-undistorted": 0.002,
+    "fc-matched": 0.006,
+    "lenet5-undistorted": 0.02,
+    "lenet5-relu": 0.02,
+    "vgg-6": 0.006,
+    "reduce-max": 0.02,
+    "lenet5-merged": 0.006,
+    "lenet5-strokes": 0.006,
+}
 
 
 def _row(
-    name: str,
-    model: str,
-    about: str,
-    label: str,
-    learning_rate: float,
-    distortion: Distortion | None = HANDWRITING,
-    epochs: int = 15,
+    name: str, model: str, about: str, label: str, distortion: Distortion | None = HANDWRITING, epochs: int = 15
 ) -> Variant:
-    training = Training(model, epochs, learning_rate=learning_rate, distortion=distortion, measures=MEASURES)
+    training = Training(model, epochs, learning_rate=RATES[name], distortion=distortion, measures=MEASURES)
     return Variant(name, training, about, label=label)
 
 
 def _stroke_row(name: str, about: str, label: str, against: str | None = None, merged: bool = False) -> Variant:
     view = View(merged_channels=merged)
     training = Training(
-        "lenet5-relu", epochs=20, learning_rate=6e-3, distortion=HANDWRITING, view=view, measures=MEASURES
+        "lenet5-relu", epochs=20, learning_rate=RATES[name], distortion=HANDWRITING, view=view, measures=MEASURES
     )
     return Variant(name, training, about, against=against, dataset=STROKES, label=label)
 
@@ -49,7 +53,6 @@ EXPERIMENT = Experiment(
             "fc-matched",
             "fully connected, the drawings as they are",
             "fully connected, undistorted",
-            FC_RATE,
             None,
             FC_EPOCHS,
         ),
@@ -58,15 +61,12 @@ EXPERIMENT = Experiment(
             "fc-matched",
             "ReLU, one hidden layer, as many parameters as LeNet-5",
             "fully connected",
-            FC_RATE,
             epochs=FC_EPOCHS,
         ),
-        _row(
-            "lenet5-undistorted", "lenet5-relu", "LeNet-5, the drawings as they are", "LeNet-5, undistorted", 6e-3, None
-        ),
-        _row("lenet5-relu", "lenet5-relu", "LeNet-5 with ReLU and max pooling", "LeNet-5", 6e-3),
-        _row("vgg-6", "vgg-6", "six convolutions of 3×3", "six 3×3 convolutions", 4e-3),
-        _row("reduce-max", "reduce-max", "five convolutions of 3×3, max pooling", "five 3×3 convolutions", 2e-2),
+        _row("lenet5-undistorted", "lenet5-relu", "LeNet-5, the drawings as they are", "LeNet-5, undistorted", None),
+        _row("lenet5-relu", "lenet5-relu", "LeNet-5 with ReLU and max pooling", "LeNet-5"),
+        _row("vgg-6", "vgg-6", "six convolutions of 3×3", "six 3×3 convolutions"),
+        _row("reduce-max", "reduce-max", "five convolutions of 3×3, max pooling", "five 3×3 convolutions"),
         _stroke_row(
             "lenet5-merged",
             "LeNet-5 on 345 classes, the whole drawing in all three channels",
@@ -82,7 +82,7 @@ EXPERIMENT = Experiment(
     ),
     dataset="quickdraw",
     # 0.06 was added when a row had been seen to be best at 0.02, then an edge.
-    rates=Rates((0.0006, 0.002, 0.006, 0.02, 0.06), like={"fc-undistorted": "fc-matched"}),
+    rates=Rates((0.0006, 0.002, 0.006, 0.02, 0.06)),
     baseline="lenet5-relu",
     compared=("test_error_percent", "test_map3"),
     evidence=(
@@ -107,7 +107,8 @@ EXPERIMENT = Experiment(
             ),
             rules="The statements were set before the runs. After the training error of the fully connected network "
             "(25 %) had been seen, it got twice the epochs, a rate chosen by a grid, and a row without distortions. "
-            "These were set before any run with them.",
+            "These were set before any run with them. Afterwards each row got its rate by the grid, to which a larger "
+            "rate had been added, as a row was best at its largest on validation drawings.",
             literature_for="Kaggle 2018: the best teams reached a MAP@3 of about 0.95 on 340 classes, with deep "
             "convolutional networks and 50 million drawings.",
             literature_against="Google's own network, which knew the order of strokes, recognised 92 % of the 8,600 "
@@ -134,12 +135,13 @@ EXPERIMENT = Experiment(
     "drawing slightly rotated, scaled, sheared and shifted, differently each time. MAP@3 counts 1, 1/2 or 1/3 where "
     "the class is the first, second or third guess. The matrix and the mistakes are of the best row on ten classes; "
     "the mistakes are those made with the most confidence, by most seeds.",
-    surprises="The order of strokes does not help here, it hurts: 4.1 points more errors than the same network "
-    "without it (3.2 to 5.0), on 345 classes with 18 drawings each. With a third of the strokes in each channel the "
-    "network has to put the shape together itself. With so few drawings that does not pay; millions of drawings were "
-    "not tried. Five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, misread 0.9 points more "
-    "(−0.1 to 1.8). The mistakes that all seeds make are mostly drawings that do not show what they are called. In "
-    "the runs that are kept the fully connected network had distortions only, and misread 25 % of its own training "
-    "drawings as they were shown to it (and 19.5 % of the test drawings, which are not distorted). Now it is declared "
-    "with and without distortions, as LeNet-5 is, and with twice the epochs. It has not been run so yet.",
+    surprises="The order of strokes does not help here, it hurts: 4.6 points more errors than the same network without "
+    "it (3.3 to 5.9), on 345 classes with 18 drawings each. With a third of the strokes in each channel the network "
+    "has to put the shape together itself. With so few drawings that does not pay; millions of drawings were not "
+    "tried. Five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, misread 2.3 points more (1.2 to "
+    "3.3). The mistakes that all seeds make are mostly drawings that do not show what they are called. Withdrawn: that "
+    "a fully connected network of LeNet-5's size misreads 19.5 %. It had 15 epochs, distortions only, and misread 25 % "
+    "of its own training drawings as they were shown to it. With twice the epochs and a learning rate chosen for it, "
+    "it misreads 15.8 %, and 18.3 % without distortions; LeNet-5, with its own, misreads 7.2 and 9.3 %. So distortions "
+    "help both alike, and the gap between the two stays.",
 )
