@@ -82,8 +82,8 @@ EXPERIMENT = Experiment(
             "finds-patterns",
             Answer(
                 "A linear classifier on the last hidden layer of LeNet-5 reads {random} of the test digits with random "
-                "weights, {few} after training on a hundred digits and {all} after 55,000; a linear classifier on the "
-                "pixels themselves reads {pixels:value}.",
+                "weights, {few} after training on a hundred digits and {all} after 55,000; one on the pixels "
+                "reads {pixels:value}.",
                 random=Mean(_last(RANDOM), PROBE),
                 few=Mean(_last(network_name(FEWEST)), PROBE),
                 all=Mean(_last(network_name(MOST)), PROBE),

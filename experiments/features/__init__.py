@@ -125,9 +125,8 @@ EXPERIMENT = Experiment(
             "hierarchy",
             Answer(
                 "From the first to the sixth convolution the window of the picture that a channel needs grows from "
-                "{first} to {last}; a linear classifier reads {first_probe} of the digits from the outputs of the "
-                "first and {last_probe} from those of the sixth; with random weights the window grows too, to "
-                "{random}.",
+                "{first} to {last}, with random weights to {random}; a linear classifier reads {first_probe} of the "
+                "digits from the outputs of the first and {last_probe} from those of the sixth.",
                 first=Mean("bn-6-relu1", "pattern_pixels"),
                 last=Mean("bn-6-relu6", "pattern_pixels"),
                 first_probe=Mean("bn-6-relu1", "probe_pooled_percent"),

@@ -152,8 +152,8 @@ def answers(reference: Path) -> str:
     lines += [f"| {claim['verdict']} | {claim['answer']} |" for _, claim in measured.iterrows()]
     identities, unjudged = ((claims["verdict"] == verdict).sum() for verdict in (IDENTITY, UNJUDGED))
     return "\n".join(lines) + (
-        f"\n\nThe lecture makes {len(claims)} claims. Of the others {identities} are {IDENTITY}: they were checked "
-        f"against an independent computation; {unjudged} are {UNJUDGED}."
+        f"\n\nOf the lecture's {len(claims)} claims, {identities} more are {IDENTITY} (checked against an "
+        f"independent computation) and {unjudged} are {UNJUDGED}."
     )
 
 

@@ -65,7 +65,7 @@ def test_a_network_data_set_and_view_have_one_row_with_numbers(kept):
     needed = ["params", "macs", "receptive_field_px", "test_error_percent_mean", "examples", "seeds"]
     assert all(pd.api.types.is_numeric_dtype(networks[column]) for column in needed)
     assert networks[needed].notna().all(axis=None)
-    assert set(networks["dataset"]) == {"mnist", "cifar-10", "quickdraw", "quickdraw-strokes"}
+    assert set(networks["dataset"]) == {"mnist", "fashion-mnist", "cifar-10", "quickdraw", "quickdraw-strokes"}
 
 
 def test_effective_fields_are_those_that_the_tables_measured(kept):
