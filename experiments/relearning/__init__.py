@@ -56,7 +56,8 @@ EXPERIMENT = Experiment(
                 ),
             ),
             rules="The share of a half was set before the runs; the control (a half turn instead of a quarter turn) "
-            "was changed after runs had been seen, and so was what is core.",
+            "was changed after runs had been seen, and so was what is core. Both rows then got learning rates chosen "
+            "by a grid, to which a larger one was added, as a row was best at its largest.",
             literature_for="d'Ascoli et al. 2019; Neyshabur 2020: a fully connected network can hold a convolution's "
             "filters, one copy per position.",
             literature_against="Neyshabur 2020: trained as usual, it does not find them; its filters stay diffuse.",

@@ -140,7 +140,8 @@ EXPERIMENT = Experiment(
     "fewer, but with the number of comparisons counted in that is undecided (p 0.12 and 0.05). Withdrawn: that LeNet-5 "
     "needs 836 digits and the fully connected networks 7,195 and 11,756. Those runs had two to six epochs and one "
     "learning rate for all sizes and both data sets, and validation still improved when most of them ended (in 26 of "
-    "42 rows). The order stayed, and so did the size of the gap. `fc-matched` misread 3.07 % after 55,000 digits then, "
+    "42 rows). The order stayed, and roughly the size of the gap. `fc-matched` misread 3.07 % after 55,000 digits "
+    "then, "
     "and 2.46 % after the same digits in the `compare-fc` of the time; now it is 2.30 %, and 2.08 % there, where it "
     "has 15 epochs. On Fashion-MNIST ours still misread more than its README lists, 8.8 % for 7.5 and 11.5 and 10.8 % "
     "for 10.0: the networks are others, and ten epochs may be too few.",
