@@ -1,11 +1,9 @@
 """LeNet-5 reads digits (slide "Соберем это все в сверточную сеть").
 
-The first recipes were chosen on MNIST's validation split with seed 100, which is in no table. What was
-tried and decided (validation accuracy, one seed): peak learning rates of 3e-3 to 1e-2; batches of 128
-and 32, where the nets of 1990-1998 gained about 0.3 points from the smaller; for lenet5-1998 plain
-cross-entropy 0.982, the paper's MAP criterion with j = 1, 10, 40: 0.986, 0.988, 0.984 (batch 128),
-and 0.992 with j = 10 and batches of 32. The grid has since chosen the rates of both rows of lenet5-1998,
-of lenet5-small-batches and of lenet5-relu-distorted; it has not been run here yet for the other four.
+The grid has chosen the learning rate of each row, on MNIST's validation split, with seeds 100 to 102, which are in no
+table. Before the grid these were tried with one such seed: batches of 128 and 32; for lenet5-1998 plain cross-entropy
+0.982, the paper's MAP criterion with j = 1, 10, 40: 0.986, 0.988, 0.984 (batch 128), and 0.992 with j = 10 and batches
+of 32; for vgg-6-distorted the rates 0.004, 0.01 and 0.025 (validation accuracy 0.9970, 0.9956, 0.9954).
 """
 
 from cnn_models.papers import LECUN_1998
@@ -25,20 +23,21 @@ def _errs_at_most(variant: str, network: str, percent: float) -> Statement:
 
 EXPERIMENT = Experiment(
     name="lenet",
-    question="How well do the LeNets of 1990 to 1998, and LeNet-5 as it is built today, read handwritten digits?",
+    question="How well do the LeNets of 1990 to 1998, LeNet-5 as it is built today, and a small network of today read "
+    "handwritten digits?",
     expectation="LeNet-5 misreads 0.95 % of the test digits, 0.8 % when trained with distortions (LeCun 1998).",
     sources=("slide: Соберем это все в сверточную сеть", f"{LECUN_1998}, figure 9"),
     variants=(
         Variant(
             "lenet1",
-            Training("lenet1", epochs=15, learning_rate=1e-2, weight_decay=0.01),
+            Training("lenet1", epochs=15, learning_rate=3e-2, weight_decay=0.01),
             "1990, 2,578 parameters",
             {"error_percent_1998": 1.7},
             label="LeNet-1",
         ),
         Variant(
             "lenet4",
-            Training("lenet4", epochs=15, batch_size=32, learning_rate=4e-3, weight_decay=0.02),
+            Training("lenet4", epochs=15, batch_size=32, learning_rate=5e-3, weight_decay=0.02),
             "C3 guessed",
             {"error_percent_1998": 1.1},
             label="LeNet-4",
@@ -66,14 +65,14 @@ EXPERIMENT = Experiment(
         ),
         Variant(
             "lenet5",
-            Training("lenet5", epochs=15),
+            Training("lenet5", epochs=15, learning_rate=1.2e-2),
             "as built today: tanh, average pooling",
             {"error_percent_1998": 0.95},
             label="LeNet-5, tanh, average pooling",
         ),
         Variant(
             "lenet5-relu",
-            Training("lenet5-relu", epochs=15),
+            Training("lenet5-relu", epochs=15, learning_rate=1.2e-2),
             "ReLU, max pooling",
             {"error_percent_1998": 0.95},
             label="LeNet-5, ReLU, max pooling",
@@ -84,6 +83,12 @@ EXPERIMENT = Experiment(
             "ReLU, max pooling, random affine distortions",
             {"error_percent_1998": 0.8},
             label="LeNet-5, ReLU, distorted digits",
+        ),
+        Variant(
+            "vgg-6-distorted",
+            Training("vgg-6", epochs=20, learning_rate=2e-3, distortion=HANDWRITING),
+            "six convolutions of 3×3, 77,562 parameters, random affine distortions",
+            label="six 3×3 convolutions, distorted digits",
         ),
     ),
     baseline="lenet5",
@@ -120,13 +125,15 @@ EXPERIMENT = Experiment(
                     "it misreads more",
                     Difference("lenet5-1998-cross-entropy", "lenet5-1998", ERROR).above(0),
                 ),
+                _errs_at_most(
+                    "vgg-6-distorted", "A small network of today, which learned from distorted digits,", 0.35
+                ),
             ),
             rules="The bound of 0.95 % was set before the runs. After the numbers had been seen, the network as "
             "printed became the core statement, and the simplified one a limit. The statements on what batches, loss "
-            "and network each do were set before their runs. Their rows, the network as printed and the row with "
-            "distortions then got rates chosen by a grid, and that row 60 epochs instead of 30, after its 0.52 % had "
-            "been seen; the other four rows keep rates that one seed chose, so the difference to lenet5 is not of rows "
-            "tuned alike.",
+            "and layers each do were set before their runs, and so was the one on a small network of today. All rows "
+            "then got rates chosen by a grid, and `lenet5-relu-distorted` 60 epochs instead of 30, after its 0.52 % "
+            "had been seen.",
             literature_for="LeCun 1998, figure 9: 0.95 %, and 0.8 % with distortions. PyTorch's example of a "
             "(larger) convolutional network reaches 0.8 to 1.1 %.",
         ),
@@ -151,13 +158,17 @@ EXPERIMENT = Experiment(
     '"Δ to lenet5" is the difference from lenet5, seed by seed. Beside it stands the difference that a paired test of '
     "as many seeds would find with a power of 0.8.",
     surprises="LeNet-5 as printed in 1998, with its sparse third layer and bitmaps as outputs, misreads fewer digits "
-    "than LeNet-5 as it is usually built today, with tanh and average pooling (0.81 and 1.16 %). Little of that is the "
-    "recipe: with batches of 32, twenty epochs and a learning rate chosen for them today's network misreads 1.05 %, "
-    "0.11 points less (0.00 to 0.22), which is undecided. None of it is the network: as printed, but with "
-    "cross-entropy in the place of the paper's loss, it misreads 1.39 %, more than today's. It is the loss that the "
-    "bitmaps were made for. Withdrawn: that the smaller batches are worth about 0.3 points, which one seed had shown. "
-    "With ReLU and max pooling today's network misreads 0.69 %, and with distorted digits 0.49 % over twenty seeds "
-    "(0.47 to 0.51), with sixty epochs and a rate chosen by the grid; with thirty epochs and half that rate it was "
-    "0.52 % over five. The interval of ± 0.02 over five seeds of lenet5 is narrow by luck: if the pictures that only "
-    "some of its seeds misread were misread independently, they alone would give ± 0.08.",
+    "than LeNet-5 as it is usually built today, with tanh and average pooling: 0.81 and 1.21 %, 0.40 points apart "
+    "(0.31 to 0.50). Part of that is the recipe: with batches of 32, twenty epochs and a learning rate chosen for "
+    "them today's tanh network misreads 1.05 %, 0.16 points less (0.02 to 0.30). Its layers alone do not help: by "
+    "cross-entropy the network as printed misreads 1.39 %, 0.34 points more than today's tanh network with the same "
+    "batches and epochs (0.16 to 0.51). With the paper's loss, for which the bitmaps were made, it misreads 0.58 "
+    "points less than by cross-entropy (0.46 to 0.70). Whether that loss would help today's layers was not tried. "
+    "Withdrawn: that the smaller batches are worth about 0.3 points, which one seed had shown. LeNet-5 with ReLU and "
+    "max pooling misreads 0.71 %, and with distorted digits 0.49 % over twenty seeds (0.47 to 0.51), with sixty "
+    "epochs and a rate chosen by the grid; with thirty epochs and half that rate it was 0.52 % over five. Six 3×3 "
+    "convolutions of 77,562 parameters, with the same distortions and a third of the epochs, misread 0.34 % over "
+    "twenty seeds (0.32 to 0.36); on validation digits the rates from 0.002 to 0.012 serve them alike (0.45 to 0.48 "
+    "%). Whether they misread at most 0.35 % is therefore undecided. Withdrawn as well: lenet5's interval of ± 0.02 "
+    "over five seeds, which was narrow by luck; at the rate that the grid chose it is ± 0.06.",
 )

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -98,14 +99,21 @@ def experiment_of(module):
 
 
 def test_no_experiment_imports_another():
+    """Nor does it name a class or function of another one, which the laboratory would import for it."""
     wrong = {
         f"{module} imports {name}"
         for module in MODULES
         if experiment_of(module)
-        for name in imported(module)
+        for name in {*imported(module), *dotted_names(module)}
         if experiment_of(name) not in (None, experiment_of(module))
     }
     assert not wrong
+
+
+def dotted_names(module):
+    """The texts in a module that name something in a module of the experiments."""
+    texts = (node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"experiments(\.\w+)+", text)}
 
 
 def test_only_the_command_line_knows_its_arguments():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from experiments.example_updates import ABOUT, COSINE, NETS, SHARED, row_name
+from experiments.example_updates import COSINE, NETS, SHARED, row_name
 from lab.declare.experiment import Experiment
 from lab.report.draw import drawing, figures
 from lab.store.records import Records
@@ -15,7 +15,7 @@ FILTERS = 4  # of a convolution that are drawn
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
-    """Measures by row; beneath, gradients of the first digit at two places, far apart."""
+    """Measures by row; beneath, gradients of the first digit at two places, far apart, with black at 0."""
     if f"{COSINE}_mean" not in frame:
         return None
     arrays = figures.arrays(experiment, records)
@@ -27,7 +27,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     drawing.dots(above.subplots(1, len(MEASURES), sharey=True), frame, MEASURES, labels)
     above.supxlabel(drawing.seeds(frame), size=10)
     for part, net in zip(below, nets, strict=True):
-        _draw_maps(part, ABOUT[net], arrays[row_name(net, "far")])
+        _draw_maps(part, NETS[net][2], arrays[row_name(net, "far")])
     return figure
 
 

@@ -11,7 +11,6 @@ from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.devices import one_thread
 from lab.learn.loop import set_seed
-from lab.learn.pictures import normalise
 from lab.learn.views import place
 from lab.store.records import Attachment, Records
 
@@ -28,9 +27,9 @@ class UpdatesWork:
         dataset = datasets.load(run.dataset)
         digits = dataset.test
         set_seed(run.seed)
-        model = cnn_models.build(settings.model, (SIDE, SIDE, 1), dataset.classes)
+        model = cnn_models.build(settings.model, (SIDE, SIDE, 1), dataset.classes, **settings.options or {})
         here, there = (
-            gradients(model, shown(digits.images[:DIGITS], shift), digits.labels[:DIGITS])
+            gradients(model, shown(digits.images[:DIGITS], shift), digits.labels[:DIGITS], settings.black)
             for shift in (0, settings.shift_pixels)
         )
         metrics = {name: float(np.mean(values)) for name, values in compared(here, there).items()}
@@ -46,14 +45,21 @@ def shown(images: np.ndarray, shift: int) -> np.ndarray:
     return place(images, np.tile(corner, (len(images), 1)), SIDE)
 
 
-def gradients(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The gradient of cross-entropy in the first layer's kernel for each picture by itself, `(n, *kernel)`."""
+def gradients(model: keras.Model, images: np.ndarray, labels: np.ndarray, black: float) -> np.ndarray:
+    """The gradient of cross-entropy in the first layer's kernel for each picture by itself, `(n, *kernel)`.
+
+    Args:
+        model: the network.
+        images: `(n, height, width, channels)`, brightnesses 0…255.
+        labels: their classes.
+        black: what the network gets for a black pixel; for a white one it gets 1 more.
+    """
     kernel = next(layer.kernel for layer in model.layers if hasattr(layer, "kernel")).value
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     found = []
     for image, label in zip(images, labels, strict=True):
         with tf.GradientTape() as tape:
-            value = loss(np.array([label]), model(normalise(image[np.newaxis])))
+            value = loss(np.array([label]), model(image[np.newaxis] / np.float32(255) + np.float32(black)))
         found.append(np.asarray(tape.gradient(value, kernel)))
     return np.stack(found)
 

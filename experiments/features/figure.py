@@ -20,7 +20,7 @@ BETWEEN = 8  # pixels between the strips of two layers
 NAMES = {"lenet5-relu": "LeNet-5", "bn-6": "six 3×3 convolutions"}
 TRENDS = {
     "pattern_pixels": "side of the pattern\nthat matters, pixels",
-    "probe_pooled_percent": "classes told apart\nby a linear probe, %",
+    "probe_six_percent": "digits read\nfrom six channels, %",
     "selectivity": "class selectivity\n(1: one class alone)",
 }
 LABELS = {"trained": "trained", "random-labels": "random\nlabels", "random-weights": "random\nweights"}

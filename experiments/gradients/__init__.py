@@ -233,8 +233,8 @@ EXPERIMENT = Experiment(
     "layer with equal weights, with the slide's rules, and with finite differences in float64. In the figure L is "
     "half the sum of squared outputs.",
     surprises="Two layers that both take a maximum disagree where inputs tie: MaxPooling2D gives 1 to the first, "
-    "GlobalMaxPooling2D shares it out. Ties are rarer in real pictures than it seems: 60.5 % of the 2×2 windows of "
-    "these digits are blank, where a tie means nothing. Of the other windows 6.8 % have a tie, of the cat's 13.4 %. "
-    "The printed formulas are right on paper. In floating point e^z overflows, and a loss computed from probabilities "
-    "is clipped at 16.1 and leaves no gradient to learn from: give Keras logits.",
+    "GlobalMaxPooling2D shares it out. Of the 2×2 windows of these digits, which are enlarged from 8×8 pixels, 60.5 % "
+    "are blank, where a tie means nothing; 6.8 % of the others have a tie, and 13.4 % of the windows of the cat's "
+    "photograph. The printed formulas are right on paper. In floating point e^z overflows, and a loss computed from "
+    "probabilities is clipped at 16.1 and leaves no gradient to learn from: give Keras logits.",
 )

@@ -12,6 +12,9 @@ CONDITIONS = {
     "random-labels": "trained on random labels",
     "random-weights": "not trained, the same initial weights",
 }
+SILENT = "silent_channels_percent"
+# Means over all channels, silent ones counted as 0, by the measure that is a mean over those that are not.
+OF_ALL = {"selectivity_of_all": "selectivity", "pattern_of_all_pixels": "pattern_pixels"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Layer(Training):
     Attributes:
         layer: its name.
         condition: one of `CONDITIONS`; with random weights the recipe is not used.
+        naive_channels: of how many of its channels the figure also shows pictures by plain gradient ascent.
     """
 
     layer: str = ""
     condition: str = "trained"
+    naive_channels: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -29,9 +29,12 @@ class Run:
         """Everything that decides the outcome, as JSON knows it.
 
         What is absent (None, or empty) is left out, so that a setting invented later, and absent
-        from earlier runs, leaves their specification as it was.
+        from earlier runs, leaves their specification as it was. `reads` are the digests of runs of other
+        experiments whose networks this one reads: their recipes stand in no setting of this one.
         """
-        return json.loads(json.dumps(dataclasses.asdict(self) | {"settings": flat(self.settings)}))
+        reads = [digest(need.specification()) for need in self.needs if need.experiment != self.experiment]
+        whole = dataclasses.asdict(self) | {"settings": flat(self.settings)} | ({"reads": reads} if reads else {})
+        return json.loads(json.dumps(whole))
 
     @functools.cached_property
     def key(self) -> str:

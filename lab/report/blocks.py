@@ -129,7 +129,7 @@ def commands(reference: Path) -> str:
     lasts = f"{lenet[1:]} minutes or more" if lenet.startswith("≥") else f"about {lenet} minutes"
     lines = [
         ("make quick", "a first look at five experiments, about a minute; then results/quick/report.html"),
-        ("make lenet", f"the LeNets of 1990-1998 on MNIST, five seeds each: {lasts} on two cores"),
+        ("make lenet", f"LeNets of 1990-1998 and of today on MNIST, five seeds: {lasts} on two cores"),
         ("make report", "the lecture's claims with the answers of what you have run, results/report.html"),
         ("make help", "all experiments with their minutes, and all variables"),
     ]

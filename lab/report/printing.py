@@ -142,13 +142,13 @@ def heading(column: str, experiment: Experiment | None = None) -> Said:
 def cell(row: pd.Series, column: str) -> str:
     """One value for reading, with half its 95 % interval where it is a mean of several seeds.
 
-    The name of a row that shows signs of starved training ends in †.
+    The name of a row, or of its network, that shows signs of starved training ends in †.
     """
     value = row[column]
     if pd.isna(value):
         return "–"
     if isinstance(value, str):
-        return f"{value}†" if column == "variant" and isinstance(row.get("starved"), str) else value
+        return f"{value}†" if column in ("variant", "model") and isinstance(row.get("starved"), str) else value
     stem = column.removesuffix("_mean")
     if stem == column and float(value).is_integer():
         return f"{value:,.0f}"

@@ -1,8 +1,9 @@
 """The summary: what each network costs, sees and misreads, side by side. Nothing here imports TensorFlow.
 
 One row a network, data set and view of its pictures. Several experiments may have trained the same: the row is of
-the first of them in the order of the lecture; of its rows, the one that learned from the most pictures; of those, the
-one that is named as the network, else the first that is declared.
+the first of them in the order of the lecture; of its rows, one that shows no sign of starved training before others;
+of those, the one that learned from the most pictures, then the one that is named as the network, else the first that
+is declared.
 """
 
 import dataclasses
@@ -44,6 +45,7 @@ COLUMNS = (
     "dataset",
     "view",
     "seeds",
+    "starved",
     "source",
 )
 WHOLE_NUMBERS = ("params", "macs", "receptive_field_px", "examples", "epochs", "seeds")
@@ -84,6 +86,11 @@ class Trained:
     def examples(self) -> int | None:
         """Pictures it learned from."""
         return self.training.examples or datasets.outline(self.key[1]).size
+
+    @property
+    def starved(self) -> bool:
+        """Whether it shows a sign of starved training."""
+        return isinstance(self.row.get("starved"), str)
 
     @property
     def source(self) -> str:
@@ -234,7 +241,7 @@ def _trained(judged: Sequence[Judged]) -> Iterator[Trained]:
 def _line(rows: list[Trained], effective: dict[tuple[str, str, str], tuple[float, str]]) -> dict[str, Any]:
     """The summary's row of a network on a data set, of all that trained it there, in the order of the lecture."""
     of_first = [row for row in rows if row.experiment is rows[0].experiment]
-    chosen = min(of_first, key=lambda row: (-(row.examples or 0), row.variant != row.training.model))
+    chosen = min(of_first, key=lambda row: (row.starved, -(row.examples or 0), row.variant != row.training.model))
     shifted = next((row for row in [chosen, *rows] if pd.notna(row.row.get(SHIFTED))), None)
     seen, seen_by = chosen.row.get(EFFECTIVE), chosen.source
     if pd.isna(seen):
@@ -253,6 +260,7 @@ def _line(rows: list[Trained], effective: dict[tuple[str, str, str], tuple[float
         "dataset": dataset,
         "view": view,
         "seeds": chosen.row["seeds"],
+        "starved": _known(chosen.row.get("starved")),
         "source": "; ".join(dict.fromkeys(sources)),
     }
 

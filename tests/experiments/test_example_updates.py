@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnn_models
-from experiments.example_updates import COSINE, SHARED, TOUCHED
+from experiments.example_updates import COSINE, NETS, SHARED, TOUCHED
 from experiments.example_updates.measure import compared, gradients, maps, shown
 from lab.learn.loop import set_seed
 
@@ -24,14 +24,25 @@ def test_a_digit_lies_whole_at_its_place(digits):
     assert near.sum() == far.sum() == images.sum()
 
 
-@pytest.mark.parametrize(("model", "shared"), [("fc-64", 0), ("conv-global-max", 100)])
+@pytest.mark.parametrize(("net", "shared"), [("fc", 0), ("global-max", 100)])
 def test_places_that_do_not_overlap_share_all_weights_of_a_convolution_and_none_of_a_full_connection(
-    digits, model, shared
+    digits, net, shared
 ):
-    set_seed(0)
-    network = cnn_models.build(model, (56, 56, 1), 10)
-    here, there = (gradients(network, shown(digits.test.images[:2], s), digits.test.labels[:2]) for s in (0, 28))
+    here, there = (_gradients(digits, net, shift, black=0) for shift in (0, 28))
     found = compared(here, there)
     assert found[SHARED] == pytest.approx([shared, shared])
     assert np.all(found[TOUCHED] > 0)
     assert maps(here[0], 56).shape == ((1, 56, 56) if shared == 0 else (8, 5, 5))
+
+
+def test_where_black_is_not_0_the_background_touches_weights_of_a_full_connection_too(digits):
+    here, there = (_gradients(digits, "fc", shift, black=-0.5) for shift in (0, 28))
+    # Three quarters of the canvas are black both times; units whose ReLU is dead have no gradient.
+    assert np.all(compared(here, there)[SHARED] > 50)
+
+
+def _gradients(digits, net, shift, black):
+    set_seed(0)
+    model, options, _ = NETS[net]
+    network = cnn_models.build(model, (56, 56, 1), 10, **options or {})
+    return gradients(network, shown(digits.test.images[:2], shift), digits.test.labels[:2], black)

@@ -13,28 +13,6 @@ from cnn_models.brightness import brightnesses
 from lab.report.draw.drawing import STYLE
 from lab.report.draw.figures import save
 
-GREY = 128
-Box = tuple[tuple[int, int], tuple[int, int]]
-
-
-def patches(images: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """A part of each picture; what lies beyond its border is grey.
-
-    Args:
-        images: uint8 `(n, height, width, colours)`.
-        boxes: first and last row, first and last column of each part, all of one size.
-
-    Returns:
-        uint8 `(n, rows, columns, colours)`.
-    """
-    parts = []
-    for image, ((top, bottom), (left, right)) in zip(images, boxes, strict=True):
-        height, width = image.shape[:2]
-        reach = max(-top, -left, bottom - height + 1, right - width + 1, 0)
-        padded = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), constant_values=GREY)
-        parts.append(padded[top + reach : bottom + reach + 1, left + reach : right + reach + 1])
-    return np.stack(parts)
-
 
 def mosaic(pictures: np.ndarray, columns: int, gap: int = 1, paper: int = 255) -> np.ndarray:
     """Pictures `(n, height, width, colours)` in rows of `columns`, with `gap` pixels of paper between them."""

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from lab.declare.experiment import Experiment
-from lab.declare.run import Run, canonical
+from lab.declare.run import canonical
 from lab.report.language import Said
 from lab.report.table import csv_files
-from lab.report.table.row import Row
+from lab.report.table.row import Declared, Row
 from lab.report.table.statistics import Summary, summarise
 from lab.store.record import Record
 from lab.store.records import Records
@@ -26,7 +26,8 @@ PRINTED = ("variant", "dataset", "learning_rate", f"{ERROR}_mean", f"{ERROR}_std
 TITLE = Said("How the learning rates were chosen")
 READING = Said(
     "Validation errors, %, at each learning rate that was tried: means of runs whose seeds are in no other table. ‡ "
-    "marks a chosen rate that is the least or the largest of them and better than the next."
+    "marks a chosen rate that is the least or the largest of them and better than the next by more than the standard "
+    "error of their difference."
 )
 
 
@@ -102,10 +103,9 @@ def _of_one_recipe(experiment: Experiment, ran: Sequence[Record]) -> dict[float,
 
 def _declared(experiment: Experiment, variant: str, dataset: str) -> str | None:
     """The recipe by which the declaration chooses a variant's rate; None where it does not choose one."""
-    own = experiment.named.get(variant)
-    if not own or not experiment.rates:
+    if variant not in experiment.named or not experiment.rates:
         return None
-    trials = experiment.rates.runs([Run(experiment.name, variant, dataset, own.settings_on(dataset), 0)])
+    trials = experiment.rates.runs([Declared(experiment).run(variant, dataset)])
     return _recipe(trials[0].specification()["settings"]) if trials else None
 
 

@@ -114,12 +114,21 @@ class Declared:
         if variant not in self.experiment.named:
             return None
         if (variant, dataset) not in self._digests:
-            self._digests[variant, dataset] = digest(self._run(variant, dataset).specification())
+            self._digests[variant, dataset] = digest(self.run(variant, dataset).specification())
         return self._digests[variant, dataset]
+
+    def run(self, variant: str, dataset: str) -> Run:
+        """The run of a declared variant with seed 0."""
+        return Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings_on(dataset), 0)
 
     def has(self, row: Row) -> bool:
         """Whether a row has the recipe that the declaration gives it."""
         return row.specification == self.specification(row.variant, row.dataset)
+
+    def read_by(self, row: Row) -> list[str]:
+        """The specifications of the rows whose networks a declared row reads; none where it has another recipe."""
+        needed = self.run(row.variant, row.dataset).needs if self.has(row) else ()
+        return [digest(run.specification()) for run in needed]
 
     def deviations(self, row: Row) -> dict[str, tuple[Any, Any]] | None:
         """The settings that a row does not have as declared: what it has, and what is declared.
@@ -130,13 +139,10 @@ class Declared:
             return None
         key = row.variant, row.dataset
         if key not in self._settings:
-            self._settings[key] = each_setting(self._run(*key).specification()["settings"])
+            self._settings[key] = each_setting(self.run(*key).specification()["settings"])
         ours, theirs = each_setting(row.settings), self._settings[key]
         both = {name: (ours.get(name), theirs.get(name)) for name in [*theirs, *ours]}
         return {name: values for name, values in both.items() if not same(*values)}
-
-    def _run(self, variant: str, dataset: str) -> Run:
-        return Run(self.experiment.name, variant, dataset, self.experiment.named[variant].settings_on(dataset), 0)
 
 
 def each_setting(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

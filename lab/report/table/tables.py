@@ -71,9 +71,7 @@ def table_and_seeds(
 def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str, str]]) -> pd.DataFrame:
     experiment = declaration.experiment
     described = [_describe(declaration, row) for row in rows]
-    for row, line in zip(rows, described, strict=True):
-        edge = line["declared"] and (row.variant, row.dataset) in at_edge
-        found = () if experiment.budget else signs((run.ending for run in row.finished.values()), edge)
+    for line, found in zip(described, _signs(declaration, rows, at_edge), strict=True):
         if found:
             line["starved"] = ", ".join(found)
     if _some_elsewhere(rows):
@@ -88,6 +86,18 @@ def _table(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str
             compare(declaration, rows, described, measure, pairs)
     lines = [line | {"specification": row.specification} for row, line in zip(rows, described, strict=True)]
     return pd.DataFrame(lines, columns=None if lines else EVERY)
+
+
+def _signs(declaration: Declared, rows: list[Row], at_edge: Collection[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """The signs of starved training of each row: its own, and those of the row whose networks it looks into."""
+    if declaration.experiment.budget:
+        return [() for _ in rows]
+    own: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        edge = declaration.has(row) and (row.variant, row.dataset) in at_edge
+        own[row.specification] = signs((run.ending for run in row.finished.values()), edge)
+    read = ((row.specification, *declaration.read_by(row)) for row in rows)
+    return [tuple(dict.fromkeys(sign for name in names for sign in own.get(name, ()))) for names in read]
 
 
 def _by_seed(declaration: Declared, rows: list[Row]) -> pd.DataFrame:

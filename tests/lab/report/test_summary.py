@@ -14,7 +14,7 @@ from lab.command.main import main
 from lab.declare import catalogue
 from lab.declare.recipe import View
 from lab.declare.run import Run
-from lab.report import blocks, refresh, summary
+from lab.report import blocks, printing, refresh, summary
 from lab.report.draw import summary_figure
 from lab.report.table import csv_files, tables
 from lab.store.records import Records
@@ -98,6 +98,19 @@ def test_of_equal_rows_the_one_named_as_its_network_counts(tmp_path):
     run(tmp_path, "quickdraw", "lenet5-relu", 8.0, dataset="quickdraw")
     (row,) = summary.frame(tmp_path).to_dict("records")
     assert (row["source"], row["examples"], row["seeds"]) == ("quickdraw/lenet5-relu", 7_000, 3)
+
+
+def test_a_row_with_signs_of_starved_training_comes_last_and_is_marked(tmp_path):
+    run(tmp_path, "quickdraw", "lenet5-undistorted", 9.0, dataset="quickdraw")
+    run(tmp_path, "quickdraw", "lenet5-relu", 8.0, dataset="quickdraw", train_error_percent=40.0)
+    (row,) = summary.frame(tmp_path).to_dict("records")
+    assert row["source"] == "quickdraw/lenet5-undistorted"
+    assert pd.isna(row["starved"])
+    run(tmp_path, "quickdraw", "lenet5-undistorted", 9.0, dataset="quickdraw", train_error_percent=40.0)
+    (row,) = summary.frame(tmp_path).to_dict("records")
+    assert (row["source"], row["starved"]) == ("quickdraw/lenet5-relu", "training error above test error")
+    frame = summary.frame(tmp_path)
+    assert "| lenet5-relu† |" in printing.markdown(frame, summary.printed_columns(frame))
 
 
 def test_what_else_was_measured_of_it_names_its_own_row(tmp_path):

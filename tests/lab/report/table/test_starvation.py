@@ -79,6 +79,21 @@ def test_a_starved_row_is_marked_and_no_evidence(tmp_path):
     assert "starved" not in tables.write(budget, records)
 
 
+def test_a_row_that_looks_into_a_starved_network_is_marked_as_that_is(tmp_path):
+    features, records = catalogue.find("features"), Records(tmp_path)
+    records.folder("features").mkdir(parents=True)
+    for name, outcome in {
+        "bn-6": {"metrics": {}, "history": {"validation_accuracy": [0.5, 0.6]}},
+        "bn-6-relu1": {"metrics": {"pattern_pixels": 3.0}},
+        "bn-6-random-weights-relu1": {"metrics": {"pattern_pixels": 3.0}},
+    }.items():
+        run = Run("features", name, "mnist", features.named[name].settings, 0)
+        records.save(run, {"status": "finished", "facts": {}} | outcome)
+    rows = tables.write(features, records).set_index("variant")
+    assert rows.loc["bn-6", "starved"] == rows.loc["bn-6-relu1", "starved"] == STILL
+    assert not isinstance(rows.loc["bn-6-random-weights-relu1", "starved"], str)
+
+
 def test_a_row_whose_rate_was_at_an_edge_is_marked(tmp_path):
     lenet, records = catalogue.find("lenet"), Records(tmp_path)
     records.folder("lenet").mkdir(parents=True)

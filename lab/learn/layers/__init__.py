@@ -1,0 +1,1 @@
+"""What layers of networks tell of pictures and respond to, with TensorFlow."""
