@@ -80,7 +80,7 @@ class Trained:
     @property
     def key(self) -> tuple[str, str, str]:
         """Network, data set, and view of its pictures in words."""
-        return self.training.model, str(self.row["dataset"]), in_words(self.training.view)
+        return self.training.model, str(self.row["dataset"]), shown(self.training)
 
     @property
     def examples(self) -> int | None:
@@ -135,6 +135,14 @@ def frame(results: Path) -> pd.DataFrame:
     return found.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64") | dict.fromkeys(NUMBERS, "float"))
 
 
+def shown(training: Training) -> str:
+    """How a network's pictures are shown, in training too, in a few words; nothing where they are shown as they are."""
+    words = [in_words(training.view)] if in_words(training.view) else []
+    words += ["distorted in training"] if training.distortion else []
+    words += ["shifted and mirrored in training"] if training.random_crop else []
+    return ", ".join(words)
+
+
 def in_words(view: View) -> str:
     """How pictures are shown, in a few words; nothing where they are shown as they are."""
     words = [_on(view.canvas)] if view.canvas else []
@@ -171,8 +179,8 @@ def groups(found: pd.DataFrame) -> Iterator[tuple[Said, pd.DataFrame]]:
         if not first["dataset"]:
             yield LAYERS_TITLE, rows
             continue
-        shown = f"{first['dataset']}, {first['view']}" if first["view"] else first["dataset"]
-        yield Said("{shown}: {examples:,} examples", shown=shown, examples=first["examples"]), rows
+        pictures = f"{first['dataset']}, {first['view']}" if first["view"] else first["dataset"]
+        yield Said("{shown}: {examples:,} examples", shown=pictures, examples=first["examples"]), rows
 
 
 def show(console: Console, found: pd.DataFrame) -> None:
@@ -282,7 +290,7 @@ def _effective(judged: Sequence[Judged]) -> dict[tuple[str, str, str], tuple[flo
             training = catalogue.find(settings.trained_by).named[settings.trained_as].settings_on(settings.trained_on)
             field = MODELS[training.model].field
             if field and field.layer == settings.layer:
-                key = (training.model, settings.trained_on, in_words(training.view))
+                key = (training.model, settings.trained_on, shown(training))
                 found[key] = row[EFFECTIVE], f"{experiment.name}/{row['variant']}"
     return found
 

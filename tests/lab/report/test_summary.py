@@ -82,7 +82,6 @@ def test_the_first_experiment_in_the_lectures_order_gives_the_row(tmp_path):
     run(tmp_path, "sample-efficiency", "lenet5-relu-100", 30.0)
     run(tmp_path, "sample-efficiency", "lenet5-relu-55000", 3.0)
     run(tmp_path, "lenet", "lenet5-relu", 1.0)
-    run(tmp_path, "lenet", "lenet5-relu-distorted", 0.5)
     (row,) = summary.frame(tmp_path).to_dict("records")
     assert (row["source"], row["examples"]) == ("sample-efficiency/lenet5-relu-55000", 55_000)
     assert np.isnan(row["shift4_error_percent"])
@@ -94,23 +93,31 @@ def test_the_first_experiment_in_the_lectures_order_gives_the_row(tmp_path):
 
 
 def test_of_equal_rows_the_one_named_as_its_network_counts(tmp_path):
-    run(tmp_path, "quickdraw", "lenet5-undistorted", 9.0, dataset="quickdraw")
-    run(tmp_path, "quickdraw", "lenet5-relu", 8.0, dataset="quickdraw")
+    run(tmp_path, "lenet", "lenet5-small-batches", 1.0)
+    run(tmp_path, "lenet", "lenet5", 1.2)
     (row,) = summary.frame(tmp_path).to_dict("records")
-    assert (row["source"], row["examples"], row["seeds"]) == ("quickdraw/lenet5-relu", 7_000, 3)
+    assert (row["source"], row["examples"], row["seeds"]) == ("lenet/lenet5", 55_000, 3)
+
+
+def test_a_network_that_learned_from_distorted_pictures_is_not_beside_those_that_did_not(tmp_path):
+    run(tmp_path, "lenet", "lenet5-relu", 1.0)
+    run(tmp_path, "lenet", "lenet5-relu-distorted", 0.5)
+    plain, distorted = summary.frame(tmp_path).to_dict("records")
+    assert (plain["view"], distorted["view"]) == ("", "distorted in training")
+    assert len(list(summary.groups(summary.frame(tmp_path)))) == 2
 
 
 def test_a_row_with_signs_of_starved_training_comes_last_and_is_marked(tmp_path):
-    run(tmp_path, "quickdraw", "lenet5-undistorted", 9.0, dataset="quickdraw")
-    run(tmp_path, "quickdraw", "lenet5-relu", 8.0, dataset="quickdraw", train_error_percent=40.0)
+    run(tmp_path, "lenet", "lenet5-small-batches", 1.0)
+    run(tmp_path, "lenet", "lenet5", 1.2, train_error_percent=40.0)
     (row,) = summary.frame(tmp_path).to_dict("records")
-    assert row["source"] == "quickdraw/lenet5-undistorted"
+    assert row["source"] == "lenet/lenet5-small-batches"
     assert pd.isna(row["starved"])
-    run(tmp_path, "quickdraw", "lenet5-undistorted", 9.0, dataset="quickdraw", train_error_percent=40.0)
+    run(tmp_path, "lenet", "lenet5-small-batches", 1.0, train_error_percent=40.0)
     (row,) = summary.frame(tmp_path).to_dict("records")
-    assert (row["source"], row["starved"]) == ("quickdraw/lenet5-relu", "training error above test error")
+    assert (row["source"], row["starved"]) == ("lenet/lenet5", "training error above test error")
     frame = summary.frame(tmp_path)
-    assert "| lenet5-relu† |" in printing.markdown(frame, summary.printed_columns(frame))
+    assert "| lenet5† |" in printing.markdown(frame, summary.printed_columns(frame))
 
 
 def test_what_else_was_measured_of_it_names_its_own_row(tmp_path):

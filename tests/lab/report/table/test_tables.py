@@ -341,7 +341,8 @@ def test_one_folder_that_cannot_be_a_table_costs_no_other_its_own(tmp_path, caps
     out, err = capsys.readouterr()
     names = ("compare-fc", "lenet")
     rows = [f"{name}.csv: {len(csv_files.read(REFERENCE / f'{name}.csv'))} rows" for name in names]
-    networks = {row.settings.model for name in names for row in catalogue.find(name).variants}
+    rows_of = [row.settings for name in names for row in catalogue.find(name).variants]
+    networks = {(settings.model, settings.distortion) for settings in rows_of}
     assert [line.split("/")[-1] for line in out.splitlines()] == [*rows, f"summary.csv: {len(networks)} rows"]
     assert "x.json.set-aside" in err
     assert all(f"Unknown experiment '{name}'" in err for name in ("a-name-of-no-experiment", "lent", "zzz"))
