@@ -88,7 +88,7 @@ EXPERIMENT = Experiment(
             "vgg-6-distorted",
             Training("vgg-6", epochs=20, learning_rate=2e-3, distortion=HANDWRITING),
             "six convolutions of 3×3, 77,562 parameters, random affine distortions",
-            label="six 3×3 convolutions, distorted digits",
+            label="six convolutions, distorted digits",
         ),
     ),
     baseline="lenet5",
@@ -151,7 +151,7 @@ EXPERIMENT = Experiment(
         "train_seconds_mean",
     ),
     figure_options={
-        "title": "How many of MNIST's test digits each LeNet misreads",
+        "title": "How many of MNIST's test digits each network misreads",
         "published": ("error_percent_1998", "printed in 1998"),
     },
     reading='"Error 1998", the hollow diamonds, is what LeCun et al. printed for the network of that name. '
