@@ -1,5 +1,6 @@
 """Several hosts train together: two real processes on this machine; in some tests one of them dies."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.declare import machine
+from lab.declare import catalogue, machine
 from lab.declare.machine import Hosts
 from lab.declare.recipe import Training
 from lab.declare.run import Run
@@ -79,7 +80,8 @@ def test_two_hosts_train_like_one_and_only_the_chief_writes(call, digits, tmp_pa
     assert not (tmp_path / "1").exists() or not list((tmp_path / "1").rglob("*.*"))
     records = Records(tmp_path / "0").of("lenet")
     assert [record.seed for record in records] == [0, 1]
-    trainer = Trainer(Training("lenet5-relu", epochs=2, precision="float64"), digits)
+    declared = catalogue.find("lenet").named["lenet5-relu"].settings
+    trainer = Trainer(dataclasses.replace(declared, epochs=2, precision="float64"), digits)
     for record in records:
         alone = trainer.run(record.seed)
         assert record.environment["hosts"] == 2
