@@ -10,7 +10,7 @@ from cnn_models.gradients.maximisation import NAIVE, Maximised, maximise
 from cnn_models.gradients.targets import Box
 from lab.data.datasets import Dataset
 from lab.declare.layer import Layer
-from lab.learn.layers.measures import LayerReader, Reading, strongest
+from lab.learn.layers.reader import LayerReader, Reading, strongest
 
 GREY = 128  # of what lies beyond a picture
 SHOWN_PATCHES = 2  # of a channel

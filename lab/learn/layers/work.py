@@ -11,8 +11,9 @@ from lab.data.datasets import Dataset
 from lab.declare.layer import Layer, Pixels
 from lab.declare.run import Run
 from lab.declare.work import Attachment, Report, RunOutcome
-from lab.learn.layers.measures import LayerReader, measure, pixels
+from lab.learn.layers.measures import measure, pixels
 from lab.learn.layers.pictures import pictures
+from lab.learn.layers.reader import LayerReader
 from lab.learn.loop import set_seed
 from lab.learn.training import TrainingWork
 from lab.store import environment

@@ -6,8 +6,11 @@ import pytest
 import sklearn.linear_model
 
 from lab.data.datasets import Split
-from lab.learn.layers import measures
-from lab.learn.layers.measures import LayerReader, Reading, class_selectivity, linear_probe, patterns, read
+from lab.learn.layers import probe
+from lab.learn.layers.measures import class_selectivity
+from lab.learn.layers.patterns import patterns
+from lab.learn.layers.probe import linear_probe
+from lab.learn.layers.reader import LayerReader, Reading, read, strongest
 
 
 def test_selectivity_by_hand():
@@ -24,7 +27,7 @@ def test_selectivity_by_hand():
 def test_the_probe_is_scikit_learns_ridge(shape):
     inputs = np.random.default_rng(0).normal(size=shape).astype("float32")
     targets = np.eye(3)[np.arange(len(inputs)) % 3] - 1 / 3
-    for penalty, weights in zip(measures.PROBE_PENALTIES, measures._ridges(inputs, targets), strict=True):
+    for penalty, weights in zip(probe.PENALTIES, probe._ridges(inputs, targets), strict=True):
         theirs = sklearn.linear_model.Ridge(penalty, fit_intercept=False).fit(inputs.astype("float64"), targets)
         # Ours multiplies in float32: 40 products and their sums are rounded by 6e-8 of 100 or less, and what is
         # solved for, weights below 1, is off by that over the least eigenvalue, which is 10 at least.
@@ -109,4 +112,4 @@ def test_a_reading_says_where_the_largest_answer_is():
     np.testing.assert_allclose(reading.peak[:, 0], [0.2, 0.4, 1], rtol=1e-5)
     np.testing.assert_allclose(reading.mean[:, 0], [0.2 / 81, 0.4 / 81, 1 / 81], rtol=1e-4)
     assert not reading.hits.any()
-    assert measures.strongest(reading, 2).tolist() == [[2, 1]]
+    assert strongest(reading, 2).tolist() == [[2, 1]]
