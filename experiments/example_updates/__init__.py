@@ -17,8 +17,8 @@ NETS: dict[str, tuple[str, dict[str, Any] | None, str]] = {
     "global-max": ("conv-global-max", None, "convolution, global max pooling"),
 }
 SHIFTS = {"near": 5, "far": 28}  # pixels to the right: part of a digit, and its whole width
-GREY = "-at-minus-half"
-BLACK = {"": 0.0, GREY: -0.5}  # what networks get for a black pixel, by the end of the row's name
+MINUS_HALF = "-at-minus-half"
+BLACK = {"": 0.0, MINUS_HALF: -0.5}  # what networks get for a black pixel, by the end of the row's name
 DIGITS = 50  # test digits over which a run takes its mean
 
 
@@ -47,13 +47,13 @@ def row_name(net: str, distance: str, level: str = "") -> str:
 def _row(net: str, distance: str, level: str) -> Variant:
     model, options, about = NETS[net]
     shift, black = SHIFTS[distance], BLACK[level]
-    at = f"black at {black:g}".replace("-", "−")
+    at = f"black at\N{NO-BREAK SPACE}{black:g}".replace("-", "−")
     return Variant(
         row_name(net, distance, level),
         Moved(model, shift, black, options),
         f"{about}; {shift} pixels apart; {at}",
         against=None if net == "fc" else row_name("fc", distance, level),
-        label=f"{about}, {shift} pixels" + (f", {at}" if black else ""),
+        label=f"{about}, {shift}\N{NO-BREAK SPACE}pixels" + (f", {at}" if black else ""),
     )
 
 
@@ -79,7 +79,7 @@ EXPERIMENT = Experiment(
                 fc=Mean(row_name("fc", "far"), COSINE),
                 flatten=Mean(row_name("flatten", "far"), COSINE),
                 pooled=Mean(row_name("global-max", "far"), COSINE),
-                grey=Mean(row_name("fc", "far", GREY), COSINE),
+                grey=Mean(row_name("fc", "far", MINUS_HALF), COSINE),
             ),
             checked="The gradient of cross-entropy in the first layer's kernel, of networks that are not trained yet, "
             "for fifty digits on a black canvas, each at two places, with black at 0 for all networks.",
@@ -107,7 +107,7 @@ EXPERIMENT = Experiment(
                     "Where black is −0.5, as this suite shows pictures, the background makes a fully connected layer's "
                     "gradients more alike than a convolution's before a global maximum",
                     Difference(
-                        row_name("fc", "far", GREY), row_name("global-max", "far", "-at-minus-half"), COSINE
+                        row_name("fc", "far", MINUS_HALF), row_name("global-max", "far", MINUS_HALF), COSINE
                     ).above(0),
                 ),
             ),

@@ -80,7 +80,7 @@ class Reading:
 
 
 def read(layer: LayerReader, split: Split, probe: Probe) -> Reading:
-    """Reads every picture of a split once."""
+    """Reads every picture of a split once; the probe takes all activations of a picture as one row."""
     parts = []
     for maps, labels in zip(layer.batches(split.images), _chunks(split.labels), strict=True):
         count, rows, columns, channels = maps.shape

@@ -8,26 +8,20 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run, digest
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """Settings of a run that reads a network; no field says how that is trained."""
+def reading(experiment, learning_rate, seed=3):
+    """A run that reads a network of an experiment; none of its settings says how that network is trained."""
 
-    experiment: str
+    @dataclasses.dataclass(frozen=True)
+    class Reading:
+        def needs(self, run):
+            return (Run(experiment, "lenet5", "mnist", Training("lenet5", learning_rate=learning_rate), run.seed),)
 
-    def needs(self, run):
-        return (Run(self.experiment, "lenet5", "mnist", Training("lenet5", learning_rate=RATES[-1]), run.seed),)
-
-
-RATES = [0.001]
+    return Run("own", "looks", "mnist", Reading(), seed)
 
 
-@pytest.mark.parametrize(("experiment", "other_name"), [("lenet", True), ("own", False)])
-def test_another_recipe_of_a_network_that_another_experiment_trained_is_another_run(
-    monkeypatch, experiment, other_name
-):
-    run = Run("own", "looks", "mnist", Reading(experiment), 3)
-    before = run.specification()
-    assert before.get("reads") == ([digest(run.needs[0].specification())] if other_name else None)
-    monkeypatch.setitem(globals(), "RATES", [0.002])
-    assert (run.specification() != before) == other_name
-    assert digest(Run("own", "looks", "mnist", Reading(experiment), 4).specification()) == digest(run.specification())
+@pytest.mark.parametrize(("experiment", "named"), [("lenet", True), ("own", False)])
+def test_a_specification_names_the_recipe_of_a_network_that_another_experiment_trained(experiment, named):
+    run, other = reading(experiment, 0.001), reading(experiment, 0.002)
+    assert run.specification().get("reads") == ([digest(run.needs[0].specification())] if named else None)
+    assert (run.key != other.key) == named
+    assert digest(reading(experiment, 0.001, seed=4).specification()) == digest(run.specification())
