@@ -54,7 +54,10 @@ def write_minutes(reference: Path) -> None:
 
 
 def _minutes(experiment: Experiment, seeds: Path) -> str:
-    """Minutes of a call with nothing said: of each declared row the mean seconds of its runs, by the declared seeds."""
+    """Minutes of a call with nothing said: of each declared row the median seconds of its runs, by the declared seeds.
+
+    The median, as one run that was suspended for an hour would decide the mean.
+    """
     if not seeds.exists():
         return UNMEASURED
     frame = tables.read_seeds(seeds)
@@ -66,15 +69,15 @@ def _minutes(experiment: Experiment, seeds: Path) -> str:
         whole = set(experiment.rows) <= set(frame["variant"])
         return f"{'' if whole else '≥'}{math.ceil(seconds.sum() / 60 / CORES)}"
     declared = frame["declared"].astype(bool)
-    means = seconds[declared].groupby([frame["variant"], frame["dataset"]]).mean()
+    medians = seconds[declared].groupby([frame["variant"], frame["dataset"]]).median()
     wanted = [
         (variant.name, dataset)
         for variant in experiment.variants
         if hasattr(variant.settings, "epochs")
         for dataset in experiment.datasets_of(variant.name)
     ]
-    known = [key for key in wanted if key in means.index]
-    minutes = math.ceil(means.sum() * experiment.seeds / 60 / CORES)
+    known = [key for key in wanted if key in medians.index]
+    minutes = math.ceil(medians.sum() * experiment.seeds / 60 / CORES)
     if 2 * len(known) < len(wanted):
         return UNMEASURED
     return f"{minutes}" if len(known) == len(wanted) else f"≥{minutes}"

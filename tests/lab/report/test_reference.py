@@ -10,7 +10,7 @@ from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.report import blocks, reference, refresh
-from lab.report.table import rates
+from lab.report.table import csv_files, rates, tables
 from lab.store.records import Records
 
 ROOT = Path(__file__).parents[3]
@@ -90,6 +90,24 @@ def test_with_a_study_goes_how_its_learning_rates_were_chosen(study, kept):
     shutil.rmtree(study / rates.FOLDER)
     keep(study, kept)  # results without them leave those that are kept
     assert len(Records(kept / rates.FOLDER).of("filters")) == 3
+
+
+def minutes_of(name, folder):
+    blocks.write_minutes(folder)
+    frame = csv_files.read(folder / "minutes.csv").set_index("experiment")
+    return frame["minutes_on_two_cores"].astype(str)[name]
+
+
+def test_one_run_that_was_suspended_for_a_day_does_not_decide_how_long_an_experiment_takes(tmp_path):
+    seeds = csv_files.read(tables.seeds_path(KEPT, "relearning"))
+    copy = tables.seeds_path(tmp_path, "relearning")
+    copy.parent.mkdir()
+    csv_files.write(seeds, copy)
+    usual = minutes_of("relearning", tmp_path)
+    seeds.loc[0, "train_seconds"] += 86_400
+    csv_files.write(seeds, copy)
+    assert usual not in ("0", blocks.UNMEASURED)
+    assert minutes_of("relearning", tmp_path) == usual
 
 
 def damage_rates(folder):
