@@ -59,8 +59,15 @@ def _inspect(model: "keras.Model", arguments: argparse.Namespace) -> None:
     }
     for kind, text in texts.items():
         if (path := getattr(arguments, kind)) is not None:
-            path.write_text(text(), encoding="utf-8", newline="")
+            _write(path, text())
     print(table)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _features(model: "keras.Model", arguments: argparse.Namespace) -> None:
@@ -154,6 +161,8 @@ def _check_files(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is a file in a folder that is there; got {path}.")
         if name == "output" and path is not None and path.suffix != ".png":
             raise ValueError(f"--output is a picture, its name ends in .png; got {path}.")
+    if getattr(arguments, "picture", None) and arguments.html is None:
+        raise ValueError("--picture is the picture of a page: say with --html which file that is.")
     for path in filter(None, (getattr(arguments, "picture", None), *(getattr(arguments, "pictures", None) or ()))):
         check_picture(path)
 

@@ -30,7 +30,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     """Error by depth; beneath, fields by depth, error by field and size of the digit, gradients by layer."""
     if f"{ERROR}_mean" not in frame:
         return None
-    rows = frame.sort_values("declared", ascending=False, kind="stable").drop_duplicates("variant").set_index("variant")
+    rows = figures.by_variant(frame)
     figure = drawing.sheet(0.4 + MAIN + 2 * BELOW, "Test error by the number of 3×3 layers")
     main, middle, lower = figure.subfigures(3, 1, height_ratios=(MAIN, BELOW, BELOW), squeeze=False)[:, 0]
     _errors(main.subplots(), rows)

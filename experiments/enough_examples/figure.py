@@ -23,7 +23,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     """Probes and selectivity against examples, a curve a layer; beneath, the first layer's kernels."""
     if f"{PROBE}_mean" not in frame:
         return None
-    rows = frame.sort_values("declared", ascending=False, kind="stable").drop_duplicates("variant").set_index("variant")
+    rows = figures.by_variant(frame)
     kernels = _kernels(experiment, records)
     figure = drawing.sheet(0.5 + CURVES + KERNELS * bool(kernels), "What LeNet-5's layers tell, by examples learned")
     parts = figure.subfigures(1 + bool(kernels), 1, height_ratios=(CURVES, KERNELS)[: 1 + bool(kernels)], squeeze=False)

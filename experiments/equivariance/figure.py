@@ -34,7 +34,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if not set(MAPS) <= set(arrays):
         return None
     moving = set(CURVES) <= set(arrays)  # they need MNIST
-    rows = frame[frame["declared"].astype(bool)].set_index("variant")
+    rows = figures.by_variant(frame)
     heights = (2.4, 2.6, 1.4 + drawing.ROW * len(CURVES))[: 2 + moving]
     figure = drawing.sheet(0.5 + sum(heights), "Convolution and shift, in either order")
     upper, middle, *lower = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat

@@ -122,7 +122,7 @@ def _trends(figure: SubFigure, rows: pd.DataFrame) -> None:
     """Each measure against depth, a row of panels a network, with 95 % intervals over seeds."""
     drawing.head(figure, f"Layer by layer; {drawing.seeds(rows)}")
     grid: Any = figure.subplots(len(LAYERS), len(TRENDS), sharey="col")
-    by_name = rows.drop_duplicates("variant").set_index("variant")
+    by_name = figures.by_variant(rows)
     for line, (model, layers) in zip(grid, LAYERS.items(), strict=True):
         for axes, (measure, label) in zip(line, TRENDS.items(), strict=True):
             for number, condition in enumerate(CONDITIONS):

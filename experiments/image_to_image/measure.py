@@ -15,7 +15,7 @@ from lab.data.pairs import Half, Pairs
 from lab.declare.recipe import Training
 from lab.declare.run import Run
 from lab.declare.work import Attachment, Report, RunOutcome
-from lab.learn.devices import one_thread
+from lab.learn import devices
 from lab.learn.loop import Loop, set_seed
 from lab.learn.pictures import normalise
 from lab.learn.training import EVALUATION_BATCH, Trainer, in_batches
@@ -29,7 +29,7 @@ class TranslationWork:
     """Trains or applies one way from inputs to targets, and measures what it makes of the whole test split."""
 
     def __init__(self, records: Records) -> None:
-        one_thread()
+        devices.one_thread()
         self._pairs: dict[str, Pairs] = {}
         self._readers: dict[str, Reader] = {}
         self._kept: tuple[tuple[str, Translation], Translator] | None = None
@@ -49,7 +49,7 @@ class TranslationWork:
             outcome = translator.run(run.seed, report)
             outputs = translator.translate(found.test.inputs)
             attached = (Attachment(".keras", translator.model.save),)
-        outcome["environment"] = {"dataset_sha256": found.checksum}
+        outcome["environment"] = {"dataset_sha256": found.checksum, "devices": devices.in_use()}
         if outcome["status"] == "finished":
             outcome["metrics"] |= likeness(outputs, found.test.targets) | self._reading(found, outputs, run.seed)
             if run.seed == 0:

@@ -28,6 +28,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     if frame.empty:
         return None
     # Columns that the chosen rows do not have: only networks, say, or only what is too large to measure.
+    frame = figures.by_variant(frame).reset_index()
     frame = frame.reindex(columns=[*frame, *(column for column in DRAWN if column not in frame)])
     kept = figures.arrays(experiment, records)
     maps = {name: kept[name]["gradient"] for name in HEAT_MAPS if name in kept}

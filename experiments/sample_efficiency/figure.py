@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.sample_efficiency import LABELS, MEASURE, PARTS, SIZES, WANTED
 from lab.declare.experiment import Experiment
-from lab.report.draw import drawing
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 MIDDLE = math.sqrt(min(SIZES) * max(SIZES))  # of the logarithmic axis of examples
@@ -19,6 +19,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     """Test accuracy against examples learned from, a panel a data set; beneath, the examples needed."""
     if f"{MEASURE}_mean" not in frame:
         return None
+    frame = pd.concat(figures.by_variant(rows).reset_index() for _, rows in frame.groupby("dataset", sort=False))
     datasets = list(dict.fromkeys(frame["dataset"]))
     figure = drawing.sheet(4.3 + STRIP, "Test accuracy by the number of examples learned from")
     grid = figure.subplots(2, len(datasets), squeeze=False, height_ratios=(2.6, 1), sharex=True, sharey="row")

@@ -34,7 +34,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
                 axes.set_title(NAMES[net], loc="center")
         line[0].set_ylabel(f"learned:\n{where_learned(positions, False)}", rotation=0, ha="right", va="center", size=11)
     drawing.head(below, "misread anywhere on the canvas, %")
-    rows = frame.drop_duplicates("variant").set_index("variant")
+    rows = figures.by_variant(frame)
     labels = [where_learned(*place) for place in places]
     for net, axes in zip(NETS, below.subplots(1, len(NETS), sharey=True), strict=True):
         found = rows.reindex([row_name(net, *place) for place in places])

@@ -17,10 +17,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
         return None
     arms = [arm for arm in ARMS if arm in set(frame["variant"])]
     labels = [figures.label(experiment, arm) for arm in arms]
-    rows = {
-        str(dataset): of.drop_duplicates("variant").set_index("variant").reindex(arms)
-        for dataset, of in frame.groupby("dataset", sort=False)
-    }
+    rows = {str(dataset): figures.by_variant(of).reindex(arms) for dataset, of in frame.groupby("dataset", sort=False)}
     figure = drawing.sheet(2.4 + 2 * drawing.ROW * len(arms), "Errors, steadiness and fields by what reduces the maps")
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
     panels = above.subplots(1, 2 * len(rows), sharey=True)

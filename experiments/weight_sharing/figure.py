@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from experiments.weight_sharing import MEASURE, RUNGS, SIZES, row_name
 from lab.declare.experiment import Experiment
-from lab.report.draw import drawing
+from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 HEIGHT = 4.3  # inches
@@ -16,14 +16,13 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
     """Test error by rung, pixels in their place and shuffled, a panel for each number of examples."""
     if f"{MEASURE}_mean" not in frame:
         return None
-    rows = frame[(frame["dataset"] == frame["dataset"].iloc[0]) & frame["declared"]]
-    rows = rows if len(rows) else frame
+    rows = figures.by_variant(frame[frame["dataset"] == frame["dataset"].iloc[0]])
     figure = drawing.sheet(HEIGHT, "Test error by connection, pixels in their place and shuffled")
     panels = figure.subplots(1, len(SIZES), sharey=True, squeeze=False)[0]
     for axes, examples in zip(panels, SIZES, strict=True):
         for number, (shuffled, label) in enumerate(ORDERS.items()):
             names = [row_name(rung, examples, shuffled) for rung in RUNGS]
-            found = rows.drop_duplicates("variant").set_index("variant").reindex(names)
+            found = rows.reindex(names)
             drawing.curve(axes, range(len(RUNGS)), found, MEASURE, number, label=label)
         axes.set_title(f"learned from {examples:,} examples")
         axes.set_xticks(range(len(RUNGS)), ["fully\nconnected", "locally\nconnected", "convolution"])

@@ -33,8 +33,13 @@ def end_by_exception() -> None:
 
 def _set(handler: Handler | int, numbers: Iterable[int] = (_signal.SIGINT, _signal.SIGTERM)) -> None:
     for number in numbers:
-        if _signal.getsignal(number) is not _signal.SIG_IGN:  # a shell ignores it for background jobs
-            _signal.signal(number, handler)
+        handle(number, handler)
+
+
+def handle(number: int, handler: Handler | int) -> None:
+    """From here on a signal calls this handler, unless the shell that started this process has it ignored."""
+    if _signal.getsignal(number) is not _signal.SIG_IGN:  # as it does with Ctrl-C for background jobs
+        _signal.signal(number, handler)
 
 
 def between_imports(handler: Handler) -> Handler:

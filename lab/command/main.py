@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lab.command import arguments, model, options
+from lab.command import arguments, interrupts, model, options
 from lab.command.interrupts import between_imports
 from lab.declare import catalogue, machine
 from lab.declare.call import Call
@@ -39,9 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
             remains = "Finished runs are kept; the same call goes on from here."
         else:
             remains = "Complete files are kept."
-        signal.signal(signal.SIGTERM, between_imports(functools.partial(_terminated, remains)))
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell ignores it for background jobs
-            signal.signal(signal.SIGINT, between_imports(signal.default_int_handler))
+        interrupts.handle(signal.SIGTERM, between_imports(functools.partial(_terminated, remains)))
+        interrupts.handle(signal.SIGINT, between_imports(signal.default_int_handler))
         code = int(function(args) or 0)
         sys.stdout.flush()  # here, so that an error of printing is reported below
         return code

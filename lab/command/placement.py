@@ -1,5 +1,6 @@
 """Chooses the devices for the runs of a call, from what the user asked for and what the machine has."""
 
+import re
 from collections.abc import Sequence
 
 from lab.declare.machine import Devices, Hosts, Layout, refuse_uneven
@@ -77,16 +78,9 @@ def together(asked: str | None, hosts: Hosts, batches: Sequence[int], gpus: int)
 
 
 def _parse(asked: str) -> tuple[str, int | None]:
-    kind, _, number = asked.partition(":")
-    if (
-        kind not in ("cpu", "gpu")
-        or (number and not number.isdecimal())
-        or len(number) > 6
-        or number == "0"
-        or asked.endswith(":")
-    ):
+    if not (parts := re.fullmatch(r"(cpu|gpu)(?::0*([1-9][0-9]{0,5}))?", asked)):
         raise UsageError(f"DEVICES is cpu, gpu, or one of them with a number, as cpu:2; got '{asked[:40]}'.")
-    return kind, int(number) if number else None
+    return parts[1], int(parts[2]) if parts[2] else None
 
 
 def _share(gpus: int, batches: Sequence[int]) -> int:

@@ -148,6 +148,8 @@ def lay_out(experiment: Experiment, runs: Sequence[Run], call: Call) -> machine.
             f"Take at most {WORKERS_PER_CORE * cores}."
         )
     if not experiment.trains:
+        if call.cluster:
+            return placement.on_cluster(None, call.workers, ())
         return placement.layout("cpu", call.workers, (), 0, cores)
     if runs and not any(isinstance(run.settings, Training) for run in runs):
         _check_own_loop(runs[0].experiment, call)

@@ -130,13 +130,14 @@ def _execute_runs(part: plan.Planned, call: Call) -> tuple["Records", bool]:
     with progress.watch(screen, part.experiment.name, len(part.runs)) as display:
         # Several hosts have to execute the same runs, so none of them may leave out a data set.
         may_leave_out = len(_datasets(part.runs)) > 1 and not part.hosts
-        left_out = _fetch_available(part.runs, job.records, call.force, display.fetched) if may_leave_out else []
+        to_do = [run for run in part.runs if part.hosts or call.force or not job.records.find(run)]
+        left_out = _fetch_available(to_do, len(part.runs), display.fetched) if may_leave_out else []
         left_out_keys = {run.key for run in left_out}
         runs = [run for run in part.runs if run.key not in left_out_keys]
         runs = runs if part.hosts else longest_first(runs, call.results)  # hosts must agree on the order
         display.expect(len(runs))
         engine = _engine(part, job, call, display)
-        outcome = _execute(engine, RunList(runs), lambda: None if may_leave_out else _fetch(runs, display.fetched))
+        outcome = _execute(engine, RunList(runs), lambda: None if may_leave_out else _fetch(to_do, display.fetched))
     _print_failed(outcome)
     if not part.hosts or part.hosts.chief:
         print(display.summary())
@@ -198,15 +199,12 @@ def _datasets(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.dataset for run in runs))
 
 
-def _fetch_available(
-    runs: Sequence[Run], records: "Records", force: bool, on_progress: Callable[[str, int, int], None]
-) -> list[Run]:
-    """Downloads and verifies the data sets that runs without a record need.
+def _fetch_available(runs: Sequence[Run], planned: int, on_progress: Callable[[str, int, int], None]) -> list[Run]:
+    """Downloads and verifies the data sets of runs, as far as they can be had.
 
     Args:
-        runs: all runs of the experiment.
-        records: tells which runs have a record.
-        force: whether runs with a record are repeated.
+        runs: the runs that are yet to be done.
+        planned: number of runs of the experiment.
         on_progress: called with the file's name, the bytes done and the bytes in total.
 
     Returns:
@@ -215,15 +213,14 @@ def _fetch_available(
     Raises:
         UsageError: no run has its data.
     """
-    to_do = [run for run in runs if force or not records.find(run)]
     left_out: list[Run] = []
-    for dataset in _datasets(to_do):
+    for dataset in _datasets(runs):
         try:
             _fetch_dataset(dataset, on_progress)
         except UsageError as error:
-            affected = [run for run in to_do if run.dataset == dataset]
+            affected = [run for run in runs if run.dataset == dataset]
             left_out += affected
-            if len(left_out) == len(runs):
+            if len(left_out) == planned:
                 raise
             print(f"{error}\nMeanwhile {_counted(len(affected))} on {dataset} will be left out.", file=sys.stderr)
     return left_out
@@ -234,7 +231,7 @@ def _counted(runs: int) -> str:
 
 
 def _fetch(runs: Sequence[Run], on_progress: Callable[[str, int, int], None]) -> None:
-    """Downloads and verifies the data sets of all runs.
+    """Downloads and verifies the data sets of runs.
 
     Raises:
         UsageError: a data set cannot be downloaded.

@@ -159,8 +159,8 @@ def outline(name: str) -> Outline:
     """
     family, colon, classes = name.partition(":")
     if colon and family in BY_CLASS:
-        shape = (strokes.SIDE, strokes.SIDE, BY_CLASS[family][1])
-        return Outline(name, shape, len(quickdraw.chosen(classes)), size=None, stored=True)
+        shape, names = (strokes.SIDE, strokes.SIDE, BY_CLASS[family][1]), quickdraw.chosen(classes)
+        return Outline(name, shape, len(names), size=None, stored=True, names=names)
     recipe = recipe_of(name)
     return Outline(name, recipe.shape, recipe.classes, recipe.size, names=recipe.names())
 

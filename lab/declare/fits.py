@@ -33,8 +33,11 @@ def recipe_refusal(training: Training, dataset: Outline) -> str | None:
         if training.splits == "final":
             return f"{dataset.name} stays in files, so its training and validation pictures cannot be joined"
     height, width, channels = dataset.shape
+    canvas = training.view.canvas
+    if canvas and canvas.object_side:  # pictures are scaled before anything else is done to them
+        height = width = canvas.object_side
     for alteration in (training.view.alteration, *training.measures.test_alterations):
-        if alteration and (reason := alteration_refusal(alteration, dataset.shape)):
+        if alteration and (reason := alteration_refusal(alteration, (height, width, channels))):
             return reason
     named = training.measures.error_of
     if named and named not in dataset.names:
@@ -43,11 +46,9 @@ def recipe_refusal(training: Training, dataset: Outline) -> str | None:
         if channels not in (1, 3):
             return f"pictures of {channels} channels have no luminance"
         channels = 1
-    canvas = training.view.canvas
     if canvas:
-        picture = (canvas.object_side or height, canvas.object_side or width)
-        if max(picture) > canvas.side:
-            return f"pictures of {picture[0]}×{picture[1]} pixels do not fit on a canvas of {canvas.side}×{canvas.side}"
+        if max(height, width) > canvas.side:
+            return f"pictures of {height}×{width} pixels do not fit on a canvas of {canvas.side}×{canvas.side}"
         height = width = canvas.side
     return MODELS[training.model].takes.refusal(training.model, (height, width, channels), dataset.classes)
 

@@ -125,13 +125,22 @@ class RayCluster:
         try:
             match kind:
                 case "ended":
-                    self._attempts.ended(task, self._record(task, *value))
+                    self._ended(task, *value)
                 case "skipped":
                     self._attempts.skipped(task, value)
                 case _:
                     self._attempts.failed(task, *value, locked=True)
         finally:
             lock.release()
+
+    def _ended(self, task: Task, outcome: RunOutcome, attached: Sequence[tuple[str, bytes]]) -> None:
+        """Records an outcome; one that makes no record is a failure of its run alone."""
+        try:
+            record = self._record(task, outcome, attached)
+        except ValueError as error:
+            self._attempts.failed(task, *recorded.failure(error), locked=True)
+        else:
+            self._attempts.ended(task, record)
 
     def _record(self, task: Task, outcome: RunOutcome, attached: Sequence[tuple[str, bytes]]) -> Record:
         files = tuple(Attachment(ending, functools.partial(_write, content)) for ending, content in attached)

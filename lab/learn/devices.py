@@ -105,12 +105,12 @@ def on_each(strategy: Any, array: Any) -> Any:
     )
 
 
-def in_use(strategy: Any) -> str:
-    """The devices of a strategy in a few characters, as a record keeps them: "cpu:1"."""
+def in_use(strategy: Any = None) -> str:
+    """The devices of a strategy in a few characters, as a record keeps them: "cpu:1"; None: of this process's own."""
     import tensorflow as tf
 
     kind = "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
-    return str(Devices(kind, strategy.num_replicas_in_sync))
+    return str(Devices(kind, (strategy or tf.distribute.get_strategy()).num_replicas_in_sync))
 
 
 def fast(strategy: Any) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 import experiments
 from cnn_models.names import unknown
+from lab import report
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.report.table import rates, tables
@@ -49,8 +50,13 @@ def is_current(figure: Path, *sources: Path) -> bool:
 @functools.cache
 def _code_changed() -> int:
     """When a file of the code that declares and draws figures last changed, in nanoseconds."""
-    code = (*Path(experiments.__file__).parent.rglob("*.py"), *Path(tables.__file__).parent.rglob("*.py"))
-    return max(file.stat().st_mtime_ns for file in code)
+    return max(file.stat().st_mtime_ns for file in _code())
+
+
+def _code() -> Iterator[Path]:
+    """The files of that code."""
+    for room in (experiments, report):
+        yield from Path(str(room.__file__)).parent.rglob("*.py")
 
 
 def write_all(records: Records) -> Iterator[tuple[Path, pd.DataFrame | str]]:

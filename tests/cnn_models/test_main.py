@@ -90,6 +90,8 @@ def test_pictures_of_channels_are_written(tmp_path, capsys):
         (["field", "lenet1", "--layer", "h9"], "h9"),
         (["field", "lenet1", "--layer", "h1", "--pictures", "nowhere.png"], "There is no picture nowhere.png"),
         (["field", "lenet1", "--layer", "h1", "--pictures", "notes.txt"], "got notes.txt"),
+        (["inspect", "lenet1", "--csv", "/dev/full"], "/dev/full cannot be written: No space left"),
+        (["inspect", "lenet1", "--picture", "cat.png"], "say with --html"),
         (["inspect", "lenet1", "--html", "nowhere/page.html"], "a folder that is there"),
         (["features", "lenet1", "--layer", "h1", "--output", "page.docx"], "ends in .png; got page.docx"),
     ],

@@ -251,6 +251,35 @@ def test_a_table_of_any_single_row_makes_its_figure_or_none(name, tmp_path):
             figure.draw_without_rendering()  # laid out; as a file it is written by the test of our own figures
 
 
+ONE_ROW_A_VARIANT = [
+    "depth-sweep",
+    "enough-examples",
+    "features",
+    "receptive-field",
+    "sample-efficiency",
+    "shift",
+    "stride-vs-pooling",
+    "weight-sharing",
+]
+
+
+@pytest.mark.parametrize("name", ONE_ROW_A_VARIANT)
+@pytest.mark.slow
+def test_a_figure_that_has_one_place_for_a_variant_shows_its_declared_recipe(name, tmp_path):
+    experiment, records = catalogue.find(name), Records(tmp_path / "results")
+    shutil.copytree(REFERENCE / "runs" / name, records.folder(name))
+    frame = tables.write(experiment, records).assign(declared=True)
+    values = [column for column in frame if str(column).endswith(("_mean", "_low", "_high"))]
+    others = frame.assign(declared=False, specification="0" * 12, **{column: frame[column] / 2 for column in values})
+    both = pd.concat([others, frame], ignore_index=True)
+
+    def drawn(of, file):
+        figures.save(figures.chart(experiment, of, records), file)
+        return file.read_text()
+
+    assert drawn(both, tmp_path / "both.svg") == drawn(frame, tmp_path / "declared.svg")
+
+
 def test_keeping_what_is_not_there_touches_nothing(tmp_path):
     before = sorted(path.name for path in (REFERENCE / "runs" / "lenet").iterdir())
     with pytest.raises(UsageError, match="make lenet first"):

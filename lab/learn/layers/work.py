@@ -11,6 +11,7 @@ from lab.data.datasets import Dataset
 from lab.declare.layer import Layer, Pixels
 from lab.declare.run import Run
 from lab.declare.work import Attachment, Report, RunOutcome
+from lab.learn import devices
 from lab.learn.layers.measures import measure, pixels
 from lab.learn.layers.pictures import pictures
 from lab.learn.layers.reader import LayerReader
@@ -37,8 +38,10 @@ class LayersWork:
         if run.dataset not in self._datasets:
             self._datasets[run.dataset] = datasets.load(run.dataset)
         dataset = self._datasets[run.dataset]
+        measured_on = {"dataset_sha256": dataset.checksum, "devices": devices.in_use()}
         if isinstance(run.settings, Pixels):
-            return {"status": "finished", "facts": {}, "metrics": pixels(dataset)}, None
+            metrics = pixels(dataset)
+            return {"status": "finished", "facts": {}, "metrics": metrics, "environment": measured_on}, None
         model = self._network(run, dataset, report)
         if model is None:  # the network diverged, and there is nothing to look into
             return {"status": "diverged", "facts": {"network": run.settings.model}, "metrics": {}}, None
@@ -57,8 +60,7 @@ class LayersWork:
             "receptive_field_pixels": int(layer.field.size[0] or 0),
         }
         kept = Attachment(".npz", lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
-        outcome = {"status": "finished", "facts": facts, "metrics": metrics}
-        outcome["environment"] = {"dataset_sha256": dataset.checksum}
+        outcome = {"status": "finished", "facts": facts, "metrics": metrics, "environment": measured_on}
         return outcome, kept if arrays else None
 
     def _train(self, run: Run, report: Report) -> tuple[RunOutcome, Attachment]:

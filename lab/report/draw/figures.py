@@ -128,6 +128,11 @@ def arrays_beside(record: Record, records: Records) -> dict[str, np.ndarray] | N
         return dict(content)
 
 
+def by_variant(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table by their variant: of several of one variant, that of the declared recipe, else the first."""
+    return rows.sort_values("declared", ascending=False, kind="stable").drop_duplicates("variant").set_index("variant")
+
+
 def error_by_variant(
     experiment: Experiment,
     frame: pd.DataFrame,

@@ -225,6 +225,9 @@ def test_runs_with_data_are_executed_and_the_others_named_with_how_to_get_their_
         assert err.endswith("not run: 1 run on fashion-mnist, whose data is missing (see above).\n")
     assert main([*words, "--dataset", "fashion-mnist", "--results", str(tmp_path / "f")]) == 2
     assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().err
+    (tmp_path / "cache" / "mnist.npz").unlink()  # nor is it needed where all runs are there
+    assert main([*words, "--dataset", "mnist", "--results", str(tmp_path / "r")]) == 0
+    assert "kept from before" in capsys.readouterr().out
 
 
 def test_features_draws_a_layer_of_any_model(tmp_path, capsys):

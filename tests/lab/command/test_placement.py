@@ -42,7 +42,7 @@ def test_the_layout_uses_every_device(asked, workers, runs, gpus, expected):
         ("cpu:3", 0, "do not divide a batch of 128"),
         ("gpu:2", 1, "needs 2 GPU, and 1 can be seen"),
         ("gpu", 0, "DEVICES=cpu needs none"),
-        *((wrong, 0, "got") for wrong in ("tpu", "cpu:", "cpu:0", "cpu:x", "2")),
+        *((wrong, 0, "got") for wrong in ("tpu", "cpu:", "cpu:0", "cpu:00", "cpu:٣", "cpu:2 ", "cpu:x", "2")),
     ],
 )
 def test_impossible_devices_are_refused(asked, gpus, message):
@@ -62,6 +62,11 @@ def test_the_call_is_refused_before_anything_starts(words, message, tmp_path, ca
     assert main(["run", *words, "--results", str(tmp_path / "r")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+def test_a_cluster_is_not_limited_by_this_machine_also_where_nothing_is_trained():
+    call = call_of(parser().parse_args(["run", "filters", "--workers", "500", "--cluster", "ray"]))
+    assert lay_out(catalogue.find("filters"), [], call).workers == 500
 
 
 @pytest.fixture

@@ -93,6 +93,12 @@ def test_what_cannot_be_is_refused_before_anything_starts(words, message, tmp_pa
     assert not (tmp_path / "r").exists()
 
 
+def test_a_class_that_was_asked_for_is_one_of_the_classes():
+    (settings,) = {run.settings for run in planned("photographs", "--variants", "convnet-8", "--seeds", "1")}
+    assert fits.recipe_refusal(settings, datasets.outline("quickdraw-strokes:cat,dog")) is None
+    assert "no class 'cat'" in str(fits.recipe_refusal(settings, datasets.outline("quickdraw-strokes:dog,bee")))
+
+
 @pytest.mark.parametrize("name", ["compare-fc", "stride-vs-pooling"])
 def test_these_run_on_colour_pictures(name):
     assert {run.dataset for run in planned(name, "--dataset", "cifar-10")} == {"cifar-10"}
@@ -155,6 +161,7 @@ def test_a_trainer_refuses_what_a_plan_refuses():
     for training, message in (
         (Training("lenet4"), "28×28"),
         (Training("linear", view=View(Canvas(30))), "32×32 pixels do not fit on a canvas of 30×30"),
+        (Training("linear", view=View(Canvas(40, object_side=30), alteration="blocks8")), "do not divide 30×30"),
         (Training("linear", measures=Measures(error_of="cta")), "colour has no class 'cta'"),
     ):
         assert message in fits.recipe_refusal(training, pictures.outline)

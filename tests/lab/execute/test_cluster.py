@@ -146,15 +146,17 @@ def done(executions):
 
 @pytest.mark.alone
 def test_failures_are_recorded_as_by_the_pool(nodes, executions, tmp_path):
-    runs = [run("raise"), run("skip"), run("once", 5), run("kill"), *(run("ok", seed) for seed in range(3))]
+    runs = [run("raise"), run("skip"), run("once", 5), run("kill"), run("shapeless")]
+    runs += [run("ok", seed) for seed in range(3)]
     outcome, events = study(tmp_path, runs, nodes)
     assert events["make something else first"] == 1
-    assert set(outcome.failed) == {runs[0].key, runs[3].key}
+    assert set(outcome.failed) == {runs[0].key, runs[3].key, runs[4].key}
     assert outcome.failed[runs[0].key] == "ValueError: this run raises"
     assert "WorkerCrashedError" in outcome.failed[runs[3].key]
+    assert outcome.failed[runs[4].key].startswith("ValueError: this outcome makes no record")
     assert [key for key, _ in done(executions)].count("once") == 2  # Ray started it again
     statuses = [record.status for record in Records(tmp_path).of("lenet")]
-    assert (statuses.count("failed"), statuses.count("finished")) == (2, 4)
+    assert (statuses.count("failed"), statuses.count("finished")) == (3, 4)
     with Records(tmp_path).lock(runs[0]).acquire(blocking=False):
         pass  # its lock is free
 

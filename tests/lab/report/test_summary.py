@@ -198,6 +198,11 @@ def test_the_figure_is_drawn_anew_only_where_the_table_or_the_code_changed(tmp_p
     assert figure.stat().st_mtime_ns > figure_of_old_code
 
 
+def test_the_code_that_draws_figures_is_all_of_the_report_and_of_the_experiments():
+    files = {str(file.relative_to(ROOT)) for file in refresh._code()}
+    assert {"lab/report/summary.py", "lab/report/draw/drawing.py", "experiments/shift/figure.py"} <= files
+
+
 def boxes(figure):
     """Of the figure as drawn: the boxes of names, by name, and the middles of marks."""
     figure.draw_without_rendering()
