@@ -24,7 +24,7 @@ __all__ = ["MODELS", "Architecture", "__version__", "build", "layer_table", "ope
 
 def __getattr__(name: str) -> Any:
     """Imports the analysis, and with it Keras, when one of its names is first used (PEP 562)."""
-    if name not in ("layer_table", "open_model", "receptive_field"):
+    if name not in ("layer_table", "receptive_field"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cnn_models.analysis import inspector
 

@@ -12,6 +12,7 @@ from typing import Any
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 SHORTEST_CODE = 40  # characters of Python code in base64; shorter texts are other values
+LONGEST = 300  # characters of a message of Keras
 MEMBERS = (CONFIG, METADATA, WEIGHTS)
 HDF5, ZIP, LFS = b"\x89HDF\r\n\x1a\n", b"PK", b"version https://git-lfs"
 OLD = "Older formats can run code on loading; save the model as .keras, with model.save()."
@@ -109,10 +110,10 @@ def keras_version(path: Path) -> str:
         return str(json.loads(archive.read(METADATA)).get("keras_version", "unknown"))
 
 
-def one_line(said: object, longest: int = 300) -> str:
-    """A message of Keras in one line: without line breaks and bold type, and cut after `longest` characters."""
+def one_line(said: object) -> str:
+    """A message of Keras in one line: without line breaks and bold type, and cut after `LONGEST` characters."""
     text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(said)).split())
-    return text if len(text) <= longest else f"{text[:longest]} …"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def lambdas(part: Any) -> list[str]:

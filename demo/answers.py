@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from cnn_models.brightness import brightnesses, network_input
 from demo import drawing, inside
@@ -179,7 +180,7 @@ class Doodles:
             raise ValueError(f"A drawing has at most {self.MOST_POINTS} points.")
         if not lines:
             return np.zeros((drawing.SIDE, drawing.SIDE), "uint8")
-        return strokes.flat(strokes.Drawing("", "", False, tuple(lines)))
+        return strokes.flat(tuple(lines))
 
     def _training_features(self, network: Network) -> np.ndarray:
         """The features of all training drawings, scaled to length 1, `(n, features)`."""
@@ -274,12 +275,6 @@ def _frame(network: Network) -> int:
 
 def _inputs(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return network_input(np.stack(pictures)[..., None].astype("float32"))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of classes, of the same shape as the logits of one picture."""
-    powers = np.exp(logits.astype(float) - logits.max())
-    return powers / powers.sum()
 
 
 def _shift(value: Any) -> tuple[int, int]:

@@ -6,18 +6,16 @@ the box along an axis, and that their centre of mass is within half a pixel of (
 first pixel.
 """
 
-import base64
 import dataclasses
-import io
 
 import numpy as np
 import scipy.ndimage
 from PIL import Image
 from skimage.morphology import skeletonize
 
+from demo import png
+
 CANVAS, SIDE, BOX = 280, 28, 20
-LONGEST_TEXT = 4 * CANVAS * CANVAS  # a PNG of noise is shorter
-PNG = "data:image/png;base64,"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +45,7 @@ def read(url: object) -> np.ndarray:
     Raises:
         ValueError: the argument is not such a URL.
     """
-    if not isinstance(url, str) or not url.startswith(PNG) or len(url) > LONGEST_TEXT:
-        raise ValueError(f"A drawing is a {PNG}… URL of at most {LONGEST_TEXT} characters.")
-    try:
-        image = Image.open(io.BytesIO(base64.b64decode(url[len(PNG) :], validate=True)), formats=["PNG"])
-        if image.size == (CANVAS, CANVAS):  # the size is in the file's header: a larger picture is never decompressed
-            return np.asarray(image.convert("RGBA"))[..., 3]
-    except Exception as error:  # damaged or enormous pictures raise many kinds of errors
-        raise ValueError(f"The drawing is not a PNG that can be read: {error}") from error
-    raise ValueError(f"A drawing has {CANVAS}×{CANVAS} pixels, not {image.width}×{image.height}.")
+    return png.read(url, CANVAS, "RGBA")[..., 3]
 
 
 def normalise(ink: np.ndarray) -> Picture:

@@ -1,22 +1,20 @@
 """The answers of the page's tab for photographs: how a network reads one, as it is or altered, and what a unit sees."""
 
 import base64
-import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from scipy.special import softmax
 
 from cnn_models.brightness import network_input
-from demo.answers import Answer, checked_list, packed, softmax, whole
+from demo import png
+from demo.answers import Answer, checked_list, packed, whole
 from demo.inside import Network, written
 from demo.networks import PHOTOGRAPHS, NetworkStore
 from lab.data import cifar
 from lab.learn.alterations import altered
 
 SIDE = cifar.SHAPE[0]
-PNG = "data:image/png;base64,"
-LONGEST_TEXT = 8 * SIDE * SIDE  # a PNG of noise is shorter
 # What the page offers to do to a photograph, by the words of its menu.
 ALTERATIONS = {
     "as it is": None,
@@ -50,7 +48,7 @@ class Photographs:
     def sample(self, request: Any) -> Answer:
         """The photographs to choose from: `sheet`, a `data:` URL of ten in a row for each class, and `classes`."""
         content = base64.b64encode(cifar.SAMPLE.read_bytes()).decode()
-        return {"sheet": PNG + content, "classes": cifar.CLASSES}
+        return {"sheet": png.PREFIX + content, "classes": cifar.CLASSES}
 
     def look(self, request: Any) -> Answer:
         """Classifies a photograph.
@@ -102,15 +100,7 @@ def read(url: object) -> np.ndarray:
     Raises:
         ValueError: the argument is not such a URL.
     """
-    if not isinstance(url, str) or not url.startswith(PNG) or len(url) > LONGEST_TEXT:
-        raise ValueError(f"A picture is a {PNG}… URL of at most {LONGEST_TEXT} characters.")
-    try:
-        image = Image.open(io.BytesIO(base64.b64decode(url[len(PNG) :], validate=True)), formats=["PNG"])
-        if image.size == (SIDE, SIDE):  # the size is in the file's header: a larger picture is never decompressed
-            return np.asarray(image.convert("RGB"))
-    except Exception as error:  # damaged or enormous pictures raise many kinds of errors
-        raise ValueError(f"The picture is not a PNG that can be read: {error}") from error
-    raise ValueError(f"A picture has {SIDE}×{SIDE} pixels, not {image.width}×{image.height}.")
+    return png.read(url, SIDE, "RGB")
 
 
 def _shown(request: Any) -> np.ndarray:

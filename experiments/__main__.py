@@ -1,4 +1,4 @@
-"""The command line: `python -m experiments list | run NAME … | tables | keep NAME …`."""
+"""The command line: `python -m experiments --help` lists its commands."""
 
 import sys
 

@@ -2,7 +2,8 @@
 
 The unit of analysis is a call, because a shared layer is called several times. Nested models are opened, and so are
 custom layers if asked; what is inside gets names like `backbone/conv1`. Keras 3 has no public interface for its graph,
-so this module, `cnn_models.analysis.opening` and `cnn_models.analysis.symbolic` use private attributes; no other does.
+so this module, `cnn_models.analysis.opening` and `cnn_models.analysis.symbolic` use its private attributes. A few other
+modules read a private attribute of one kind of layer, where nothing public tells the same.
 """
 
 import dataclasses

@@ -28,9 +28,9 @@ def _row(name: str, view: View, about: str, label: str) -> Variant:
     return Variant(name, settings, about, label=label)
 
 
-def by_formula(channels: int) -> int:
-    """(Wk·Hk·Cin + 1)·Cout of the first layer, slide "Одного фильтра мало!"."""
-    return (KERNEL * KERNEL * channels + 1) * MAPS
+def by_formula(width: int, height: int, channels: int, maps: int) -> int:
+    """Parameters of a layer by the slide "Одного фильтра мало!": (Wk·Hk·Cin + 1)·Cout."""
+    return (width * height * channels + 1) * maps
 
 
 EXPERIMENT = Experiment(
@@ -66,8 +66,8 @@ EXPERIMENT = Experiment(
             core=(
                 Identity(
                     "the first layer has (3·3·3 + 1)·8 parameters for three channels, and (3·3·1 + 1)·8 for one",
-                    Fact("colour", FIRST).equals(by_formula(3)),
-                    Fact("grey", FIRST).equals(by_formula(1)),
+                    Fact("colour", FIRST).equals(by_formula(KERNEL, KERNEL, 3, MAPS)),
+                    Fact("grey", FIRST).equals(by_formula(KERNEL, KERNEL, 1, MAPS)),
                 ),
             ),
             limits=(

@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from experiments.colour import by_formula
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.training import TrainingWork
@@ -33,7 +34,7 @@ def first_layer(model: keras.Model) -> dict[str, int]:
     height, width, channels, maps = kernel.shape
     return {
         "first_layer_params": math.prod(kernel.shape) + math.prod(shifts.shape),
-        "first_layer_formula": (width * height * channels + 1) * maps,
+        "first_layer_formula": by_formula(width, height, channels, maps),
     }
 
 

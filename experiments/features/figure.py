@@ -77,11 +77,11 @@ def _show(axes: Axes, sheet: np.ndarray, extent: tuple[float, float, float, floa
     axes.imshow(squares, cmap="gray", vmin=0, vmax=255, interpolation="none", extent=extent)
 
 
-def _strip(found: dict[str, np.ndarray], patches: int = 2) -> np.ndarray:
+def _strip(found: dict[str, np.ndarray]) -> np.ndarray:
     """As many channels as fit: what ascent gave, and patches under it; see `_drawn`."""
     side = found["maximised"].shape[1]
     count = min(len(found["maximised"]), (STRIP + 2) // (side + 2))
-    rows = [found["maximised"], *(found["patches"][:, number] for number in range(patches))]
+    rows = [found["maximised"], *np.moveaxis(found["patches"], 1, 0)]
     return _drawn(mosaic(np.concatenate([row[:count] for row in rows]), count, gap=2))
 
 

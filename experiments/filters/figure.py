@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from lab.declare import kernels
 from lab.declare.experiment import Experiment
 from lab.report.draw import drawing, figures
 from lab.store.records import Records
@@ -49,5 +50,5 @@ def _worked_examples(part: SubFigure, arrays: dict[str, np.ndarray]) -> None:
     for first, name in ((0, "down"), (4, "up")):
         picture, response = arrays[name], arrays[f"{name}_response"]
         drawing.numbers(axes[first], picture, "picture", shades=1 - 0.35 * picture)
-        drawing.numbers(axes[first + 1], ((1, 0), (0, 1)), "∗ template")
+        drawing.numbers(axes[first + 1], kernels.DOWN, "∗ template")
         drawing.numbers(axes[first + 2], response, "= response", marked=response == response.max())

@@ -7,6 +7,7 @@ from lab.declare.rates import Rates
 from lab.declare.recipe import Canvas, Training, View
 
 COPIES = "copies_beyond_half_turn_percent"
+PAIRS = 3  # of filters that match best, in the figure
 CHANCE = 3.1  # percent, the most that chance gives of 64 filters: 2/65, see `measure.beyond`
 RATES = {"everywhere": 0.01, "centre": 0.03}  # chosen by the grid, on validation pictures
 

@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from experiments.relearning import CHANCE, COPIES
+from experiments.relearning import CHANCE, COPIES, PAIRS
 from lab.declare.experiment import Experiment
 from lab.report.draw import drawing, figures
 from lab.store.records import Records
 
 MEASURES = {COPIES: "than others turned by 180°", "copies_beyond_quarter_turn_percent": "than others turned by 90°"}
-PAIRS = 3  # of filters that are drawn
 
 
 def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figure | None:
@@ -38,7 +37,7 @@ def draw(experiment: Experiment, frame: pd.DataFrame, records: Records) -> Figur
 
 
 def _draw_pairs(part: SubFigure, label: str, arrays: dict[str, np.ndarray]) -> None:
-    """Pairs of filters side by side, each pair with its correlation and the shift of the second filter."""
+    """Pairs of filters side by side, each pair with its correlation."""
     drawing.head(part, f"{label}: the pairs that match best, and their correlation")
     panels = part.subplots(1, PAIRS)
     for axes, pair, match in zip(panels, arrays["pairs"], arrays["matches"], strict=False):

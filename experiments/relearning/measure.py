@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from experiments.relearning import COPIES, PAIRS
 from lab.declare.run import Run
 from lab.declare.work import Report, RunOutcome
 from lab.learn.training import TrainingWork
@@ -13,7 +14,6 @@ from lab.store.records import Attachment
 
 NEAREST, FARTHEST = 3, 28  # pixels of a shift, along the longer axis
 QUANTILE = 0.99  # of the control
-PAIRS = 5  # of filters, drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,20 +45,14 @@ class RelearningWork(TrainingWork):
         found = best(trained)
         half, quarter = best(trained, quarter_turns=2), best(trained, quarter_turns=1)
         outcome["metrics"] |= {
-            "copies_beyond_half_turn_percent": beyond(found, half),
+            COPIES: beyond(found, half),
             "copies_beyond_quarter_turn_percent": beyond(found, quarter),
             "untrained_copies_percent": beyond(untrained, half),
             "best_match": float(np.mean(found.value)),
             "half_turn_match": float(np.mean(half.value)),
             "quarter_turn_match": float(np.mean(quarter.value)),
         }
-        arrays = {
-            "trained": found.value,
-            "half_turn": half.value,
-            "quarter_turn": quarter.value,
-            "untrained": untrained.value,
-            **_pairs(trained, found),
-        }
+        arrays = _pairs(trained, found)
         return outcome, Attachment(".npz", lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
 
 
@@ -132,7 +126,6 @@ def _pairs(pictures: np.ndarray, found: Matches) -> dict[str, np.ndarray]:
             [np.hstack([_grey(pictures[one]), gap, _grey(pictures[found.other[one]])]) for one in chosen]
         ),
         "matches": found.value[chosen],
-        "shifts": found.shift[chosen],
     }
 
 

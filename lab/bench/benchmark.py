@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from cnn_models.names import unknown
 from lab.bench.contests import CONTESTS, Contest, Way
 from lab.errors import UsageError
 from lab.report.table import csv_files
@@ -68,7 +69,6 @@ def write(
     Raises:
         UsageError: no contest has such a name, or `benchmark.csv` exists and is not a table of this function.
     """
-    from cnn_models.names import unknown
     from lab.bench import speed_figure
 
     for word in only or ():

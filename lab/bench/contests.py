@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 TINY_RUNS, SPEEDRUNS = 100, 5
 # Table and column of an accuracy: of a study on the test pictures, of a search on the validation pictures.
-LENET, SPEEDRUN, TUNE = (
-    *(("lenet", "test_accuracy_mean"), ("speedrun", "test_accuracy_mean")),
-    ("tune", "validation_accuracy_mean"),
-)
+LENET = ("lenet", "test_accuracy_mean")
+SPEEDRUN = ("speedrun", "test_accuracy_mean")
+TUNE = ("tune", "validation_accuracy_mean")
 MACS, C1_MACS, PICTURES = 416_520, 28 * 28 * 6 * 25, 429 * 128  # of lenet5-relu, of its first layer, and per epoch
 # Forward pass, gradients of the weights, gradients of the inputs (not of the picture); a MAC is two operations.
 FLOP = 2 * (3 * MACS - C1_MACS) * PICTURES

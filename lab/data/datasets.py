@@ -9,8 +9,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import os
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import filelock
 import numpy as np
 
 from cnn_models.brightness import LUMINANCE
+from cnn_models.names import unknown
 from lab.data import cifar, download, quickdraw, sources, strokes
 from lab.data.arrays import stratified
 from lab.data.download import OnProgress, cache_folder
@@ -180,8 +179,6 @@ def by_class(name: str, words: str) -> str:
 def recipe_of(name: str) -> Recipe:
     """The recipe of a data set; an unknown name is a `UsageError` with the nearest ones."""
     if name not in DATASETS:
-        from cnn_models.names import unknown
-
         raise UsageError(unknown("data set", name, DATASETS))
     return DATASETS[name]
 
@@ -305,17 +302,8 @@ def _attempt(
         reason = f"{type(error).__name__}: {error}"
     problems.append(f"{source.name}: {reason}")
     if source.file is not None:
-        _set_aside(source.file, reason)
+        download.set_aside(source.file, reason)
     return None
-
-
-def _set_aside(file: Path, reason: str) -> None:
-    aside = file.with_name(file.name + ".corrupt")
-    try:
-        os.replace(file, aside)
-        print(f"{file}: {reason}. Set aside as {aside.name}; another source is tried.", file=sys.stderr)
-    except OSError:
-        print(f"{file}: {reason}. It is not used.", file=sys.stderr)
 
 
 def _with_channels(images: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def fetch(url: str, file: Path, check: Callable[[Path], None], on_progress: OnPr
 
     Args:
         url: where it is published.
-        file: where it shall be; beside it, `<name>.json` keeps its address, length and MD5.
+        file: where it shall be; beside it, `<name>.json` keeps its address, length, MD5 and SHA-256.
         check: raises `ValueError` where the content is not what it should be.
         on_progress: called with the file, the bytes that are there and all bytes.
 
@@ -75,7 +75,7 @@ def fetch(url: str, file: Path, check: Callable[[Path], None], on_progress: OnPr
         with filelock.FileLock(file.with_name(f".lock-{file.name}")):
             if md5 := known(file):
                 return md5
-            set_aside(file)
+            set_aside(file, "its content is not what was fetched")
             return _fetch(url, file, check, on_progress)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error}. Set CNN_CACHE to another folder.") from error
@@ -116,13 +116,16 @@ def write_note(file: Path, content: Path, **more: str) -> str:
     return md5
 
 
-def set_aside(file: Path) -> None:
-    """Renames a file that is not what its note says, and says so; nothing where there is no file."""
+def set_aside(file: Path, reason: str) -> None:
+    """Renames a file that is not what it should be, and prints why; nothing where there is no file."""
     if not file.exists():
         return
     aside = file.with_name(f"{file.name}.corrupt")
-    os.replace(file, aside)
-    print(f"{file}: its content is not what was fetched. Set aside as {aside.name}.", file=sys.stderr)
+    try:
+        os.replace(file, aside)
+        print(f"{file}: {reason}. Set aside as {aside.name}.", file=sys.stderr)
+    except OSError:  # the folder is not ours, say Debian's
+        print(f"{file}: {reason}. It is not used.", file=sys.stderr)
 
 
 def forget(file: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from lab.data import datasets
+from lab.declare import kernels
 from lab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 PREFIX = "pairs:"
-EDGE_KERNEL = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])  # slide "Свертки применяют к картинкам давно"
 THRESHOLD = 255  # of its answer to brightnesses 0…255: one pixel's full brightness
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a file is told by its content: no other decoder is let at it
@@ -90,7 +90,7 @@ def edges(images: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage  # slow to import, and this module is read by every command
 
-    kernel = EDGE_KERNEL[np.newaxis, :, :, np.newaxis]
+    kernel = np.array(kernels.EDGES)[np.newaxis, :, :, np.newaxis]
     answers = ndimage.convolve(images.astype("int32"), kernel, mode="constant")
     return np.where(answers > THRESHOLD, 255, 0).astype("uint8")
 

@@ -6,7 +6,6 @@ learned from.
 """
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import io
@@ -20,6 +19,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 
+from cnn_models.names import did_you_mean
 from lab.data import download, strokes
 from lab.data.stored import Labels, Part, Pictures, read_rows
 from lab.errors import UsageError
@@ -49,10 +49,9 @@ def chosen(words: str) -> tuple[str, ...]:
     names = [name.strip() for name in words.split(",") if name.strip()]
     for name in names:
         if name not in categories():
-            near = difflib.get_close_matches(name, categories(), n=3, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise UsageError(
-                f"Quick, Draw! has no class '{name}'.{hint} All 345 are listed in data/quickdraw/categories.txt."
+                f"Quick, Draw! has no class '{name}'.{did_you_mean(name, categories())} All 345 are listed in "
+                "data/quickdraw/categories.txt."
             )
     if len(set(names)) < 2:
         raise UsageError("Name two classes or more, with commas between them, or all: CLASSES=cat,dog.")
@@ -85,7 +84,7 @@ def drawings() -> dict[str, list[strokes.Drawing]]:
 
 def ordered_strokes() -> dict[str, np.ndarray]:
     """The same with the order of strokes as channels, uint8 `(n, 28, 28, 3)`; see `_halves`."""
-    return _halves([np.stack([strokes.in_order(one) for one in of_class]) for of_class in drawings().values()])
+    return _halves([np.stack([strokes.in_order(one.strokes) for one in of_class]) for of_class in drawings().values()])
 
 
 def _halves(by_class: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -129,7 +128,7 @@ def _drawn(name: str, cache: Path, on_progress: download.OnProgress) -> tuple[Pa
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(pictures.with_name(f".lock-{pictures.name}")):
         if not download.known(pictures):  # nobody else has just drawn them
-            download.set_aside(pictures)
+            download.set_aside(pictures, "its content is not what was drawn")
             draw_file(lines, pictures)
     return pictures, md5
 
@@ -164,11 +163,10 @@ def check_lines(file: Path) -> None:
         strokes.parse(opened.readline())
 
 
-def draw_file(source: Path, target: Path) -> int:
+def draw_file(source: Path, target: Path) -> None:
     """Draws every line of an ndjson file, in order, into a `.npy` of uint8 `(n, 28, 28, 3)`; a line at a time.
 
-    Returns:
-        How many malformed lines were skipped; each is named on the error stream.
+    Malformed lines are skipped; each is named on the error stream.
     """
     part = target.with_name(f".part-{target.name}")
     with open(source, "rb") as opened, open(part, "wb") as drawn:
@@ -176,7 +174,7 @@ def draw_file(source: Path, target: Path) -> int:
         _header(drawn, 0)
         count = 0
         for count, drawing in enumerate(lines, start=1):  # noqa: B007
-            drawn.write(strokes.in_order(drawing).tobytes())
+            drawn.write(strokes.in_order(drawing.strokes).tobytes())
         drawn.seek(0)
         _header(drawn, count)  # as long as the first: NumPy leaves room for the first axis to grow
     sync(part)
@@ -184,7 +182,6 @@ def draw_file(source: Path, target: Path) -> int:
     os.replace(part, target)
     if lines.malformed:
         print(f"{source.name}: {lines.malformed} of {count + lines.malformed} lines were skipped.", file=sys.stderr)
-    return lines.malformed
 
 
 def _header(file: io.BufferedWriter, count: int) -> None:

@@ -73,10 +73,10 @@ def mnist() -> Iterable[Source]:
 def fashion_mnist() -> Iterable[Source]:
     """The 70,000 articles of clothing."""
     keras_folder = keras_cache() / "fashion-mnist"
-    yield local("Keras's cache", lambda: read_idx(keras_folder, ".gz"))
+    yield local("Keras's cache", lambda: read_idx(keras_folder))
     package = "dataset-fashion-mnist"
     command = f"apt-get install {package}"
-    yield local(f"Debian's package {package}", lambda: read_idx(DEBIAN, ".gz"), command=command)
+    yield local(f"Debian's package {package}", lambda: read_idx(DEBIAN), command=command)
     yield Source("Keras's download", _keras_fashion_download, place=KERAS_HOST)
 
 
@@ -118,16 +118,13 @@ def read_npz(file: Path) -> Arrays:
         return {name: arrays[name] for name in NAMES}
 
 
-def read_idx(folder: Path, suffix: str = "") -> Arrays:
-    """The four files of the MNIST format."""
-    return {
-        name: _read_idx_file(folder / (file + suffix), packed=suffix == ".gz")
-        for name, file in zip(NAMES, IDX_FILES, strict=True)
-    }
+def read_idx(folder: Path) -> Arrays:
+    """The four files of the MNIST format, packed by gzip."""
+    return {name: _read_idx_file(folder / f"{file}.gz") for name, file in zip(NAMES, IDX_FILES, strict=True)}
 
 
-def _read_idx_file(file: Path, packed: bool) -> np.ndarray:
-    return _idx_array(gzip.decompress(file.read_bytes()) if packed else file.read_bytes(), file.name)
+def _read_idx_file(file: Path) -> np.ndarray:
+    return _idx_array(gzip.decompress(file.read_bytes()), file.name)
 
 
 def _idx_array(raw: bytes, name: str) -> np.ndarray:
@@ -198,7 +195,7 @@ def _keras_fashion_download(on_progress: OnProgress) -> Arrays:
     base = f"https://{KERAS_HOST}/tensorflow/tf-keras-datasets"
 
     def fetched(name: str, file: str) -> Arrays:
-        read = lambda path: {name: _read_idx_file(path, packed=True)}  # noqa: E731
+        read = lambda path: {name: _read_idx_file(path)}  # noqa: E731
         return downloaded(f"{base}/{file}.gz", read, on_progress=on_progress)
 
     files = [fetched(name, file) for name, file in zip(NAMES, IDX_FILES, strict=True)]

@@ -119,19 +119,19 @@ def _numbers(values: Any) -> np.ndarray:
     return numbers
 
 
-def flat(drawing: Drawing) -> np.ndarray:
-    """The drawing as Google's bitmaps show it, uint8 `(28, 28)`: 0 paper, 255 ink."""
-    return _inked(_framed(drawing.strokes))
+def flat(strokes: tuple[Stroke, ...]) -> np.ndarray:
+    """A drawing as Google's bitmaps show it, uint8 `(28, 28)`: 0 paper, 255 ink."""
+    return _inked(_framed(strokes))
 
 
-def in_order(drawing: Drawing) -> np.ndarray:
-    """The drawing with the order of its strokes as channels.
+def in_order(strokes: tuple[Stroke, ...]) -> np.ndarray:
+    """A drawing with the order of its strokes as channels.
 
     Returns:
         uint8 `(28, 28, 3)`: what was drawn in the first, the second and the last third of the pen's way
         on paper. The brightest of the three channels is the drawing.
     """
-    return np.stack([_inked(part) for part in _thirds(_framed(drawing.strokes))], axis=-1)
+    return np.stack([_inked(part) for part in _thirds(_framed(strokes))], axis=-1)
 
 
 def _framed(strokes: tuple[Stroke, ...]) -> list[Stroke]:

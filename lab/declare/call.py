@@ -17,7 +17,7 @@ class Call:
         epochs: passes over the training pictures, for all variants.
         variants: only these rows.
         dataset: only on this data set.
-        classes: of Quick, Draw!: names with commas or spaces between them, or "all".
+        classes: of Quick, Draw!: names with commas between them, or "all".
         precision: what layers compute in.
         workers: worker processes.
         devices: what each run computes on, see `lab.command.placement.layout`.

@@ -70,10 +70,6 @@ class Search:
         seeds = range(TRIAL_SEED, TRIAL_SEED + self.seeds)
         return [Run(self.experiment, TRIAL, self.dataset, training, seed) for seed in seeds]
 
-    def facts(self, trial_id: str) -> dict[str, Any]:
-        """What the records of a trial say of it beside its recipe."""
-        return {"trial": int(trial_id) + 1, "tuner": self.tuner}
-
     @property
     def batches(self) -> tuple[int, ...]:
         """The batch sizes that a trial may have."""

@@ -9,7 +9,7 @@ from lab.execute.job import Job, Source
 
 
 class Engine(Protocol):
-    """Executes the runs of a call: `InProcess`, `WorkerPool`, `AllHosts` or `RayCluster`."""
+    """Executes the runs of a call: `WorkerPool`, `AllHosts` or `RayCluster` (and `InProcess`, in tests)."""
 
     def execute(self, source: Source, prepare: Callable[[], object]) -> Outcome:
         """Executes all runs of a source that have no record yet; see `lab.execute.pool.WorkerPool.execute`."""
@@ -19,9 +19,9 @@ def choose(
     job: Job,
     listener: Listener,
     layout: Layout,
-    hosts: Hosts | None = None,
-    cluster: str | None = None,
-    on_idle: Callable[[], object] | None = None,
+    hosts: Hosts | None,
+    cluster: str | None,
+    on_idle: Callable[[], object],
 ) -> Engine:
     """Returns the engine for a call: the hosts of `TF_CONFIG`, a Ray cluster, or worker processes on this machine.
 

@@ -1,4 +1,4 @@
-"""The simplest engine: executes one run after another in this process. Read it first."""
+"""The simplest engine: one run after another in this process. Tests use it. Read it before the others."""
 
 import time
 from collections.abc import Callable

@@ -127,9 +127,9 @@ class Trainer:
         Returns:
             `status` ("finished" or "diverged"), `facts` (equal for all seeds), `metrics` (numbers of
             this seed; accuracies are shares from 0 to 1, times are seconds), `history` (one value an
-            epoch), `misread` (indices of the test pictures read wrongly), and where they are asked for `maps`
-            (see `lab.learn.measuring.maps`) and `gradient_norms` ("before" and, unless it diverged, "after"
-            training; first kernel to last).
+            epoch), `misread` (indices of the test pictures read wrongly), and what `Training.measures` asks for:
+            `gradient_norms` ("before" and, unless it diverged, "after" training; first kernel to last), and the
+            details of `lab.learn.measuring.measures.of`.
         """
         self.reset(seed)
         norms = {"before": measures.gradient_norms(self)} if self.training.measures.gradient_norms else {}
@@ -202,7 +202,7 @@ class Trainer:
         return self.views.batch(images, batch)
 
     def learned(self, seed: int, count: int) -> Split:
-        """Up to so many training pictures, as the network is shown them in a run of this seed, but for distortion."""
+        """Up to so many training pictures, as a run of this seed shows them, but neither cropped nor distorted."""
         places = np.unique(self.feed.order(seed, self.epochs)[: min(count, self.feed.examples)])
         split = self.feed.learned(places, seed)
         numbers = tf.constant([seed, self.epochs * self.steps])  # of the step that would come next

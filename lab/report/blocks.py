@@ -14,6 +14,7 @@ import pandas as pd
 from lab.declare import catalogue
 from lab.declare.experiment import Experiment
 from lab.report import summary
+from lab.report.answers.judge import Verdict
 from lab.report.table import csv_files, rates, tables
 from lab.report.table.row import ONE_CPU
 
@@ -21,7 +22,7 @@ MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOT
 CORES = 2  # of the machine that the minutes are for
 UNMEASURED = "?"
 STEP = "step"
-IDENTITY, UNJUDGED = "true by construction", "not judged"
+IDENTITY, UNJUDGED = Verdict.CONSTRUCTED.value, Verdict.NOT_JUDGED.value
 
 
 def pages(root: Path) -> list[Path]:

@@ -148,7 +148,7 @@ def cell(row: pd.Series, column: str) -> str:
     if pd.isna(value):
         return "–"
     if isinstance(value, str):
-        return f"{value}†" if column in ("variant", "model") and isinstance(row.get("starved"), str) else value
+        return f"{value}†" if column in WORDS and isinstance(row.get("starved"), str) else value
     stem = column.removesuffix("_mean")
     if stem == column and float(value).is_integer():
         return f"{value:,.0f}"

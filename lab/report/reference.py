@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 HEAD = """# What came out
 
 Our own runs, on two cores of an AMD EPYC (where a column `devices` says `gpu:1`, on an NVIDIA H100), with as many
-seeds as the column `seeds` says (mostly five; some rows are still run with more); the records are in `runs/`, each
+seeds as the column `seeds` says (mostly five; some rows have more); the records are in `runs/`, each
 seed's values in `seeds/`, the answers to the lecture's claims in `claims.csv` and `statements.csv`, the meaning of
 columns in [the page above](../README.md). ± is half the 95 % interval of the mean over seeds (Student's t). Other work
 ran on the machine meanwhile, so seconds are longer than on a quiet one. This page is written from the tables by

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 from PIL import Image
 
-from demo import drawing
+from demo import drawing, png
 from lab.data import datasets, pairs
 from tests.lab.data.test_pairs import enormous
 
@@ -24,7 +24,7 @@ def url(ink):
     opaque[..., 3] = ink
     file = io.BytesIO()
     Image.fromarray(opaque).save(file, "png")
-    return drawing.PNG + base64.b64encode(file.getvalue()).decode()
+    return png.PREFIX + base64.b64encode(file.getvalue()).decode()
 
 
 @pytest.mark.parametrize("number", range(0, 200, 10))
@@ -105,12 +105,12 @@ def test_a_drawing_from_the_page_is_read_exactly():
         (None, "URL"),
         (7, "URL"),
         ("https://example.org/picture.png", "URL"),
-        (drawing.PNG + "A" * drawing.LONGEST_TEXT, "characters"),
-        (drawing.PNG + "*", "not a PNG"),
-        (drawing.PNG + "AAAA", "not a PNG"),
+        (png.PREFIX + "A" * png.longest(280), "characters"),
+        (png.PREFIX + "*", "not a PNG"),
+        (png.PREFIX + "AAAA", "not a PNG"),
         (url(np.zeros((1000, 1000), "uint8")), "1000×1000"),
-        (drawing.PNG + base64.b64encode(enormous(30_000, 30_000)).decode(), "not a PNG that can be read"),
-        (drawing.PNG + base64.b64encode(enormous(280, 280)).decode(), "not a PNG that can be read"),
+        (png.PREFIX + base64.b64encode(enormous(30_000, 30_000)).decode(), "not a PNG that can be read"),
+        (png.PREFIX + base64.b64encode(enormous(280, 280)).decode(), "not a PNG that can be read"),
         (url(np.zeros((280, 280), "uint8"))[:-60], "not a PNG"),
     ],
 )
@@ -120,14 +120,14 @@ def test_other_data_is_refused_with_a_sentence(sent, word):
 
 
 def test_a_damaged_drawing_is_refused_or_read():
-    content = base64.b64decode(url(np.full((280, 280), 7, "uint8"))[len(drawing.PNG) :])
+    content = base64.b64decode(url(np.full((280, 280), 7, "uint8"))[len(png.PREFIX) :])
     draw, refused = random.Random(0), 0
     for _ in range(300):
         damaged = bytearray(content)
         for _ in range(4):
             damaged[draw.randrange(len(content))] = draw.randrange(256)
         try:
-            assert drawing.read(drawing.PNG + base64.b64encode(damaged).decode()).shape == (280, 280)
+            assert drawing.read(png.PREFIX + base64.b64encode(damaged).decode()).shape == (280, 280)
         except ValueError:
             refused += 1
     assert refused > 200

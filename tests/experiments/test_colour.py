@@ -12,7 +12,7 @@ def test_the_first_layer_has_the_parameters_of_the_slide_s_formula():
     for channels, count in ((3, (27 + 1) * 8), (1, (9 + 1) * 8)):
         found = first_layer(cnn_models.build("convnet-8", (32, 32, channels)))
         assert found == {"first_layer_params": count, "first_layer_formula": count}
-        assert by_formula(channels) == count
+        assert by_formula(3, 3, channels, 8) == count
 
 
 def test_rows_differ_in_what_they_see_alone():

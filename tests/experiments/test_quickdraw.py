@@ -180,7 +180,7 @@ def test_official_strokes_become_pictures_and_malformed_lines_are_counted(bucket
     assert len(fetched.train.labels) == 2 * (25 - 2 - 5)
     validation, test = quickdraw.held_out(25)
     kept = np.delete(np.arange(25), np.concatenate([validation, test]))
-    ours = np.stack([strokes.in_order(strokes.parse(lines[row])) for row in kept])
+    ours = np.stack([strokes.in_order(strokes.parse(lines[row]).strokes) for row in kept])
     np.testing.assert_array_equal(fetched.train.images[np.arange(18)], ours)
     count = len(asked)
     datasets.load("quickdraw-strokes:cat,tree")

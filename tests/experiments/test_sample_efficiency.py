@@ -117,13 +117,14 @@ def test_another_recipe_than_the_declared_has_no_examples_needed():
     runs = [Run(EXPERIMENT.name, row.name, "mnist", row.settings, 0).specification() for row in quick]
     values = [curves(all_nets(3))(run["variant"], "mnist", 0) for run in runs]
     records = [Record(run, "finished", metrics=found) for run, found in zip(runs, values, strict=True)]
-    frame = tables.table(EXPERIMENT, records)
+    frame = tables.table_and_seeds(EXPERIMENT, records)[0]
     assert not frame["declared"].any()
     assert "examples_needed_mean" not in frame
 
 
 def test_the_figure_says_what_each_net_needs_on_each_data_set(tmp_path):
-    frame = tables.table(EXPERIMENT, worlds.records(EXPERIMENT, metrics=curves(all_nets(4)), seeds=4))
+    records = worlds.records(EXPERIMENT, metrics=curves(all_nets(4)), seeds=4)
+    frame, _ = tables.table_and_seeds(EXPERIMENT, records)
     text = figures.draw(EXPERIMENT, frame, Records(tmp_path)).read_text()
     assert text.count(">2,300 [") == 2 * len(WANTED)  # both fully connected nets: 4·500·1.15
     assert text.count(">575 [") == len(WANTED)  # LeNet-5

@@ -1,4 +1,4 @@
-"""Every module in one line, by its docstring: `python -m tests.support.layout` writes docs/layout.md."""
+"""Every module in one line, by its docstring: docs/layout.md, which `tests.support.renew` writes."""
 
 import ast
 from pathlib import Path
@@ -11,7 +11,7 @@ HEAD = """# Every file in one line
 This page says where to look for what. It is written from the modules' docstrings, by
 
 ```
-.venv/bin/python -m tests.support.layout
+.venv/bin/python -m tests.support.renew
 ```
 
 What may import what is in [test_architecture.py](../tests/test_architecture.py).
@@ -41,7 +41,3 @@ def first_sentence(path):
     """What a module's docstring says first; nothing where it has none."""
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
     return " ".join(text.split("\n\n")[0].split())
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

@@ -11,9 +11,13 @@ import time
 from lab.bench.rivals import BATCH, EPOCHS, THREADS, configure_tensorflow, print_result
 
 
-def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32") -> None:
-    """Trains, and measures the seconds of each epoch's steps. Validation is not measured, as the rivals have none."""
-    configure_tensorflow(threads)
+def main(threads: str = str(THREADS), batch: str = str(BATCH), precision: str = "float32") -> None:
+    """Trains, and measures the seconds of each epoch's steps. Validation is not measured, as the rivals have none.
+
+    Args:
+        threads, batch, precision: as on the command line.
+    """
+    configure_tensorflow(int(threads))
     import keras
 
     from lab.data import datasets
@@ -35,7 +39,7 @@ def main(threads: int = THREADS, batch: int = BATCH, precision: str = "float32")
             self.seconds[-1] = time.perf_counter() - self.began
 
     clock = Clock()
-    settings = Training("lenet5-relu", epochs=EPOCHS, batch_size=batch, precision=precision)
+    settings = Training("lenet5-relu", epochs=EPOCHS, batch_size=int(batch), precision=precision)
     outcome = Trainer(settings, datasets.load("mnist"), [clock]).run(0)
     print_result(clock.seconds, outcome["metrics"]["test_accuracy"])
 
@@ -54,5 +58,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["pair"]:
         pair()
     else:
-        threads, batch, precision = [*sys.argv[1:], *["", "", ""][len(sys.argv) - 1 :]]
-        main(int(threads or THREADS), int(batch or BATCH), precision or "float32")
+        main(*sys.argv[1:])

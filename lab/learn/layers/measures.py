@@ -3,6 +3,7 @@
 import numpy as np
 
 from lab.data.datasets import Dataset, Split
+from lab.declare.layer import SILENT
 from lab.learn.layers.patterns import patterns
 from lab.learn.layers.probe import linear_probe
 from lab.learn.layers.reader import LayerReader, Probe, Reading, read
@@ -40,7 +41,7 @@ def measure(layer: LayerReader, dataset: Dataset) -> tuple[dict[str, float], Rea
                 ]
             )
         ),
-        "silent_channels_percent": 100 * float(np.mean(reading.peak.max(axis=0) <= 0)),
+        SILENT: 100 * float(np.mean(reading.peak.max(axis=0) <= 0)),
     }
     # Of a layer that is silent as a whole these are not known.
     known = {"selectivity": selectivity, "pattern_pixels": sides, "hidden_percent": hidden}

@@ -72,12 +72,8 @@ class Estimate:
     unit: str = ""
     pictures: tuple[float, float] | None = None
 
-    def __format__(self, spec: str) -> str:
-        """For reading; `spec` as in `lab.declare.evidence.Answer`."""
-        return self.said(spec)
-
     def said(self, spec: str = "") -> Said:
-        """As `__format__`, for any language."""
+        """For reading, in any language; `spec` as in `lab.declare.evidence.Answer`."""
         value = Said(f"{{number}}{self.unit}", number=self._number(self.mean))
         if not self.seeds or spec == "value":
             return value

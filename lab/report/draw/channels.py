@@ -14,11 +14,11 @@ from lab.report.draw.drawing import STYLE
 from lab.report.draw.figures import save
 
 
-def mosaic(pictures: np.ndarray, columns: int, gap: int = 1, paper: int = 255) -> np.ndarray:
-    """Pictures `(n, height, width, colours)` in rows of `columns`, with `gap` pixels of paper between them."""
+def mosaic(pictures: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Pictures `(n, height, width, colours)` in rows of `columns`, with `gap` white pixels between them."""
     count, height, width, colours = pictures.shape
     rows = math.ceil(count / columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, colours), paper, pictures.dtype)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, colours), 255, pictures.dtype)
     for number, picture in enumerate(pictures):
         top, left = (number // columns) * (height + gap), (number % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = picture

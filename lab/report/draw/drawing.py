@@ -34,7 +34,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 WIDTH = 8.0  # inches of every figure: at 800 pixels a point is 1.4 pixels
 ROW = 0.34  # inches of height that a row of dots takes
-TITLE, SMALL = 13, 9  # points of a figure's title, and of the smallest text
+TITLE, SIZE, SMALL = 13, 10, 9  # points of a figure's title, of most text, and of the smallest
 LETTERS, NAME = 66, 34  # letters that fit one line of the title, and that a row's name has in one
 POINTS_PER_INCH = 72
 
@@ -156,13 +156,12 @@ def series(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number], "marker": MARKERS[number], "ls": LINES[number], "ms": 5}
 
 
-def name_lines(axes: Axes, height: float, size: float = 10) -> None:
+def name_lines(axes: Axes, height: float) -> None:
     """Writes the name of each labelled line at its right end, apart from the others, instead of a legend.
 
     Args:
         axes: as it is to be: its limits and scales stay.
         height: of the axes, inches, or a little less.
-        size: of the text, points.
     """
     axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
     to_axes = axes.transScale + axes.transLimits
@@ -177,7 +176,7 @@ def name_lines(axes: Axes, height: float, size: float = 10) -> None:
             ends.append((at, float(last[0]), label, drawn.get_color()))
     ends.sort()
     lines = [label.count("\n") + 1 for _, _, label, _ in ends]
-    heights = [1.25 * size * count / (POINTS_PER_INCH * height) for count in lines]
+    heights = [1.25 * SIZE * count / (POINTS_PER_INCH * height) for count in lines]
     for place, (_, x, label, colour) in zip(apart([end[0] for end in ends], heights), ends, strict=True):
         axes.annotate(
             label,
@@ -186,7 +185,7 @@ def name_lines(axes: Axes, height: float, size: float = 10) -> None:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             color=0.6 * np.array(to_rgb(colour)),  # pale letters are hard to read
-            size=size,
+            size=SIZE,
             va="center",
         )
 

@@ -37,30 +37,19 @@ OVER_PICTURES = "seeds_and_pictures_ci95"  # what columns of an interval over se
 Derive = Callable[[Experiment, Row, Sequence[Row]], Mapping[str, Mapping[int, float]]]
 
 
-def table(experiment: Experiment, records: Iterable[Record]) -> pd.DataFrame:
-    """The experiment's table, in the order of its declaration.
+def table_and_seeds(
+    experiment: Experiment, records: Iterable[Record], at_edge: Collection[tuple[str, str]] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The experiment's table, in the order of its declaration, and every seed's values.
 
     Args:
         experiment: its declaration gives the order of rows, the baseline and the published values.
         records: its records, in any order; failed and diverged runs are counted, not averaged.
-
-    Returns:
-        One row a variant, data set and specification; see `results/README.md` for the columns.
-    """
-    return table_and_seeds(experiment, records)[0]
-
-
-def table_and_seeds(
-    experiment: Experiment, records: Iterable[Record], at_edge: Collection[tuple[str, str]] = ()
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The experiment's table, see `table`, and every seed's values.
-
-    Args:
-        experiment, records: as of `table`.
         at_edge: rows, by variant and data set, whose learning rate is at an edge of its grid.
 
     Returns:
-        The table, and one row a finished run: its row's names, `seed` and its measures.
+        The table, one row a variant, data set and specification (`results/README.md` explains its columns); and one
+        row a finished run: its row's names, `seed` and its measures.
     """
     declaration = Declared(experiment)
     rows = _rows(experiment, records)

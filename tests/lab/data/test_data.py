@@ -132,10 +132,7 @@ def test_a_cache_damaged_anywhere_is_a_reason_and_no_traceback(tmp_path, mnist_a
         files, read = [tmp_path / "few.npz"], lambda: sources.read_npz(tmp_path / "few.npz")
         np.savez_compressed(files[0], allow_pickle=False, **few)
     else:
-        files, read = (
-            [tmp_path / f"{name}.gz" for name in sources.IDX_FILES],
-            lambda: sources.read_idx(tmp_path, ".gz"),
-        )
+        files, read = [tmp_path / f"{name}.gz" for name in sources.IDX_FILES], lambda: sources.read_idx(tmp_path)
         for file, array in zip(files, few.values(), strict=True):
             head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             file.write_bytes(gzip.compress(head + array.tobytes()))
@@ -158,7 +155,7 @@ def test_a_cache_damaged_anywhere_is_a_reason_and_no_traceback(tmp_path, mnist_a
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x08\x03\0\0", b"\0\0\x08\xff" + b"\xff" * 2_000])
 def test_a_torn_idx_file_is_a_reason(tmp_path, content):
     for file in sources.IDX_FILES:
-        (tmp_path / file).write_bytes(content)
+        (tmp_path / f"{file}.gz").write_bytes(gzip.compress(content))
     problems = []
     source = sources.local("a folder", lambda: sources.read_idx(tmp_path))
     assert datasets._attempt(source, datasets.recipe_of("mnist"), problems) is None

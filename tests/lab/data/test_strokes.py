@@ -37,7 +37,7 @@ def test_every_line_of_every_file_is_a_drawing_of_its_class():
 @pytest.mark.parametrize("name", [name for name in quickdraw.SAMPLE if name != "rainbow"])
 def test_our_pictures_are_googles_bitmaps_of_the_same_drawings(name):
     bitmaps = np.load(io.BytesIO(FILES[f"numpy_bitmap/{name}.npy"]))
-    ours = [strokes.flat(drawing) for drawing in lines(f"simplified/{name}.ndjson")]
+    ours = [strokes.flat(drawing.strokes) for drawing in lines(f"simplified/{name}.ndjson")]
     found = [correlation(picture, bitmap) for picture, bitmap in zip(ours, bitmaps, strict=False)]
     assert len(found) == 25
     assert min(found) > 0.98
@@ -54,9 +54,9 @@ def test_both_formats_of_one_drawing_give_one_picture(name):
     assert len(both) >= 14
     for first, second in both:
         assert len(first.strokes) == len(second.strokes)
-        assert correlation(strokes.flat(first), strokes.flat(second)) > 0.98
+        assert correlation(strokes.flat(first.strokes), strokes.flat(second.strokes)) > 0.98
     # What the simplified format leaves out is not spread evenly over the way, so thirds differ a little.
-    orders = [correlation(strokes.in_order(first), strokes.in_order(second)) for first, second in both]
+    orders = [correlation(strokes.in_order(first.strokes), strokes.in_order(second.strokes)) for first, second in both]
     assert np.mean(orders) > 0.9
     assert min(orders) > 0.7
 
@@ -66,14 +66,14 @@ def drawing(*points):
 
 
 def test_channels_are_thirds_of_the_pens_way():
-    picture = strokes.in_order(drawing([[0, 0], [255, 0]]))
+    picture = strokes.in_order(drawing([[0, 0], [255, 0]]).strokes)
     columns = [np.flatnonzero(picture[..., part].any(axis=0)) for part in range(3)]
     middles = [column.mean() for column in columns]
     assert middles == pytest.approx([13.5 - 255 * 28 / 304 / 3, 13.5, 13.5 + 255 * 28 / 304 / 3], abs=0.5)
-    backwards = strokes.in_order(drawing([[255, 0], [0, 0]]))
+    backwards = strokes.in_order(drawing([[255, 0], [0, 0]]).strokes)
     assert correlation(backwards, picture[..., ::-1]) > 0.98
     # Six strokes of one length: two in each channel.
-    rows = strokes.in_order(drawing(*[[[0, y], [255, y]] for y in range(0, 256, 51)]))
+    rows = strokes.in_order(drawing(*[[[0, y], [255, y]] for y in range(0, 256, 51)]).strokes)
     firsts = [np.flatnonzero(rows[..., part].any(axis=1))[0] for part in range(3)]
     assert firsts[0] < firsts[1] < firsts[2]
 
@@ -81,16 +81,17 @@ def test_channels_are_thirds_of_the_pens_way():
 def test_the_brightest_channel_is_the_drawing():
     for name in ("cat", "bicycle"):
         for one in lines(f"simplified/{name}.ndjson"):
-            assert np.abs(strokes.in_order(one).max(axis=-1).astype(int) - strokes.flat(one)).mean() < 5
+            assert np.abs(strokes.in_order(one.strokes).max(axis=-1).astype(int) - strokes.flat(one.strokes)).mean() < 5
 
 
 @pytest.mark.parametrize(
     "points", [[[[3, 3]]], [[[3, 3]], [[90, 8]]], [[[0, 0], [9, 0]], [[5, 5]]], [[[1, 1], [1, 1]]]]
 )
 def test_dots_are_drawn_once(points):
-    picture = strokes.in_order(drawing(*points))
+    dots = drawing(*points).strokes
+    picture = strokes.in_order(dots)
     assert picture.any()
-    assert np.abs(picture.max(axis=-1).astype(int) - strokes.flat(drawing(*points))).max() < 60
+    assert np.abs(picture.max(axis=-1).astype(int) - strokes.flat(dots)).max() < 60
 
 
 GOOD = FILES["simplified/cat.ndjson"].splitlines()[0]

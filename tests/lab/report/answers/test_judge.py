@@ -230,7 +230,7 @@ def test_the_verdict_follows_from_the_outcomes(outcomes, expected):
     ],
 )
 def test_numbers_are_rounded_to_their_interval(found, spec, words):
-    assert format(found, spec) == words
+    assert found.said(spec) == words
 
 
 def test_an_answer_is_filled_from_the_rows_or_is_not_there():
