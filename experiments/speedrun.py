@@ -38,8 +38,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "lenet",
             Answer(
-                "After two passes over the training digits LeNet-5 (ReLU, max pooling) misreads {two} of the test "
-                "digits, after three {three}.",
+                "After two passes over the training digits LeNet-5 (ReLU, max pooling) misreads on average {two} of "
+                "the test digits, after three {three}.",
                 two=Mean("two-passes", ERROR),
                 three=Mean("three-passes", ERROR),
             ),
@@ -47,17 +47,19 @@ EXPERIMENT = Experiment(
             "digits once.",
             core=(
                 Statement(
-                    "LeNet-5 misreads at most 1 % of the test digits after three passes over the training digits",
+                    "on average LeNet-5 misreads at most 1 % of the test digits after three passes over the training "
+                    "digits",
                     Mean("three-passes", ERROR).at_most(1.0),
                 ),
             ),
             limits=(
                 Statement(
-                    "Two passes over the digits are enough to misread at most 1 %",
+                    "Two passes over the digits are enough to misread at most 1 % on average",
                     Mean("two-passes", ERROR).at_most(1.0),
                 ),
                 Statement(
-                    "One pass over the digits is too few to misread at most 1 %", Mean("one-pass", ERROR).above(1.0)
+                    "One pass over the digits is too few to misread at most 1 % on average",
+                    Mean("one-pass", ERROR).above(1.0),
                 ),
             ),
             rules="The bounds were set before the runs, and the recipe was chosen on validation digits.",
@@ -75,4 +77,7 @@ EXPERIMENT = Experiment(
     figure_options={"title": "How many of MNIST's test digits LeNet-5 misreads after few passes"},
     reading="99.0 % read is an error of 1.00 %. Seconds are of training alone, on the machine of the runs; start-up "
     "and the time beside other frameworks are in the benchmark.",
+    surprises="After two passes the mean over a hundred runs is 0.91 % (0.90 to 0.92), but a single run may do worse: "
+    "12 of the hundred misread more than 1 % (0.72 to 1.08 %). After three passes none does (0.60 to 0.98 %, on "
+    "average 0.81), after one pass 98 do.",
 )

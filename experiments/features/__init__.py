@@ -140,10 +140,9 @@ EXPERIMENT = Experiment(
         Evidence(
             "hierarchy",
             Answer(
-                "From the first to the sixth convolution the window of the picture that a channel needs grows from "
-                "{first} to {last}, with random weights to {random}; from six channels a linear classifier "
-                "reads {first_probe} of the digits after the first and {last_probe} after the sixth, with random "
-                "weights {random_probe}.",
+                "In a network of six 3×3 convolutions the window that a channel needs grows from {first} to {last}, "
+                "with random weights to {random}. From six channels a linear classifier reads {first_probe} of the "
+                "digits after the first and {last_probe} after the sixth, with random weights {random_probe}.",
                 first=Mean("bn-6-relu1", "pattern_pixels"),
                 last=Mean("bn-6-relu6", "pattern_pixels"),
                 first_probe=Mean("bn-6-relu1", "probe_six_percent"),
@@ -195,22 +194,22 @@ EXPERIMENT = Experiment(
     "that responds to one class only, and counts as 0 for one that answers to no test picture. A trained layer is "
     "compared with the layer before it, a control with the trained layer. The figure's pictures are of seed 0, made "
     "by gradient ascent from noise (settings: `Ascent` in cnn_models/gradients/maximisation.py).",
-    surprises="From six channels, whatever the layer has, a linear classifier reads 43 % of the digits after "
-    "LeNet-5's first layer and 72 % after its last hidden one; with six convolutions it is 39 and 91 %. With random "
-    "weights six channels tell less in the last layer than in the first (LeNet-5: 31 % after 42; six convolutions: 34 "
-    "% after 38). The means of all channels tell more in later layers without training too (LeNet-5: 42, 63 and 83 % "
-    "from the first layer to the third), but later layers have more channels: 6, 16 and 120. Withdrawn: that training "
-    "is not needed for classes to become easier to tell. Withdrawn before: that only training on true labels gives "
-    "telling features. A linear classifier reads 83.9 % of the digits off the pixels themselves and more off all "
-    "outputs of a first layer with random weights (90.5 and 89.6 %), but less off LeNet-5's last hidden layer with "
-    "random weights (77.3 %). Larger patterns need no training: with random weights they grow to 12.3 pixels in "
-    "LeNet-5's last hidden layer and 11.2 in the last of six convolutions, against 13.7 and 12.8 after training. "
-    "Random labels were learned by heart (99.9 % of the training pictures or more); the last layers then tell least "
-    "of the true classes (six channels 25 and 20 %), and their patterns are largest (14.3 and 14.8 pixels). In "
-    "LeNet-5's layer c5, 19 % of the channels answer to nothing, with random weights 8 %; with them counted in, the "
-    "selectivity of c5 is 0.55 and no longer 0.67. The last step, c5 to f6, where both layers see the whole picture, "
-    "adds to what six channels tell (53 to 72 %), but nothing measurable to selectivity or to the pattern. The first "
-    "runs had three epochs, and their validation error was still falling in the third. This experiment does not test "
-    "whether patterns are composed of those of the layer before, nor whether enough examples are what it takes "
-    "(`enough-examples` does).",
+    surprises="From six channels, whatever the layer has, a linear classifier reads 43 % of the digits after LeNet-5's "
+    "first layer and 72 % after its last hidden one; with six convolutions it is 39 and 91 %. With random weights six "
+    "channels tell less in the last layer than in the first (LeNet-5: 31 % after 42; six convolutions: 34 % after 38). "
+    "The means of all channels tell more in later layers without training too (LeNet-5: 42, 63 and 83 % from the first "
+    "layer to the third), but later layers have more channels: 6, 16 and 120. Withdrawn: that training is not needed "
+    "for classes to become easier to tell. Withdrawn before: that only training on true labels gives telling features. "
+    "A linear classifier reads 83.9 % of the digits off the pixels themselves and more off all outputs of a first "
+    "layer with random weights (90.5 and 89.6 %), but less off LeNet-5's last hidden layer with random weights (77.3 "
+    "%). Larger patterns need no training: with random weights they grow to 12.3 pixels in LeNet-5's last hidden layer "
+    "and 11.2 in the last of six convolutions, against 13.7 and 12.8 after training. Random labels were learned by "
+    "heart (99.9 % of the training pictures or more); the last layers then tell least of the true classes (six "
+    "channels 25 and 20 %), and their patterns are largest (14.3 and 14.8 pixels). In LeNet-5's layer c5, 19 % of the "
+    "channels answer to nothing, with random weights 8 %; with them counted in, the selectivity of c5 is 0.55 and no "
+    "longer 0.67. The last step, c5 to f6, where both layers see the whole picture, adds to what six channels tell (53 "
+    "to 72 %), but nothing measurable to selectivity, and to the pattern 0.4 pixels (0.05 to 0.77), which is undecided "
+    "with all comparisons counted in. The first runs had three epochs, and their validation error was still falling in "
+    "the third. This experiment does not test whether patterns are composed of those of the layer before, nor whether "
+    "enough examples are what it takes (`enough-examples` does).",
 )

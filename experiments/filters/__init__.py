@@ -75,7 +75,7 @@ EXPERIMENT = Experiment(
             "pixels",
             Answer(
                 "The photograph holds {levels} of the 256 whole brightnesses from 0 to 255; what every network of "
-                "this suite gets is x/255 − 0.5 up to rounding ({deviation}).",
+                "this suite gets is x/255 − 0.5 up to rounding ({deviation}), to which some add 0.5 first.",
                 levels=Fact("pixels", "brightness_levels"),
                 deviation=Fact("pixels", "network_input_deviation"),
             ),
@@ -106,10 +106,11 @@ EXPERIMENT = Experiment(
         Evidence(
             "filters",
             Answer(
-                "The edge kernel gives {flat} on flat areas; with a tolerance of one pixel it tells the steepest tenth "
-                "of the pixels of a cat's photograph from the rest (AUC {auc}; 0.5 is guessing, 1 perfect); "
-                "sharpening makes slopes {sharpen} times as steep, blurring {blur} times.",
+                "The edge kernel gives {flat} on flat areas; it tells the steepest tenth of the pixels of a cat's "
+                "photograph from the rest with an AUC of {exact}, within one pixel of {auc} (0.5 is guessing, 1 "
+                "perfect); sharpening makes slopes {sharpen} times as steep, blurring {blur} times.",
                 flat=Fact("edges", "flat_response"),
+                exact=Fact("edges", "edge_auc"),
                 auc=Fact("edges", "edge_auc_within_1"),
                 sharpen=Fact("sharpen", "slope_ratio"),
                 blur=Fact("blur", "slope_ratio"),

@@ -89,8 +89,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "doodles",
             Answer(
-                "LeNet-5 misreads {lenet} of the drawings of ten classes, six convolutions {vgg}, a fully connected "
-                "network of LeNet-5's size {fc}.",
+                "LeNet-5 misreads {lenet} of the drawings of ten classes, six convolutions {vgg}, a fully "
+                "connected network of LeNet-5's size {fc}.",
                 lenet=Mean("lenet5-relu", ERROR),
                 vgg=Mean("vgg-6", ERROR),
                 fc=Mean("fc-matched", ERROR),
@@ -105,10 +105,17 @@ EXPERIMENT = Experiment(
                     Difference("fc-matched", "lenet5-relu", ERROR).above(0),
                 ),
             ),
-            rules="The statements were set before the runs. After the training error of the fully connected network "
-            "(25 %) had been seen, it got twice the epochs, a rate chosen by a grid, and a row without distortions. "
-            "These were set before any run with them. Afterwards each row got its rate by the grid, to which a larger "
-            "rate had been added, as a row was best at its largest on validation drawings.",
+            limits=(
+                Statement(
+                    "Of 345 classes, with 18 drawings of each to learn from, such a network misreads over half",
+                    Mean("lenet5-merged", ERROR).above(50),
+                ),
+            ),
+            rules="The core statements were set before the runs; the limit was added after its number had been seen. "
+            "After the training error of the fully connected network (25 %) had been seen, it got twice the epochs, a "
+            "rate chosen by a grid, and a row without distortions. These were set before any run with them. Afterwards "
+            "each row got its rate by the grid, to which a larger rate had been added, as a row was best at its "
+            "largest on validation drawings.",
             literature_for="Kaggle 2018: the best teams reached a MAP@3 of about 0.95 on 340 classes, with deep "
             "convolutional networks and 50 million drawings.",
             literature_against="Google's own network, which knew the order of strokes, recognised 92 % of the 8,600 "
@@ -135,9 +142,9 @@ EXPERIMENT = Experiment(
     "drawing slightly rotated, scaled, sheared and shifted, differently each time. MAP@3 counts 1, 1/2 or 1/3 where "
     "the class is the first, second or third guess. The matrix and the mistakes are of the best row on ten classes; "
     "the mistakes are those made with the most confidence, by most seeds.",
-    surprises="The order of strokes does not help here, it hurts: 4.6 points more errors than the same network "
-    "without it (3.3 to 5.9), on 345 classes with 18 drawings each. Both networks still misread half of their own "
-    "training drawings after twenty epochs, and why the order hurts was not looked into; millions of drawings were "
+    surprises="Contradicted: that the order of strokes helps. Here it hurts: 4.6 points more errors than the same "
+    "network without it (3.3 to 5.9), on 345 classes with 18 drawings each. Both networks still misread half of their "
+    "own training drawings after twenty epochs, and why the order hurts was not looked into; millions of drawings were "
     "not tried. Five 3×3 convolutions with max pooling, a tenth of LeNet-5's parameters, misread 2.3 points more than "
     "LeNet-5 in the same 15 epochs (1.2 to 3.3). Withdrawn: that a fully connected network of LeNet-5's size misreads "
     "19.5 %. It had 15 epochs, distortions only, and misread 25 % of its own training drawings as they were shown to "

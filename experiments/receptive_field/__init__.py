@@ -146,8 +146,8 @@ EXPERIMENT = Experiment(
         Evidence(
             "rf-faster",
             Answer(
-                "8 layers of 3×3 with a stride of 2 see {stride}, and 7 layers with 2×2 pooling after each see "
-                "{pooling}; without stride or pooling it takes 150 layers to see 300 pixels.",
+                "To see 300 pixels takes 150 layers of 3×3 without stride or pooling, 8 with a stride of 2 (they see "
+                "{stride}) and 7 with 2×2 pooling after each ({pooling}).",
                 stride=Fact("stride-8", FIELD),
                 pooling=Fact("pooling-7", FIELD),
             ),

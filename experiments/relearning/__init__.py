@@ -1,7 +1,7 @@
 """Does a fully connected net learn the same filter anew for every position? (slide "Не, так не работает!")."""
 
 from cnn_models.zoo import Takes
-from lab.declare.evidence import Answer, Difference, Evidence, Mean, Statement
+from lab.declare.evidence import Answer, Evidence, Mean, Statement
 from lab.declare.experiment import Experiment, Variant
 from lab.declare.rates import Rates
 from lab.declare.recipe import Canvas, Training, View
@@ -36,9 +36,9 @@ EXPERIMENT = Experiment(
         Evidence(
             "fc-relearns",
             Answer(
-                "Of the first-layer filters of a fully connected network that saw digits everywhere, {copies} are "
+                "Of the 64 first-layer filters of a fully connected network that saw digits everywhere, {copies} are "
                 "shifted copies of another filter; the claim would need at least half. "
-                + f"Chance alone gives up to {CHANCE} %.",
+                + f"Chance gives one or two, up to {CHANCE} %.",
                 copies=Mean("everywhere", COPIES),
             ),
             checked="A filter counts as a shifted copy if, moved by 3 to 28 pixels, it matches another filter "
@@ -51,15 +51,11 @@ EXPERIMENT = Experiment(
                     f"More filters are shifted copies than by chance ({CHANCE} %)",
                     Mean("everywhere", COPIES).above(CHANCE),
                 ),
-                Statement(
-                    "More filters are copies when digits lie everywhere than when they lie in the centre, where the "
-                    "outer weights never learn",
-                    Difference("everywhere", "centre", COPIES).above(0),
-                ),
             ),
             rules="The share of a half was set before the runs; the control (a half turn instead of a quarter turn) "
             "was changed after runs had been seen, and so was what is core. Both rows then got learning rates chosen "
-            "by a grid, to which a larger one was added, as a row was best at its largest.",
+            "by a grid, to which a larger one was added, as a row was best at its largest. A limit that compared the "
+            "two rows was taken out, as the row in the centre is no control.",
             literature_for="d'Ascoli et al. 2019; Neyshabur 2020: a fully connected network can hold a convolution's "
             "filters, one copy per position.",
             literature_against="Neyshabur 2020: trained as usual, it does not find them; its filters stay diffuse.",

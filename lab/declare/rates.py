@@ -20,7 +20,8 @@ class Rates:
     Attributes:
         tried: peak learning rates, rising.
         seeds: runs a rate, with the seeds 100, 101, …, which are in no table of results.
-        like: rows that take the rate of another row instead of having their own chosen, with that row's name.
+        like: rows that have no runs in the grid, as they take another row's rate, or one that is what the row is about;
+            with that row's name.
     """
 
     tried: tuple[float, ...]

@@ -157,7 +157,7 @@ def answers(reference: Path) -> str:
     identities, unjudged = ((claims["verdict"] == verdict).sum() for verdict in (IDENTITY, UNJUDGED))
     return "\n".join(lines) + (
         f"\n\nOf the lecture's {len(claims)} claims, {identities} more are {IDENTITY} (checked against an "
-        f"independent computation) and {unjudged} are {UNJUDGED}."
+        f"independent computation) and {unjudged} {'is' if unjudged == 1 else 'are'} {UNJUDGED}."
     )
 
 
