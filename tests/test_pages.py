@@ -40,6 +40,7 @@ INLINE = [
     (page, " ".join(found.split())) for page in PAGES for found in re.findall(r"`(make [a-z][^`]*)`", TEXTS[page])
 ]
 CALLS = sorted({shlex.join(shlex.split(line, comments=True)) for _, line in LINES + INLINE if line.startswith("make ")})
+FLAGS = ("FORCE", "RATES")  # variables that the program takes without a value
 SMALL = ("--dataset", "digits", "--seeds", "1", "--epochs", "1", "--workers", "1")
 
 
@@ -66,9 +67,10 @@ def test_make_and_the_program_understand_a_call(line):
     targets = [word for word in words if "=" not in word]
     values = dict(word.split("=", 1) for word in words if "=" in word)
     if set(targets) <= set(catalogue.names()):
-        given = [f"--{name.lower().replace('_', '-')}={value}" for name, value in values.items() if name != "FORCE"]
+        options = {name: f"--{name.lower().replace('_', '-')}" for name in values}
+        given = [options[name] if name in FLAGS else f"{options[name]}={value}" for name, value in values.items()]
         args = parser().parse_args(["run", *targets, *given])
-        written = {name for body in ROWS for name in re.findall(r'Variant\("([\w-]+)"', body)}
+        written = {name for body in ROWS for name in re.findall(r'Variant\(\s*"([\w-]+)"', body)}
         for target in targets:
             catalogue.find(target).select([name for name in args.variants or () if name not in written])
 
