@@ -83,13 +83,13 @@ EXPERIMENT = Experiment(
     "lose the orientation that strokes prefer, so unturned ones match better without being copies; that count is too "
     "high and is shown beside. The control was a quarter turn at first and was changed after runs had been seen: "
     "with it, a network that saw digits only in the centre, and needs no copies, seemed to have some.",
-    surprises="With a control that keeps what filters prefer, few copies are left: 4.7 ± 2.4 % of the filters, where "
-    "chance gives up to 3.1 %; whether there are any is undecided. With a quarter turn it was 26 %, which only showed "
+    surprises="With a control that keeps what filters prefer, few copies are left: 5 ± 5 % of the filters, where "
+    "chance gives up to 3.1 %; whether there are any is undecided. With a quarter turn it is 28 %, which only shows "
     "that most bands are horizontal. The best pairs are long bands at different heights of the canvas. A network that "
     "saw digits only in the centre has fewer, 0.6 ± 1.7 %, but that is no control for training alone: around the "
     "digits its weights never learn and stay random, so that shifted filters match less, and the two have different "
     "learning rates (at the other network's it had 2.8 %). So what the network learns at different places is not "
     "visibly the same feature again. This was measured with one size only, 64 filters, too few for a set at each "
-    "position, and of a network that misreads 17 % of its own training digits. `shift` and `sample-efficiency` show "
+    "position, and of a network that misreads 18 % of its own training digits. `shift` and `sample-efficiency` show "
     "that it wastes examples; this measure does not show that it does so by copies.",
 )
