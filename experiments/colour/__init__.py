@@ -85,7 +85,8 @@ EXPERIMENT = Experiment(
                     Difference("colour", "grey", "test_grey_error_percent").above(0),
                 ),
             ),
-            rules="All bounds were set before the runs.",
+            rules="All bounds were set before the runs. The grid of learning rates got its largest, 0.06, on "
+            "validation photographs, as both rows were best at 0.02, the largest until then.",
         ),
     ),
     columns=(
@@ -107,4 +108,6 @@ EXPERIMENT = Experiment(
     "equal channels, or one), and with red, green and blue in another order, drawn for each photograph. The "
     "parameters of the first layer are its kernels and, for each map, the shift of its normalisation, which is the "
     "+1 of the slide's formula.",
+    surprises="Nothing is judged on errors yet: in the last of six passes the validation error of both rows still fell "
+    "by more than a tenth. So far colour is worth 1.1 points of error, 19.1 instead of 20.1 %.",
 )
