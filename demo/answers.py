@@ -153,7 +153,7 @@ class Doodles:
         if not picture.any():
             return answer
         features, logits = network.activations(_inputs([picture]))[-2:]
-        probabilities = softmax(logits[0])
+        probabilities = softmax(logits[0].astype(float))
         near = np.argsort(-self._features(network) @ _unit_length(features)[0], kind="stable")[: self.SIMILAR]
         train = self._sample().train
         return answer | {
@@ -225,7 +225,7 @@ class Edges:
         read = None
         if request["reader"] is not None:
             network = self.store.open(request["reader"])
-            probabilities = softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0])
+            probabilities = softmax(network.activations(_inputs([_framed(picture, network)]))[-1][0].astype(float))
             read = int(probabilities.argmax()), float(probabilities.max())
         return {"empty": not edges.any(), "input": packed(edges), "picture": packed(picture), "read": read}
 
@@ -259,7 +259,7 @@ def _look_inside(network: Network, picture: drawing.Picture, shift: Sequence[int
         origin - scale * (move + _frame(network))
         for origin, scale, move in zip(picture.origin, picture.scale, shift, strict=True)
     ]
-    probabilities = softmax(answers[-1][1]).tolist()
+    probabilities = softmax(answers[-1][1].astype(float)).tolist()
     return {"origin": begins, "input": packed(then), "layers": layers, "probabilities": probabilities}
 
 

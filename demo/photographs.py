@@ -68,7 +68,11 @@ class Photographs:
             {"name": layer.name, "type": type(layer).__name__, "sees": field.size, "values": packed(answer[0])}
             for layer, field, answer in zip(network.layers, network.fields, answers, strict=True)
         ]
-        return {"input": packed(picture), "layers": layers, "probabilities": softmax(answers[-1][0]).tolist()}
+        return {
+            "input": packed(picture),
+            "layers": layers,
+            "probabilities": softmax(answers[-1][0].astype(float)).tolist(),
+        }
 
     def unit(self, request: Any) -> Answer:
         """Explains one unit.

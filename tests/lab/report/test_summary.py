@@ -73,8 +73,11 @@ def test_effective_fields_are_those_that_the_tables_measured(kept):
     assert len(measured)
     for _, row in measured.iterrows():
         sources = [source.split("/") for source in row["source"].split("; ")]
-        tables_of = {name: csv_files.read(REFERENCE / f"{name}.csv").set_index("variant") for name, _ in sources}
-        found = [tables_of[name].loc[variant].get("effective_field_pixels_mean") for name, variant in sources]
+        frames = {name: csv_files.read(REFERENCE / f"{name}.csv") for name, _ in sources}
+        rows = {name: frame.set_index(["variant", "dataset"]) for name, frame in frames.items()}
+        found = [
+            rows[name].loc[(variant, row["dataset"])].get("effective_field_pixels_mean") for name, variant in sources
+        ]
         assert row["effective_field_px"] in found
 
 
