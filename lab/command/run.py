@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -128,9 +129,11 @@ def _execute_runs(part: plan.Planned, call: Call) -> tuple["Records", bool]:
         print(f"devices: {part.hosts or part.layout}", flush=True)
     call.results.mkdir(parents=True, exist_ok=True)
     with progress.watch(screen, part.experiment.name, len(part.runs)) as display:
+        several = len(_datasets(part.runs)) > 1
         # Several hosts have to execute the same runs, so none of them may leave out a data set.
-        may_leave_out = len(_datasets(part.runs)) > 1 and not part.hosts
-        to_do = [run for run in part.runs if part.hosts or call.force or not job.records.find(run)]
+        may_leave_out = several and not part.hosts
+        lacking = (run for run in part.runs if part.hosts or call.force or not job.records.find(run))
+        to_do = list(lacking if several else itertools.islice(lacking, 1))  # one run tells that its data are needed
         left_out = _fetch_available(to_do, len(part.runs), display.fetched) if may_leave_out else []
         left_out_keys = {run.key for run in left_out}
         runs = [run for run in part.runs if run.key not in left_out_keys]
