@@ -155,7 +155,7 @@ def cell(row: pd.Series, column: str) -> str:
     if stem == column and abs(value) < 0.01:
         return f"{value:.0e}"
     digits = 4 if "accuracy" in stem else 1 if stem.endswith("seconds") else 0 if abs(value) >= 1_000 else 2
-    text = f"{value:,.{digits}f}"
+    text = f"{value:z,.{digits}f}"
     if stem.endswith("seconds") or pd.isna(high := row.get(f"{stem}_ci95_high", math.nan)):
         return text
     return f"{text} ± {high - value:,.{digits}f}"

@@ -189,10 +189,12 @@ def test_official_strokes_become_pictures_and_malformed_lines_are_counted(bucket
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern", "requests"),
-    [("quickdraw", "numpy_bitmap/cat.npy", 2), ("quickdraw-strokes", "strokes/cat.*.npy", 0)],
+    ("name", "pattern", "made", "requests"),
+    [("quickdraw", "numpy_bitmap/cat.npy", "fetched", 2), ("quickdraw-strokes", "strokes/cat.*.npy", "drawn", 0)],
 )
-def test_drawings_overwritten_in_place_are_noticed_on_the_next_load(bucket, cache, capsys, name, pattern, requests):
+def test_drawings_overwritten_in_place_are_noticed_on_the_next_load(
+    bucket, cache, capsys, name, pattern, made, requests
+):
     _, asked = bucket
     first = datasets.load(f"{name}:cat,tree")
     (file,) = (cache / "quickdraw").glob(pattern)
@@ -201,7 +203,7 @@ def test_drawings_overwritten_in_place_are_noticed_on_the_next_load(bucket, cach
         opened.seek(1_000)
         opened.write(b"?" * (len(content) - 2_000))
     again = datasets.load(f"{name}:cat,tree")
-    assert f"{file}: its content is not what was " in capsys.readouterr().err
+    assert f"{file}: its content is not what was {made}" in capsys.readouterr().err
     assert file.read_bytes() == content  # fetched, or drawn, anew
     assert len(asked) == count + requests
     assert again.checksum == first.checksum

@@ -92,10 +92,13 @@ class Estimate:
         return Said("{low}, {high}", low=low, high=high)
 
     def _number(self, value: float) -> Number:
-        """Rounded so that the half-width of the interval keeps one digit; without an interval, to two decimals."""
+        """Rounded so that the half-width of the interval keeps one digit; without an interval, to two decimals.
+
+        What is rounded to 0 has no sign: -0.02 is 0 in [0, 10].
+        """
         half = (self.high - self.low) / 2
         if half > 0:
-            return Number(f"{value:,.{max(0, -math.floor(math.log10(half)))}f}")
+            return Number(f"{value:z,.{max(0, -math.floor(math.log10(half)))}f}")
         if float(value).is_integer():
             return Number(f"{value:,.0f}")
         return Number(f"{value:.2g}" if abs(value) < 0.01 else f"{value:,.2f}")

@@ -227,6 +227,7 @@ def test_the_verdict_follows_from_the_outcomes(outcomes, expected):
         (Estimate(0.803, 0.803, 0.803, 0), "", "0.80"),
         (Estimate(0.004, 0.004, 0.004, 5), "", "0.004 [0.004, 0.004]"),  # seeds without a spread
         (Estimate(0.78, 0.78, 0.78, 3), "", "0.78 [0.78, 0.78]"),
+        (Estimate(5.0, -0.02, 10.02, 5), "", "5 [0, 10]"),  # no sign before nothing
     ],
 )
 def test_numbers_are_rounded_to_their_interval(found, spec, words):
