@@ -18,7 +18,7 @@ RATES = {"colour": 0.02, "grey": 0.02}
 def _row(name: str, view: View, about: str, label: str) -> Variant:
     settings = Training(
         "convnet-8",
-        epochs=6,
+        epochs=10,
         batch_size=64,
         learning_rate=RATES[name],
         random_crop=RandomCrop(shift_pixels=2, flip=True),
@@ -86,7 +86,8 @@ EXPERIMENT = Experiment(
                 ),
             ),
             rules="All bounds were set before the runs. The grid of learning rates got its largest, 0.06, on "
-            "validation photographs, as both rows were best at 0.02, the largest until then.",
+            "validation photographs, as both rows were best at 0.02, the largest until then. After six passes the "
+            "validation error of both rows still fell by more than a tenth, so both got ten, and rates chosen anew.",
         ),
     ),
     columns=(
@@ -108,6 +109,11 @@ EXPERIMENT = Experiment(
     "equal channels, or one), and with red, green and blue in another order, drawn for each photograph. The "
     "parameters of the first layer are its kernels and, for each map, the shift of its normalisation, which is the "
     "+1 of the slide's formula.",
-    surprises="Nothing is judged on errors yet: in the last of six passes the validation error of both rows still fell "
-    "by more than a tenth. So far colour is worth 1.1 points of error, 19.1 instead of 20.1 %.",
+    surprises="Colour is worth little, 1.3 points of error (0.7 to 1.9), and costs little: 144 of 60,000 parameters, "
+    "and 3 % of the multiply-accumulates. But a network that learned in colour goes by it. In grey it misreads 3.6 "
+    "points more photographs than in colour, and 2.3 more than the network that learned in grey (1.9 to 2.7); with "
+    "red, green and blue in another order 9.0 more than in the right one. Of the cats it misreads fewer in grey (30 "
+    "instead of 34 %), as it takes more of all photographs for a cat then: 1,233 of 10,000 instead of 951, where 1,000 "
+    "are. The network that learned in grey hardly notices the other order (0.3 points), as luminance is a sum of the "
+    "three.",
 )

@@ -86,10 +86,11 @@ EXPERIMENT = Experiment(
     surprises="With a control that keeps what filters prefer, few copies are left: 5 ± 5 % of the filters, where "
     "chance gives up to 3.1 %; whether there are any is undecided. With a quarter turn it is 28 %, which only shows "
     "that most bands are horizontal. The best pairs are long bands at different heights of the canvas. A network that "
-    "saw digits only in the centre has fewer, 0.6 ± 1.7 %, but that is no control for training alone: around the "
-    "digits its weights never learn and stay random, so that shifted filters match less, and the two have different "
-    "learning rates (at the other network's it had 2.8 %). So what the network learns at different places is not "
-    "visibly the same feature again. This was measured with one size only, 64 filters, too few for a set at each "
-    "position, and of a network that misreads 18 % of its own training digits. `shift` and `sample-efficiency` show "
-    "that it wastes examples; this measure does not show that it does so by copies.",
+    "saw digits only in the centre has fewer, 0.6 ± 1.7 %. That is 4.4 points fewer, which is undecided (-0.6 to 9.4), "
+    "and no control for training alone: around the digits its weights never learn and stay random, so that shifted "
+    "filters match less, and the two have different learning rates (at the other network's it had 2.8 %). So what the "
+    "network learns at different places is not visibly the same feature again. This was measured with one size only, "
+    "64 filters, too few for a set at each position, and of a network that misreads 18 % of its own training digits. "
+    "`shift` and `sample-efficiency` show that it wastes examples; this measure does not show that it does so by "
+    "copies.",
 )

@@ -1,4 +1,4 @@
-"""How each row's learning rate is chosen: by one grid for all, on validation pictures, with seeds of their own."""
+"""How each row's learning rate is chosen: by a grid, on validation pictures, with seeds of their own."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -16,17 +16,20 @@ class Rates:
     """The learning rates among which that of each row is chosen before its runs.
 
     Every row has the same grid, the same tuning seeds and the epochs of its own recipe; the test split is never read.
+    A row whose best rate would be the grid's least or largest has further ones.
 
     Attributes:
         tried: peak learning rates, rising.
         seeds: runs a rate, with the seeds 100, 101, …, which are in no table of results.
         like: rows that have no runs in the grid, as they take another row's rate, or one that is what the row is about;
             with that row's name.
+        further: rates beside those of the grid that only these rows are tried at.
     """
 
     tried: tuple[float, ...]
     seeds: int = 3
     like: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    further: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.tried) < LEAST_RATES or list(self.tried) != sorted(set(self.tried)):
@@ -43,7 +46,7 @@ class Rates:
             Run(row.experiment, row.variant, row.dataset, self._trial(row.settings, rate), seed)
             for row in rows
             if isinstance(row.settings, Training) and row.variant not in self.like
-            for rate in self.tried
+            for rate in sorted({*self.tried, *self.further.get(row.variant, ())})
             for seed in seeds
         ]
 

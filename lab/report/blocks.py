@@ -263,7 +263,10 @@ def _counted(row: pd.Series, published: float) -> str:
     if pd.isna(row["seconds"]):
         return "error"
     seconds = f"{row['seconds']:.2f} s"
-    return f"not all, {seconds}" if pd.isna(row["macs"]) else f"{100 * (row['macs'] / published - 1):+.1f} %, {seconds}"
+    if pd.isna(row["macs"]):
+        return f"not all, {seconds}"
+    more = round(100 * (row["macs"] / published - 1), 1)
+    return f"{more:+.1f} %, {seconds}" if more else f"0.0 %, {seconds}"  # what is rounded to 0 has no sign
 
 
 # What a mark names: the table it is made of, and the function that writes it, given the folder of results.

@@ -1,5 +1,7 @@
 """Learning rates: what is run to choose them, what is chosen, and what its table says."""
 
+import dataclasses
+
 import pytest
 
 from lab.command.main import main
@@ -27,10 +29,23 @@ def test_every_row_has_the_same_grid_and_seeds_of_its_own_and_never_reads_the_te
     assert {(run.settings.splits, run.settings.measures) for run in found} == {("search", Measures())}
 
 
+def test_a_row_may_have_further_rates():
+    rows = [Run("lenet", name, "digits", Training("linear"), 0) for name in ("a", "b")]
+    grid = dataclasses.replace(GRID, further={"a": (0.0003, 0.003)})
+    tried = {name: [run.settings.learning_rate for run in grid.runs(rows) if run.variant == name] for name in "ab"}
+    assert tried == {"a": [0.0003] * 2 + [0.001] * 2 + [0.003] * 2 + [0.01] * 2, "b": sorted(GRID.tried * 2)}
+
+
 @pytest.mark.parametrize("tried", [(0.1,), (0.1, 0.2), (0.3, 0.2, 0.1), (0.1, 0.1, 0.2)])
 def test_a_grid_without_a_middle_or_an_order_is_refused(tried):
     with pytest.raises(UsageError, match="at least 3 learning rates, rising"):
         Rates(tried)
+
+
+@pytest.mark.parametrize("grid", [{"like": {"d": "a"}}, {"like": {"c": "d"}}, {"further": {"d": (0.1,)}}])
+def test_rates_of_a_row_that_is_not_there_are_refused(grid):
+    with pytest.raises(UsageError, match="lenet: its learning rates name 'd', which is none of its variants"):
+        dataclasses.replace(EXPERIMENT, rates=Rates(GRID.tried, **grid))
 
 
 LINEAR = Training("linear")
