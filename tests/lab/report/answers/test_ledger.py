@@ -107,14 +107,10 @@ def test_a_claim_is_judged_by_the_experiments_that_were_run(tmp_path):
     assert entry.answers[0].startswith("From the same 55,000 digits, LeNet-5 misreads 1.1 % [")
     assert entry.reason == "sample-efficiency: fc-matched-55000 was not run; " + "; ".join(
         f"{name} was not run"
-        for name in (
-            "fc-524-55000",
-            "fc-matched-55000 on fashion-mnist",
-            "fc-524-55000 on fashion-mnist",
-            "photographs: fc",
-        )
+        for name in ("fc-524-55000", "fc-matched-55000 on fashion-mnist", "fc-524-55000 on fashion-mnist")
     ) + "; weight-sharing: full-1000 was not run; local-1000 was not run; full-10000 was not run; " + (
-        "local-10000 was not run; example-updates: fc-far was not run; global-max-near was not run"
+        "local-10000 was not run; example-updates: fc-far was not run; global-max-near was not run; "
+        "photographs: fc was not run"
     )
     # The same claim in two tables: one line, and one line a statement with its kind.
     frame = ledger.claims([entry])
