@@ -19,7 +19,7 @@ NETS: dict[str, tuple[str, dict[str, Any], int, str, str]] = {
     "convnet-16": ("convnet-16", {}, 24, "16 maps, then up to 128", "six convolutions of 16 to 128 maps"),
 }
 # Learning rates by row, each the best of its grid on validation photographs (`make photographs RATES=1`).
-RATES = {"fc": 0.0006, "lenet5-relu": 0.006, "convnet-8": 0.006, "convnet-16": 0.006}
+RATES = {"fc": 0.002, "lenet5-relu": 0.006, "convnet-8": 0.006, "convnet-16": 0.006}
 
 
 def _row(name: str) -> Variant:
