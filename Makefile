@@ -139,7 +139,7 @@ $(EXPERIMENTS): .venv/.runtime $(if $(CLUSTER),.venv/.ray)
 # In a folder of its own, so that no table has both these rows and those of the declared recipes.
 quick: .venv/.runtime ## a first look at five experiments in about a minute, into results/quick: one seed, one epoch (DATASET, RESULTS, WORKERS)
 	@folder="$${RESULTS:-results/quick}"; \
-	echo "A first look, about a minute on two cores: pictures, shifts and parameters, then 17 networks for one epoch each."; \
+	echo "A first look, about a minute on two cores: pictures, shifts and parameters, then the networks of two experiments, one epoch each."; \
 	$(RUN) run filters parameters --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run equivariance --variants=conv-valid,conv-relu-conv,conv-same,conv-stride2,max-pool,worked-4x4 --results="$$folder" $(call option,WORKERS) && \
 	$(RUN) run compare-fc lenet --seeds=1 --epochs=1 --results="$$folder" $(call option,DATASET) $(call option,WORKERS) && \

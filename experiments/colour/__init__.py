@@ -114,6 +114,6 @@ EXPERIMENT = Experiment(
     "points more photographs than in colour, and 2.3 more than the network that learned in grey (1.9 to 2.7); with "
     "red, green and blue in another order 9.0 more than in the right one. Of the cats it misreads fewer in grey (30 "
     "instead of 34 %), as it takes more of all photographs for a cat then: 1,233 of 10,000 instead of 951, where 1,000 "
-    "are. The network that learned in grey hardly notices the other order (0.3 points), as luminance is a sum of the "
-    "three.",
+    "are (means of the five networks). The network that learned in grey hardly notices the other order (0.3 points), "
+    "as luminance is a sum of the three.",
 )

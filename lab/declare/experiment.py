@@ -170,8 +170,7 @@ class Experiment:
         for baseline in (self.baseline, *(variant.against for variant in self.variants)):
             if baseline is not None and baseline not in names:
                 raise UsageError(f"{self.name}: its baseline '{baseline}' is none of its variants.")
-        grid = self.rates
-        for name in (*grid.like, *grid.like.values(), *grid.further) if grid else ():
+        for name in self.rates.named if self.rates else ():
             if name not in names:
                 raise UsageError(f"{self.name}: its learning rates name '{name}', which is none of its variants.")
         if self.dataset in self.also_on or len(set(self.also_on)) < len(self.also_on):

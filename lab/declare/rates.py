@@ -35,6 +35,11 @@ class Rates:
         if len(self.tried) < LEAST_RATES or list(self.tried) != sorted(set(self.tried)):
             raise UsageError(f"A grid has at least {LEAST_RATES} learning rates, rising; got {self.tried}.")
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The rows that it names, some of them several times."""
+        return (*self.like, *self.like.values(), *self.further)
+
     def runs(self, rows: Iterable[Run]) -> list[Run]:
         """The runs that choose the rates of these rows.
 

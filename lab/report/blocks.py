@@ -265,8 +265,9 @@ def _counted(row: pd.Series, published: float) -> str:
     seconds = f"{row['seconds']:.2f} s"
     if pd.isna(row["macs"]):
         return f"not all, {seconds}"
-    more = round(100 * (row["macs"] / published - 1), 1)
-    return f"{more:+.1f} %, {seconds}" if more else f"0.0 %, {seconds}"  # what is rounded to 0 has no sign
+    percent = round(100 * (row["macs"] / published - 1), 1)
+    shown = f"{percent:+.1f}" if percent else "0.0"  # what is rounded to 0 has no sign
+    return f"{shown} %, {seconds}"
 
 
 # What a mark names: the table it is made of, and the function that writes it, given the folder of results.
