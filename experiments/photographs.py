@@ -120,4 +120,10 @@ EXPERIMENT = Experiment(
     reading="Networks learn from 45,000 photographs of CIFAR-10, each mirrored half of the time and shifted by up to 2 "
     "pixels, and read 10,000 others as they are. The number in convnet-8 and convnet-16, of six 3×3 convolutions, is "
     "the number of maps of the first.",
+    surprises="Of two networks of equal size, the fully connected one misreads four times as many photographs as the "
+    "one of six convolutions. It also misreads 42 % of those that it learned from: in 24 passes it did not learn them, "
+    "let alone what they have in common with others. LeNet-5, made for digits, misreads 26.6 % with a third of the "
+    "parameters, and the smaller network of six convolutions 16.1 % with a quarter. Every network misreads more of the "
+    "cats than of all photographs, 1.5 to 2.2 times as many. The best one misreads 24 % of them: it takes 90 to 105 of "
+    "the thousand for dogs.",
 )
