@@ -18,8 +18,8 @@ ALTERED = {
 }
 LEARNED = {"photographs": None, "blocks8": "blocks8", "edges": "edges"}
 LABELS = {"photographs": "photographs", "blocks8": "blocks of 8×8, shuffled", "edges": "edges"}
-# Learning rates by row; the grid that is to choose them (`make texture RATES=1`) has not been run here yet.
-RATES = {"photographs": 0.007, "blocks8": 0.007, "edges": 0.007}
+# The learning rates that the grid chose, by row (`make texture RATES=1`).
+RATES = {"photographs": 0.02, "blocks8": 0.006, "edges": 0.02}
 
 
 def altered(name: str) -> str:
@@ -30,7 +30,7 @@ def altered(name: str) -> str:
 def _row(name: str) -> Variant:
     settings = Training(
         "convnet-8",
-        epochs=6,
+        epochs=10,
         batch_size=64,
         learning_rate=RATES[name],
         random_crop=RandomCrop(shift_pixels=2, flip=True),
@@ -47,7 +47,7 @@ EXPERIMENT = Experiment(
     "shape) better than as edges or in black and white (shape without texture).",
     sources=("slide: Нейросеть учит иерархические шаблоны", GEIRHOS_2019, BRENDEL_2019),
     dataset="cifar-10",
-    rates=Rates((0.002, 0.006, 0.02)),
+    rates=Rates((0.006, 0.02, 0.06)),
     variants=tuple(_row(name) for name in LEARNED),
     takes=Takes(channels=3, why="as a photograph has"),
     baseline="photographs",
@@ -90,7 +90,8 @@ EXPERIMENT = Experiment(
                     Difference("photographs", "edges", altered("edges")).above(30),
                 ),
             ),
-            rules="All bounds were set before the runs.",
+            rules="All bounds were set before the runs. First runs, one seed of six passes at a rate that no grid had "
+            "chosen, are in no table: after them every row got ten passes, and a grid by what `colour` had chosen.",
             literature_for="Zeiler and Fergus 2014: edges, then textures, then parts.",
             literature_against="Geirhos et al. 2019: networks that learned from ImageNet's photographs go by texture "
             "where people go by shape. Brendel and Bethge 2019: a network that sees patches of 17×17 pixels alone, in "
@@ -105,4 +106,11 @@ EXPERIMENT = Experiment(
     "photographs altered in one way each. Shuffled blocks keep texture and lose shape; edges, and black and white at "
     "the picture's mean luminance, keep shape and lose texture and colour. CIFAR-10 has no outlines of its objects, "
     "so that true silhouettes cannot be had.",
+    surprises="Against expectation, the network that learned from photographs reads edges better than shuffled blocks: "
+    "it misreads 42 % of edges, 53 % of pictures whose blocks of 16×16 are shuffled, and 72 % where the blocks are of "
+    "8×8. Networks that learned from ImageNet were found to go by texture; but edges, as they are drawn here, keep "
+    "some texture, too. Blocks of 8×8 tell more than it makes of them: a network that learned from them misreads 41 %. "
+    "Of edges alone a network learns nearly all: it misreads 23 % of them, where the one that learned from photographs "
+    "misreads 17 % of those. None of the three can read black and white, which none had learned from: they misread 76 "
+    "to 89 %, where guessing misreads 90 %.",
 )
