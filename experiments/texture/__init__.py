@@ -101,11 +101,11 @@ EXPERIMENT = Experiment(
     columns=("variant", ERROR + "_mean", *(f"{altered(name)}_mean" for name in ALTERED), "seeds", "train_seconds_mean"),
     figure="experiments.texture.figure.draw",
     reading="One network of six 3×3 convolutions learns from CIFAR-10's photographs: whole, with their blocks of 8×8 "
-    "pixels in a new random order each time they are shown, or as edges (the length of the luminance's gradient). "
-    "The test error is on pictures altered as those it learned from; the other columns are errors on whole "
-    "photographs altered in one way each. Shuffled blocks keep texture and lose shape; edges, and black and white at "
-    "the picture's mean luminance, keep shape and lose texture and colour. CIFAR-10 has no outlines of its objects, "
-    "so that true silhouettes cannot be had.",
+    "pixels in a new random order each time they are shown, or as edges (the length of the luminance's gradient). Each "
+    "has the learning rate of a grid that served it best. The test error is on pictures altered as those it learned "
+    "from; the other columns are errors on whole photographs altered in one way each. Shuffled blocks keep texture and "
+    "lose shape; edges, and black and white at the picture's mean luminance, keep shape and lose texture and colour. "
+    "CIFAR-10 has no outlines of its objects, so that true silhouettes cannot be had.",
     surprises="Against expectation, the network that learned from photographs reads edges better than shuffled blocks: "
     "it misreads 42 % of edges, 53 % of pictures whose blocks of 16×16 are shuffled, and 72 % where the blocks are of "
     "8×8. Networks that learned from ImageNet were found to go by texture; but edges, as they are drawn here, keep "

@@ -1,4 +1,4 @@
-"""The texture experiment: its rows differ in what they learn from alone."""
+"""The texture experiment: its rows differ in what they learn from, and in the rate that a grid chose, alone."""
 
 import dataclasses
 
@@ -7,7 +7,8 @@ from lab.declare.recipe import View
 
 
 def test_rows_differ_in_what_they_learn_from_alone():
-    plain = {dataclasses.replace(variant.settings, view=View()) for variant in EXPERIMENT.variants}
+    rate = EXPERIMENT.rates.tried[0]
+    plain = {dataclasses.replace(row.settings, view=View(), learning_rate=rate) for row in EXPERIMENT.variants}
     assert len(plain) == 1
     assert [variant.settings.view.alteration for variant in EXPERIMENT.variants] == list(LEARNED.values())
     assert {name for name in LEARNED.values() if name} <= set(ALTERED) == set(plain.pop().measures.test_alterations)
