@@ -129,13 +129,13 @@ EXPERIMENT = Experiment(
     "passes: the order is to be compared, not the numbers. One seed takes about a quarter of an hour on two cores; a "
     "verdict needs at least three (SEEDS=3).",
     surprises="As in the paper, a stride in the place of pooling costs accuracy: 3.8 points (3.1 to 4.5). Against the "
-    "paper, an extra layer costs accuracy, too, where there is pooling: 1.0 points (0.5 to 1.6). So all-conv, the "
-    "paper's best, comes last but one here, 1.8 points behind conv-pool and 2.8 behind max pooling. The networks with "
-    "an extra layer also misread more of the photographs that they learned from, 16.6 and 16.3 %, than max pooling "
-    "does (14.7 %), though they have half as many parameters again: in eight passes they learned less of them, and "
-    "what they would do after 350 is not known. A blur of the strided network takes off 2.6 points of error (2.2 to "
-    "3.1), most of what the stride had cost, and adds 7.8 points of consistency; but its convolutions are at every "
-    "pixel again, so that it has twice the strided network's multiply-accumulates, as many as max pooling. Max "
-    "pooling, blurred, is the best row: 4.4 points steadier than without the blur, and 1.0 points of error better (0.0 "
-    "to 1.9). All 72 runs that chose learning rates, and three of the thirty others, were made on one GPU.",
+    "paper, an extra layer costs accuracy, too, where there is pooling: 1.0 points (0.5 to 1.6). All-conv, the paper's "
+    "best, comes last but one here, 1.8 points behind conv-pool and 2.8 behind max pooling. The networks with an extra "
+    "layer also misread more of the photographs that they learned from, 16.6 and 16.3 %, than max pooling does (14.7 "
+    "%), though they have half as many parameters again: in eight passes they learned less of them, and what they "
+    "would do after 350 is not known. A blur of the strided network takes off 2.6 points of error (2.2 to 3.1), most "
+    "of what the stride had cost, and adds 7.8 points of consistency; but its convolutions are at every pixel again, "
+    "so that it has twice the strided network's multiply-accumulates, as many as max pooling. Max pooling, blurred, is "
+    "the best row: 4.4 points steadier than without the blur, and 1.0 points of error better (0.0 to 1.9). All 72 runs "
+    "that chose learning rates, and three of the thirty others, were made on one GPU.",
 )

@@ -123,7 +123,7 @@ EXPERIMENT = Experiment(
     surprises="Of two networks of equal size, the fully connected one misreads four times as many photographs as the "
     "one of six convolutions. It also misreads 42 % of those that it learned from: in 24 passes it did not learn them, "
     "let alone what they have in common with others. LeNet-5, made for digits, misreads 26.6 % with a third of the "
-    "parameters, and the smaller network of six convolutions 16.1 % with a quarter. Every network misreads more of the "
-    "cats than of all photographs, 1.5 to 2.2 times as many. The best one misreads 24 % of them: it takes 90 to 105 of "
-    "the thousand for dogs.",
+    "parameters, and the smaller network of six convolutions 16.1 % with a quarter. Every network misreads a larger "
+    "share of the cats than of all photographs, 1.5 to 2.2 times as large. The best one misreads 24 % of them: it "
+    "takes 90 to 105 of the thousand for dogs.",
 )

@@ -1,4 +1,4 @@
-"""The texture experiment: its rows differ in what they learn from, and in the rate that a grid chose, alone."""
+"""The texture experiment: but for the rates that a grid chose, its rows differ only in what they learn from."""
 
 import dataclasses
 
