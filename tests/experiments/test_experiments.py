@@ -24,7 +24,7 @@ from lab.declare.run import Run
 from lab.errors import UsageError
 from lab.report import reference
 from lab.report.draw import figures
-from lab.report.table import tables
+from lab.report.table import rates, tables
 from lab.store.records import Records
 from tests.support.kept import KEPT, PENDING
 from tests.support.studies import study
@@ -226,6 +226,17 @@ def test_our_own_pages_are_made_from_the_tables():
     assert all(f"`make {name}`" in reference.page() for name in KEPT)
     results = (ROOT / "docs" / "results.md").read_text()
     assert all(claim.statement in results for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize("name", [name for name in KEPT if catalogue.find(name).rates])
+def test_each_row_declares_the_learning_rate_that_its_kept_grid_chose(name):
+    experiment = catalogue.find(name)
+    grid = rates.read(REFERENCE, experiment)
+    best = {(row.variant, row.dataset): row.learning_rate for row in grid[grid["chosen"]].itertuples()}
+    assert best
+    for variant, dataset in best:  # rows in `like` have no grid: they take another row's rate, or one of their own
+        settings = experiment.named[variant].settings_on(dataset)
+        assert settings.learning_rate == pytest.approx(best[variant, dataset]), (variant, dataset)
 
 
 @pytest.mark.parametrize("name", KEPT)
